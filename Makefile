@@ -1,0 +1,34 @@
+# Two commands do everything on a machine with Python 3.12 and make: `make demo` and `make test`.
+PYTHON ?= python3.12
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint types notebooks bench clean
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+demo: $(READY)  ## synthesise the embedded heart_failure table into demo/
+	$(BIN)/posynth demo --out demo
+
+test: $(READY)  ## the default test run
+	$(BIN)/python -m pytest -n 2 -q
+
+lint: $(READY)
+	$(BIN)/ruff check src tests models
+	$(BIN)/ruff format --check src tests models
+
+types: $(READY)
+	$(BIN)/mypy
+
+notebooks: $(READY)  ## execute every notebook
+	$(BIN)/python tests/notebooks.py
+
+bench: $(READY)  ## time the main job and print the README's table
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf $(VENV) demo build dist src/*.egg-info

@@ -1,0 +1,56 @@
+"""The errors posynth raises on purpose; each names the place, what was found, what is allowed and the next step."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PosynthError(Exception):
+    """Root of every error a user can cause; the command line prints it and exits with code 2."""
+
+
+class TableError(PosynthError):
+    """The table cannot be read or holds a value that no synthesis can use."""
+
+
+class SpecError(PosynthError):
+    """The chain asked for cannot be fitted: wrong column, family, formula, prior or option."""
+
+
+class FitError(PosynthError):
+    """A conditional has no usable posterior (improper, not finite, or not explored)."""
+
+
+class StoreError(PosynthError):
+    """A posterior or an output folder on disk is missing, incomplete or of another version."""
+
+
+class MeasureError(PosynthError):
+    """A judgement on the copies was asked for that these tables cannot give."""
+
+
+def unknown(what: str, found: object, allowed: Iterable[object]) -> str:
+    """Sentence for a name that is not among those allowed.
+
+    Parameters
+    ----------
+    what : str
+        What kind of name it is, for example ``"family"``.
+    found : object
+        The name given.
+    allowed : iterable of object
+        The names that would have been accepted.
+
+    Returns
+    -------
+    str
+        The sentence, with the closest allowed name as the next step where one is close.
+
+    Examples
+    --------
+    >>> unknown("family", "gausian", ["gaussian", "bernoulli"])
+    "unknown family 'gausian'; allowed: 'bernoulli', 'gaussian'. Did you mean 'gaussian'?"
+    """
+    names = sorted(str(name) for name in allowed)
+    close = get_close_matches(str(found), names, n=1)
+    hint = f". Did you mean {close[0]!r}?" if close else ""
+    return f"unknown {what} {found!r}; allowed: {', '.join(map(repr, names))}{hint}"

@@ -1,0 +1,173 @@
+"""What each column is: kind, levels, decimals, storage. A Schema holds no row of the table."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
+from typing import Any
+
+from posynth.errors import SpecError, TableError, unknown
+
+
+class Kind(StrEnum):
+    """The kinds of column; a family declares which of them it can model."""
+
+    CONTINUOUS = "continuous"
+    COUNT = "count"
+    BINARY = "binary"
+    NOMINAL = "nominal"
+    ORDINAL = "ordinal"
+    DATE = "date"
+    CONSTANT = "constant"
+    IDENTIFIER = "identifier"
+    TEXT = "text"
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether values are levels (binary, nominal, ordinal)."""
+        return self in (Kind.BINARY, Kind.NOMINAL, Kind.ORDINAL)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether values are numbers on a scale (continuous, count, date in days)."""
+        return self in (Kind.CONTINUOUS, Kind.COUNT, Kind.DATE)
+
+    @property
+    def is_modelled(self) -> bool:
+        """Whether a conditional is fitted; constants, identifiers and text are filled in."""
+        return self.is_categorical or self.is_numeric
+
+
+type Level = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """Facts about one column.
+
+    Attributes
+    ----------
+    name : str
+        The column's name in the source.
+    kind : Kind
+        What is modelled.
+    dtype : str
+        Storage in a data frame (``"int64"``, ``"Int64"``, ``"float64"``, ``"str"``, ``"bool"``,
+        ``"boolean"``, ``"category"``, ``"datetime64[ns]"`` ...); a copy gets the same.
+    levels : tuple of Level
+        The declared levels in order, for categorical and constant columns; else empty.
+    ordered : bool
+        Whether the levels have an order.
+    decimals : int, optional
+        Decimals to which numeric values are given; None for full precision.
+    padded : bool
+        Whether the file pads values to ``decimals`` with zeros.
+    missing : int
+        Number of missing values in the source.
+    missing_text : str
+        How a missing value is written in the file.
+    date_format : str
+        ``strftime`` format of a date column.
+    note : str
+        Why the kind was chosen; every guess is explained here.
+    """
+
+    name: str
+    kind: Kind
+    dtype: str
+    levels: tuple[Level, ...] = ()
+    ordered: bool = False
+    decimals: int | None = None
+    padded: bool = False
+    missing: int = 0
+    missing_text: str = ""
+    date_format: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind.is_categorical and len(self.levels) < 2:
+            raise SpecError(
+                f"column {self.name!r}: kind {self.kind.value!r} needs at least 2 levels, found "
+                f"{len(self.levels)}; declare the levels, or use kind 'constant'"
+            )
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table in order, and its number of rows.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+        One record a column, in the order of the table.
+    rows : int
+        Number of rows n of the source.
+    """
+
+    columns: tuple[Column, ...]
+    rows: int
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __contains__(self, name: object) -> bool:
+        return any(column.name == name for column in self.columns)
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise SpecError(unknown("column", name, self.names))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in table order."""
+        return tuple(column.name for column in self.columns)
+
+    def with_column(self, column: Column) -> "Schema":
+        """Return a schema in which ``column`` replaces the one of the same name."""
+        self[column.name]
+        columns = tuple(column if old.name == column.name else old for old in self.columns)
+        return replace(self, columns=columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON or TOML; defaults are left out."""
+        return {"rows": self.rows, "columns": [_column_to_dict(column) for column in self.columns]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Schema":
+        """Build a schema from what ``to_dict`` returned.
+
+        Raises
+        ------
+        TableError
+            If a field is unknown or missing.
+        """
+        return cls(tuple(_column_from_dict(entry) for entry in data["columns"]), int(data["rows"]))
+
+
+def _column_to_dict(column: Column) -> dict[str, Any]:
+    defaults = {f.name: f.default for f in fields(Column)}
+    data = {key: value for key, value in asdict(column).items() if value != defaults[key]}
+    data["kind"] = column.kind.value
+    if column.levels:
+        data["levels"] = list(column.levels)
+    return data
+
+
+def _column_from_dict(data: Mapping[str, Any]) -> Column:
+    known = {f.name for f in fields(Column)}
+    for key in data:
+        if key not in known:
+            raise TableError(f"schema column {data.get('name')!r}: {unknown('field', key, known)}")
+    values = dict(data)
+    try:
+        values["kind"] = Kind(values["kind"])
+    except ValueError:
+        raise TableError(
+            f"schema column {data.get('name')!r}: {unknown('kind', values['kind'], Kind)}"
+        ) from None
+    values["levels"] = tuple(values.get("levels", ()))
+    return Column(**values)
