@@ -1,4 +1,4 @@
-"""The errors posynth raises on purpose; each names the place, what was found, what is allowed and the next step."""
+"""The errors posynth raises on purpose: place, value found, values allowed, next step."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -1,1 +1,1 @@
-"""A file or data frame becomes a Table: a canonical frame with a Schema that says what each column is."""
+"""A file or data frame becomes a Table: a canonical frame with a Schema of its columns."""

@@ -1,0 +1,1 @@
+"""What the copies are good for: inference, utility and disclosure, each returning Results."""

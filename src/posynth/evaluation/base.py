@@ -1,0 +1,85 @@
+"""The two records every judgement works on: where the copies come from, and what is compared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from posynth.table.schema import Schema
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How the copies were made, as read from a manifest; it decides rules and null scales.
+
+    Attributes
+    ----------
+    n, k, m : int
+        Rows of the source, rows of a copy, number of copies.
+    proper : bool
+        Whether every copy took its own posterior draw of every conditional.
+    unsynthesised : tuple of str
+        Columns that hold original values row by row (partial synthesis); empty if complete.
+    missing : str
+        ``"none"`` (complete source), ``"pattern"`` (holes reproduced in the copies),
+        ``"impute"`` (imputed ``nests`` times, then synthesised) or ``"joint"``.
+    nests : int
+        Number of imputations m in a nested design of nests x (m / nests) copies; 1 otherwise.
+    """
+
+    n: int
+    k: int
+    m: int
+    proper: bool = True
+    unsynthesised: tuple[str, ...] = ()
+    missing: str = "none"
+    nests: int = 1
+
+    @property
+    def complete(self) -> bool:
+        """Whether every column was synthesised."""
+        return not self.unsynthesised
+
+    @property
+    def share(self) -> float:
+        """Share c = k / (n + k) of synthetic rows in the stacked table."""
+        return self.k / (self.n + self.k)
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> "Provenance":
+        """Read the record from a manifest; keys not listed above are ignored."""
+        return cls(
+            n=int(manifest["n"]),
+            k=int(manifest["k"]),
+            m=int(manifest["m"]),
+            proper=bool(manifest.get("proper", True)),
+            unsynthesised=tuple(manifest.get("unsynthesised", ())),
+            missing=str(manifest.get("missing", "none")),
+            nests=int(manifest.get("nests", 1)),
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An original table beside its copies.
+
+    Attributes
+    ----------
+    original : pandas.DataFrame
+        The source, n rows.
+    copies : tuple of pandas.DataFrame
+        The m copies, k rows each, same columns.
+    schema : Schema
+        What each column is.
+    provenance : Provenance
+        How the copies were made.
+    holdout : pandas.DataFrame, optional
+        Rows of the same population that no conditional was fitted on.
+    """
+
+    original: pd.DataFrame
+    copies: tuple[pd.DataFrame, ...]
+    schema: Schema
+    provenance: Provenance = field(default_factory=lambda: Provenance(0, 0, 0))
+    holdout: pd.DataFrame | None = None
