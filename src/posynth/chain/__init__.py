@@ -1,0 +1,1 @@
+"""A Schema becomes a ChainSpec: order, family, predictors, priors; PyMC is never imported here."""

@@ -1,0 +1,114 @@
+"""Columns as blocks of a design matrix: formulaic codes each column once, conditionals share it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posynth.table.schema import Column, Schema
+
+type Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One column's part of a design matrix.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Predictor names, q of them.
+    values : ndarray, shape (n, q)
+        Missingness indicator first, where the column has one; NaN where the value is missing.
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded columns of n rows, and the blocks made of them so far.
+
+    Attributes
+    ----------
+    schema : Schema
+        What each column is.
+    arrays : Mapping of str to ndarray, shape (n,)
+        Encoded values: numbers, days or level indices; NaN = missing.
+    indicators : Mapping of str to str
+        Column -> name of its missingness indicator.
+    """
+
+    schema: Schema
+    arrays: Mapping[str, Floats]
+    indicators: Mapping[str, str]
+
+    @cached_property
+    def _blocks(self) -> dict[str, Block]:
+        return {}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def block(self, name: str) -> Block:
+        """Return the block of one column, made on first use."""
+        if name not in self._blocks:
+            self._blocks[name] = self._make(self.schema[name])
+        return self._blocks[name]
+
+    def frame(self, names: Iterable[str], fill: Mapping[str, float]) -> pd.DataFrame:
+        """Return columns as a frame for a formula; holes of numeric columns are filled.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Columns; the indicator of a column with holes comes along under its own name.
+        fill : Mapping
+            Numeric column -> the value that stands in for a missing one.
+        """
+        data: dict[str, Any] = {}
+        for name in names:
+            column, values = self.schema[name], self.arrays[name]
+            if name in self.indicators:
+                data[self.indicators[name]] = np.isnan(values).astype(float)
+            if column.kind.is_categorical:
+                data[name] = _levels(column, values)
+            elif column.kind.is_numeric:
+                data[name] = np.where(np.isnan(values), fill.get(name, 0.0), values)
+        return pd.DataFrame(data)
+
+    def _make(self, column: Column) -> Block:
+        values = self.arrays[column.name]
+        names: list[str] = []
+        parts: list[Floats] = []
+        if column.name in self.indicators:
+            names.append(self.indicators[column.name])
+            parts.append(np.isnan(values).astype(float)[:, None])
+        if column.kind.is_modelled:
+            coded = _levels(column, values) if column.kind.is_categorical else values
+            labels, matrix = _main_effect(column.name, pd.Series(coded))
+            names += labels
+            parts.append(matrix)
+        return Block(tuple(names), np.hstack(parts))
+
+
+def _levels(column: Column, codes: Floats) -> Any:
+    """Missing codes become the reference level: the indicator beside them carries the hole."""
+    known = np.where(np.isnan(codes), 0, codes).astype(np.int64)
+    return pd.Categorical.from_codes(
+        known, categories=pd.Index([str(level) for level in column.levels])
+    )
+
+
+def _main_effect(name: str, series: "pd.Series[Any]") -> tuple[list[str], Floats]:
+    """Code one column by formulaic: itself if numeric, treatment contrasts if categorical."""
+    from formulaic import model_matrix
+
+    matrix = model_matrix("1 + x", pd.DataFrame({"x": series}), output="numpy", na_action="ignore")
+    labels = [name + label[1:] for label in matrix.model_spec.column_names[1:]]
+    return labels, np.asarray(matrix, dtype=np.float64)[:, 1:]

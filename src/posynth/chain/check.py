@@ -1,0 +1,166 @@
+"""Everything that can be wrong with a chain, found before the first fit."""
+
+from collections.abc import Mapping
+
+from posynth.chain.facts import FamilyFacts
+from posynth.chain.spec import ChainSpec, Conditional
+from posynth.errors import SpecError, unknown
+from posynth.table.schema import Column, Kind, Schema
+
+MAX_CELLS = 5000
+
+
+def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts]) -> None:
+    """Raise unless every conditional can be fitted on tables of this schema.
+
+    Parameters
+    ----------
+    spec : ChainSpec
+        The chain.
+    schema : Schema
+        What each column is.
+    facts : Mapping
+        Family name -> its facts, for every family the chain names.
+
+    Raises
+    ------
+    SpecError
+        Naming the column, the value found, what is allowed and the next step.
+    """
+    _check_targets(spec, schema)
+    for conditional in spec:
+        _check_family(conditional, schema, facts)
+        _check_prior(conditional, facts[conditional.family])
+        _check_engine(conditional, facts[conditional.family])
+        _check_predictors(conditional, spec, schema, facts[conditional.family])
+
+
+def _check_targets(spec: ChainSpec, schema: Schema) -> None:
+    if not spec.conditionals:
+        raise SpecError(
+            "the chain has no conditional: every column is constant, an identifier or free text, "
+            "so there is nothing to model; declare another kind for at least one column"
+        )
+    for conditional in spec:
+        if conditional.column not in schema:
+            raise SpecError(f"chain: {unknown('column', conditional.column, schema.names)}")
+        if spec.targets.count(conditional.target) > 1:
+            raise SpecError(f"chain: conditional {conditional.target!r} stands more than once")
+    modelled = {c.target for c in spec if not c.indicates}
+    for column in schema:
+        _check_column(column, spec, modelled)
+
+
+def _check_column(column: Column, spec: ChainSpec, modelled: set[str]) -> None:
+    if column.kind.is_modelled and column.name not in modelled:
+        raise SpecError(
+            f"chain: column {column.name!r} has no conditional; add one, or declare its kind as "
+            "'identifier' to have it filled with placeholders"
+        )
+    if column.name in modelled and not column.kind.is_modelled:
+        raise SpecError(
+            f"chain: column {column.name!r} has a conditional but its kind is "
+            f"{column.kind.value!r}, which is filled in; remove the conditional or declare a kind"
+        )
+    holes = column.missing and (column.kind.is_modelled or column.levels)
+    if holes and column.kind not in (Kind.IDENTIFIER, Kind.TEXT):
+        if column.name not in spec.indicators:
+            raise SpecError(
+                f"chain: column {column.name!r} has {column.missing} missing values but no "
+                f"missingness indicator; add a conditional with indicates = {column.name!r}"
+            )
+        order = list(spec.targets)
+        indicator = spec.indicators[column.name]
+        if column.name in order and order.index(indicator) + 1 != order.index(column.name):
+            raise SpecError(
+                f"chain: the indicator {indicator!r} must stand directly before "
+                f"the conditional of {column.name!r}"
+            )
+
+
+def _check_family(
+    conditional: Conditional, schema: Schema, facts: Mapping[str, FamilyFacts]
+) -> None:
+    if conditional.family not in facts:
+        raise SpecError(
+            f"column {conditional.column!r}: {unknown('family', conditional.family, facts)}"
+        )
+    kind = Kind.BINARY if conditional.indicates else schema[conditional.target].kind
+    allowed = facts[conditional.family].kinds
+    if kind not in allowed:
+        names = ", ".join(sorted(k.value for k in allowed))
+        fitting = ", ".join(sorted(name for name, f in facts.items() if kind in f.kinds))
+        raise SpecError(
+            f"column {conditional.column!r} is {kind.value}; family {conditional.family!r} "
+            f"models {names} columns. Families for {kind.value} columns: {fitting}"
+        )
+
+
+def _check_prior(conditional: Conditional, facts: FamilyFacts) -> None:
+    prior = conditional.prior or facts.default_prior
+    if prior not in facts.priors:
+        raise SpecError(
+            f"column {conditional.column!r}, family {facts.name!r}: "
+            f"{unknown('prior', prior, facts.priors)}"
+        )
+    for name, value in conditional.scales.items():
+        if name not in facts.priors[prior]:
+            raise SpecError(
+                f"column {conditional.column!r}, prior {prior!r}: "
+                f"{unknown('scale', name, facts.priors[prior])}"
+            )
+        if not 0 < value < float("inf"):
+            raise SpecError(
+                f"column {conditional.column!r}, prior {prior!r}: scale {name} = {value}; "
+                "it must be a positive, finite number"
+            )
+
+
+def _check_engine(conditional: Conditional, facts: FamilyFacts) -> None:
+    prior = conditional.prior or facts.default_prior
+    if conditional.engine == "exact" and prior not in facts.exact_priors:
+        having = ", ".join(map(repr, facts.exact_priors)) or "none of its priors"
+        raise SpecError(
+            f"column {conditional.column!r}: family {facts.name!r} has no exact posterior under "
+            f"prior {prior!r} (it has one under {having}); use engine 'auto', 'laplace' or 'nuts'"
+        )
+
+
+def _check_predictors(
+    conditional: Conditional, spec: ChainSpec, schema: Schema, facts: FamilyFacts
+) -> None:
+    earlier = spec.earlier(conditional.target)
+    for name in conditional.predictors or ():
+        if name not in schema:
+            raise SpecError(
+                f"column {conditional.column!r}: {unknown('predictor', name, schema.names)}"
+            )
+        if name not in earlier:
+            raise SpecError(
+                f"column {conditional.column!r}: predictor {name!r} is not visited before it; "
+                f"visited before: {', '.join(map(repr, earlier)) or 'nothing'}"
+            )
+    if conditional.formula and conditional.predictors is not None:
+        raise SpecError(
+            f"column {conditional.column!r} has both a formula and predictors; keep one of them"
+        )
+    if facts.design == "cells":
+        _check_cells(conditional, spec, schema)
+
+
+def _check_cells(conditional: Conditional, spec: ChainSpec, schema: Schema) -> None:
+    cells = 1
+    for name in spec.predictors(conditional.target):
+        column = schema[name]
+        if not column.kind.is_categorical:
+            raise SpecError(
+                f"column {conditional.column!r}: family {conditional.family!r} crosses its "
+                f"predictors' levels, but {name!r} is {column.kind.value}; list predictors that "
+                "are categorical (predictors = [] for the marginal)"
+            )
+        cells *= len(column.levels) + (column.missing > 0)
+    if cells > MAX_CELLS:
+        raise SpecError(
+            f"column {conditional.column!r}: crossing its predictors' levels gives {cells} cells, "
+            f"more than {MAX_CELLS}; list fewer predictors"
+        )

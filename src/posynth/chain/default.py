@@ -1,0 +1,132 @@
+"""The chain that is used where the user says nothing: one conditional a column, in table order."""
+
+from collections.abc import Iterable, Mapping
+
+from posynth.chain.spec import ChainSpec, Conditional
+from posynth.errors import SpecError, unknown
+from posynth.table.schema import Column, Kind, Schema
+
+FAMILY_OF_KIND = {
+    Kind.CONTINUOUS: "gaussian",
+    Kind.COUNT: "gaussian",
+    Kind.DATE: "gaussian",
+    Kind.BINARY: "bernoulli",
+    Kind.NOMINAL: "categorical",
+    Kind.ORDINAL: "categorical",
+}
+
+
+def default_chain(
+    schema: Schema,
+    order: Iterable[str] = (),
+    methods: Mapping[str, str] | None = None,
+    engine: str = "auto",
+    missing: str = "pattern",
+) -> ChainSpec:
+    """Choose a conditional for every column that is modelled.
+
+    Parameters
+    ----------
+    schema : Schema
+        What each column is.
+    order : iterable of str
+        Columns to visit first, in this order; the others follow in table order.
+    methods : Mapping, optional
+        Column -> family, in place of the family of the column's kind.
+    engine : str
+        Engine of every conditional.
+    missing : str
+        Plan for missing values, ``"pattern"`` or ``"error"``.
+
+    Returns
+    -------
+    ChainSpec
+        The chain, every choice explained in a note.
+
+    Raises
+    ------
+    SpecError
+        If a column is unknown or named twice, or holes are met where they are refused.
+    """
+    methods = dict(methods or {})
+    for name in methods:
+        if not schema[name].kind.is_modelled:
+            raise SpecError(
+                f"method for column {name!r}: it is filled in, not modelled "
+                f"(kind {schema[name].kind.value!r}); declare another kind for it first"
+            )
+    links: list[Conditional] = []
+    for name in visit_order(schema, order):
+        column = schema[name]
+        if missing == "error" and column.missing:
+            raise SpecError(
+                f"column {name!r} has {column.missing} missing values and the plan for missing "
+                "values is 'error'; complete the table first, or use missing = 'pattern'"
+            )
+        links += _links(column, first=not links, family=methods.get(name), schema=schema)
+    return ChainSpec(tuple(_with_engine(link, engine) for link in links), missing)
+
+
+def visit_order(schema: Schema, order: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the columns to visit: those asked for first, then the others in table order.
+
+    Raises
+    ------
+    SpecError
+        If a name is unknown or stands twice.
+
+    Examples
+    --------
+    >>> schema = Schema((Column("a", Kind.COUNT, "int64"), Column("b", Kind.COUNT, "int64")), 10)
+    >>> visit_order(schema, ["b"])
+    ('b', 'a')
+    """
+    wanted = list(order)
+    for name in wanted:
+        if name not in schema:
+            raise SpecError(f"order: {unknown('column', name, schema.names)}")
+        if wanted.count(name) > 1:
+            raise SpecError(f"order: column {name!r} is named {wanted.count(name)} times")
+    rest = [name for name in schema.names if name not in wanted]
+    return tuple(name for name in [*wanted, *rest] if _has_something_to_model(schema[name]))
+
+
+def indicator_name(schema: Schema, column: str) -> str:
+    """Return the name of a column's missingness indicator, one that no column has."""
+    name = f"{column}_missing"
+    while name in schema:
+        name += "_"
+    return name
+
+
+def _has_something_to_model(column: Column) -> bool:
+    has_holes = column.kind is Kind.CONSTANT and bool(column.levels) and column.missing > 0
+    return column.kind.is_modelled or has_holes
+
+
+def _links(column: Column, first: bool, family: str | None, schema: Schema) -> list[Conditional]:
+    links = []
+    if column.missing:
+        links.append(
+            Conditional(
+                indicator_name(schema, column.name),
+                "dirichlet" if first else "bernoulli",
+                indicates=column.name,
+                note=f"{column.missing} of {schema.rows} values of {column.name!r} are missing; "
+                "the pattern is reproduced",
+            )
+        )
+    if column.kind.is_modelled:
+        marginal = first and column.kind.is_categorical
+        chosen = family or ("dirichlet" if marginal else FAMILY_OF_KIND[column.kind])
+        reason = "asked for" if family else f"default for {column.kind.value} columns"
+        if marginal and not family:
+            reason = f"marginal of the first column ({column.kind.value}): no predictors"
+        links.append(Conditional(column.name, chosen, note=reason))
+    return links
+
+
+def _with_engine(link: Conditional, engine: str) -> Conditional:
+    if engine == "auto":
+        return link
+    return Conditional(**{**vars(link), "engine": engine})

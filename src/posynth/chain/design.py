@@ -1,0 +1,243 @@
+"""Earlier columns become a standardised design, learned on the source, replayed on copies."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.chain.blocks import Floats, Rows
+from posynth.errors import SpecError
+
+type Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A design that can replay itself: what was learned on the source, and nothing of its rows.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Columns the design reads.
+    formula : str
+        Formula, or ``""`` for the main effects of ``columns``.
+    predictors : tuple of str
+        Names of the p columns of the design that were kept.
+    keep : tuple of int
+        Their positions among all columns of the coded matrix; those constant on the fitted rows
+        are dropped, since nothing can be learned about them.
+    center, scale : tuple of float
+        Mean and standard deviation of each kept column over the fitted rows.
+    fill : Mapping of str to float
+        Numeric column -> its mean, which stands in for a missing value inside a formula.
+    state : Mapping
+        What formulaic's stateful transforms learned.
+    """
+
+    columns: tuple[str, ...]
+    formula: str = ""
+    predictors: tuple[str, ...] = ()
+    keep: tuple[int, ...] = ()
+    center: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    fill: Mapping[str, float] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    def replay(self, rows: Rows) -> Floats:
+        """Code rows with what was learned.
+
+        Parameters
+        ----------
+        rows : Rows
+            Encoded columns, n rows.
+
+        Returns
+        -------
+        ndarray, shape (n, p)
+            Standardised design, C-contiguous; a missing value is coded as the mean, which the
+            missingness indicator beside it corrects.
+        """
+        _, matrix, _ = _coded(self, rows)
+        return _standardise(matrix[:, list(self.keep)], self.center, self.scale)
+
+    def to_json(self) -> str:
+        """Return what was learned as JSON."""
+        return json.dumps(asdict(self) | {"state": _pack(dict(self.state))})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Encoder":
+        """Build an encoder from what ``to_json`` returned."""
+        data = json.loads(text)
+        data["state"] = _unpack(data["state"])
+        sequences = ("columns", "predictors", "keep", "center", "scale")
+        return cls(**data | {key: tuple(data[key]) for key in sequences})
+
+
+def learn(
+    rows: Rows, columns: tuple[str, ...], formula: str = "", fitted: Mask | None = None
+) -> tuple[Encoder, Floats]:
+    """Learn a design on the source.
+
+    Parameters
+    ----------
+    rows : Rows
+        The source, encoded.
+    columns : tuple of str
+        Columns the design may read.
+    formula : str
+        Right-hand side of a formula; ``""`` for main effects of ``columns``.
+    fitted : ndarray of bool, shape (n,), optional
+        Rows the conditional is fitted on; all by default.
+
+    Returns
+    -------
+    tuple of Encoder and ndarray, shape (rows fitted, p)
+        The encoder, and the standardised design of the fitted rows.
+
+    Raises
+    ------
+    SpecError
+        If the formula names a column that is not visited before, or cannot be evaluated.
+    """
+    fill = {
+        name: float(np.nanmean(rows.arrays[name]))
+        for name in columns
+        if rows.schema[name].kind.is_numeric
+    }
+    draft = Encoder(columns, formula, fill=fill if formula else {})
+    labels, matrix, state = _coded(draft, rows)
+    matrix = matrix if fitted is None else matrix[fitted]
+    center = np.nan_to_num(_nanmean(matrix))
+    scale = np.sqrt(np.nan_to_num(_nanmean((matrix - center) ** 2)))
+    keep = np.flatnonzero(scale > 1e-10 * np.abs(center))
+    encoder = Encoder(
+        columns,
+        formula,
+        tuple(labels[i] for i in keep),
+        tuple(int(i) for i in keep),
+        tuple(center[keep].tolist()),
+        tuple(scale[keep].tolist()),
+        draft.fill,
+        state,
+    )
+    return encoder, _standardise(matrix[:, keep], encoder.center, encoder.scale)
+
+
+def cells(rows: Rows, columns: tuple[str, ...]) -> tuple[tuple[str, ...], Floats]:
+    """Cross the levels of categorical columns into one indicator column a cell.
+
+    Parameters
+    ----------
+    rows : Rows
+        Encoded columns, n rows.
+    columns : tuple of str
+        Categorical columns; a missing value counts as one more level.
+
+    Returns
+    -------
+    tuple of names (p,) and ndarray, shape (n, p)
+        One cell ``"all"`` where there are no columns.
+    """
+    index = np.zeros(len(rows), dtype=np.int64)
+    names = [""]
+    for name in columns:
+        column, codes = rows.schema[name], rows.arrays[name]
+        levels = [str(level) for level in column.levels]
+        if name in rows.indicators:
+            levels.append("missing")
+        index = index * len(levels) + np.where(np.isnan(codes), len(levels) - 1, codes).astype(int)
+        names = [f"{old}:{name}={level}".lstrip(":") for old in names for level in levels]
+    matrix = np.zeros((len(rows), len(names)))
+    matrix[np.arange(len(rows)), index] = 1.0
+    return (tuple(names) if columns else ("all",)), matrix
+
+
+def _nanmean(matrix: Floats) -> Floats:
+    """Mean of each column over its finite values; NaN for a column without any, silently."""
+    count = np.sum(~np.isnan(matrix), axis=0)
+    total = np.nansum(matrix, axis=0)
+    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+
+
+def _standardise(matrix: Floats, center: tuple[float, ...], scale: tuple[float, ...]) -> Floats:
+    scaled: Floats = (matrix - np.asarray(center)) / np.asarray(scale)
+    np.nan_to_num(scaled, copy=False, nan=0.0)
+    return scaled if scaled.flags.c_contiguous else np.ascontiguousarray(scaled)
+
+
+def _coded(encoder: Encoder, rows: Rows) -> tuple[list[str], Floats, dict[str, Any]]:
+    """Return labels, matrix without intercept, and transform state."""
+    if encoder.formula:
+        return _from_formula(encoder, rows)
+    blocks = [rows.block(name) for name in encoder.columns]
+    labels = [label for block in blocks for label in block.names]
+    empty = np.empty((len(rows), 0))
+    return labels, np.hstack([empty, *(block.values for block in blocks)]), {}
+
+
+def _from_formula(encoder: Encoder, rows: Rows) -> tuple[list[str], Floats, dict[str, Any]]:
+    from formulaic import Formula, ModelSpec
+    from formulaic.errors import FormulaicError
+
+    text = encoder.formula
+    frame = rows.frame(encoder.columns, encoder.fill)
+    try:
+        spec = ModelSpec(
+            formula=Formula(text),
+            output="numpy",
+            na_action="raise",
+            transform_state=dict(encoder.state),
+        )
+        matrix = spec.get_model_matrix(frame, context={})
+    except (FormulaicError, SyntaxError, ValueError, TypeError, AttributeError) as error:
+        raise SpecError(
+            f"formula {text!r} cannot be evaluated: {_first_line(error)}. "
+            f"Names it may use: {', '.join(map(repr, frame.columns)) or 'none'}"
+        ) from None
+    state = matrix.model_spec.transform_state
+    _refuse_extremes(text, state)
+    names = list(matrix.model_spec.column_names)
+    wanted = [i for i, name in enumerate(names) if name != "Intercept"]
+    values = np.asarray(matrix, dtype=np.float64)[:, wanted]
+    if not np.isfinite(values).all():
+        raise SpecError(f"formula {text!r} gives values that are not finite; transform them first")
+    return [names[i] for i in wanted], values, dict(state)
+
+
+def _refuse_extremes(text: str, state: Mapping[str, Any]) -> None:
+    """Refuse a spline that would keep somebody's smallest and largest value in the store."""
+    for term, learned in state.items():
+        if "lower_bound" in learned and not ("lower_bound" in term and "upper_bound" in term):
+            raise SpecError(
+                f"formula {text!r}: {term} would store the smallest and the largest value seen; "
+                "give lower_bound= and upper_bound= (round numbers), and extrapolation='extend'"
+            )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _pack(value: Any) -> Any:
+    """Turn learned state into JSON; dictionaries keep keys that are not text."""
+    leaves: dict[type, Callable[[Any], Any]] = {np.ndarray: lambda v: {"array": v.tolist()}}
+    if type(value) in leaves:
+        return leaves[type(value)](value)
+    if isinstance(value, Mapping):
+        return {"map": [[_pack(key), _pack(item)] for key, item in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_pack(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _unpack(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unpack(item) for item in value]
+    if isinstance(value, dict) and "array" in value:
+        return np.asarray(value["array"])
+    if isinstance(value, dict):
+        return {_unpack(key): _unpack(item) for key, item in value["map"]}
+    return value

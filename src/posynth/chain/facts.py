@@ -1,0 +1,53 @@
+"""Facts a family declares about itself, so that a chain can be checked without PyMC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from posynth.table.schema import Kind
+
+NUMERIC = frozenset({Kind.CONTINUOUS, Kind.COUNT, Kind.DATE})
+CATEGORICAL = frozenset({Kind.BINARY, Kind.NOMINAL, Kind.ORDINAL})
+
+
+@dataclass(frozen=True)
+class FamilyFacts:
+    """What a family is, in data.
+
+    Attributes
+    ----------
+    name : str
+        The name used in chain files.
+    kinds : frozenset of Kind
+        Kinds of column it can model.
+    summary : str
+        The model in one line, for tables and ``describe``.
+    priors : Mapping
+        Name of each prior it offers -> its scales by name, with their default values. The first
+        is the default prior.
+    response : str
+        ``"standardised"`` (y minus mean over sd), ``"natural"`` or ``"codes"`` (level index).
+    design : str
+        ``"standardised"`` (main effects or a formula, columns scaled) or ``"cells"`` (one
+        indicator for every combination of the predictors' levels).
+    exact : str
+        Name of the exact sampler of its posterior, or ``""``.
+    exact_priors : tuple of str
+        The priors under which that sampler holds.
+    proper : bool
+        Whether a draw carries parameter uncertainty.
+    """
+
+    name: str
+    kinds: frozenset[Kind]
+    summary: str
+    priors: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: {"own": {}})
+    response: str = "codes"
+    design: str = "standardised"
+    exact: str = ""
+    exact_priors: tuple[str, ...] = ()
+    proper: bool = True
+
+    @property
+    def default_prior(self) -> str:
+        """Name of the prior used where none is asked for."""
+        return next(iter(self.priors))

@@ -1,0 +1,193 @@
+"""The chain: which conditional models which column, given which others, with which priors."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from posynth.errors import SpecError, unknown
+
+ENGINES = ("auto", "exact", "laplace", "nuts")
+MISSING_MODES = ("pattern", "error")
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """One link of the chain: p(target | predictors).
+
+    Attributes
+    ----------
+    target : str
+        The column modelled, or the name of a missingness indicator.
+    family : str
+        Name of the family, or ``"file.py:function"`` for a model of one's own.
+    predictors : tuple of str, optional
+        Columns the target depends on; None means all earlier columns.
+    formula : str
+        Right-hand side of a formula in place of main effects of ``predictors``.
+    prior : str
+        Name of the prior; ``""`` for the family's default.
+    scales : Mapping of str to float
+        Scales that differ from the prior's defaults.
+    engine : str
+        ``"auto"``, ``"exact"``, ``"laplace"`` or ``"nuts"``.
+    indicates : str
+        For a missingness indicator: the column whose holes it models.
+    note : str
+        Why this conditional was chosen.
+    """
+
+    target: str
+    family: str
+    predictors: tuple[str, ...] | None = None
+    formula: str = ""
+    prior: str = ""
+    scales: Mapping[str, float] = field(default_factory=dict)
+    engine: str = "auto"
+    indicates: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise SpecError(
+                f"conditional {self.target!r}: {unknown('engine', self.engine, ENGINES)}"
+            )
+
+    @property
+    def column(self) -> str:
+        """The column of the table this conditional is about."""
+        return self.indicates or self.target
+
+
+@dataclass(frozen=True)
+class ChainSpec:
+    """The conditionals in visit order, and the plan for missing values.
+
+    Attributes
+    ----------
+    conditionals : tuple of Conditional
+        In visit order; a missingness indicator stands before its column's own conditional.
+    missing : str
+        ``"pattern"``: holes are modelled by indicators and reproduced; ``"error"``: refuse them.
+    """
+
+    conditionals: tuple[Conditional, ...]
+    missing: str = "pattern"
+
+    def __post_init__(self) -> None:
+        if self.missing not in MISSING_MODES:
+            raise SpecError(f"chain: {unknown('missing-data plan', self.missing, MISSING_MODES)}")
+
+    def __iter__(self) -> Iterator[Conditional]:
+        return iter(self.conditionals)
+
+    def __len__(self) -> int:
+        return len(self.conditionals)
+
+    def __getitem__(self, target: str) -> Conditional:
+        for conditional in self.conditionals:
+            if conditional.target == target:
+                return conditional
+        raise SpecError(unknown("conditional", target, self.targets))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the conditionals in visit order."""
+        return tuple(conditional.target for conditional in self.conditionals)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Modelled columns in visit order."""
+        return tuple(dict.fromkeys(conditional.column for conditional in self.conditionals))
+
+    @property
+    def indicators(self) -> dict[str, str]:
+        """Column -> name of its missingness indicator."""
+        return {c.indicates: c.target for c in self.conditionals if c.indicates}
+
+    def earlier(self, target: str) -> tuple[str, ...]:
+        """Columns visited before the one that ``target`` is about."""
+        columns = self.columns
+        return columns[: columns.index(self[target].column)]
+
+    def predictors(self, target: str) -> tuple[str, ...]:
+        """Columns that predict ``target`` where no formula is given."""
+        given = self[target].predictors
+        return self.earlier(target) if given is None else given
+
+    def with_conditional(self, conditional: Conditional) -> "ChainSpec":
+        """Return a chain in which ``conditional`` replaces the one of the same target."""
+        self[conditional.target]
+        changed = tuple(
+            conditional if c.target == conditional.target else c for c in self.conditionals
+        )
+        return replace(self, conditionals=changed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for TOML or JSON; values equal to their default are left out."""
+        return {"missing": self.missing, "conditional": [_to_dict(c) for c in self.conditionals]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "ChainSpec":
+        """Build a chain from what ``to_dict`` returned.
+
+        Raises
+        ------
+        SpecError
+            If a key is unknown or of the wrong type.
+        """
+        entries = tuple(_from_dict(entry) for entry in data.get("conditional", ()))
+        return cls(entries, data.get("missing", "pattern"))
+
+    def digest(self) -> str:
+        """Return a short hash of the chain; notes do not count."""
+        entries = [_to_dict(replace(c, note="")) for c in self.conditionals]
+        text = json.dumps([self.missing, entries], sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _to_dict(conditional: Conditional) -> dict[str, Any]:
+    data: dict[str, Any] = {"target": conditional.target, "family": conditional.family}
+    if conditional.predictors is not None:
+        data["predictors"] = list(conditional.predictors)
+    if conditional.scales:
+        data["scales"] = dict(conditional.scales)
+    if conditional.engine != "auto":
+        data["engine"] = conditional.engine
+    optional = ("formula", "prior", "indicates", "note")
+    return data | {key: getattr(conditional, key) for key in optional if getattr(conditional, key)}
+
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "target": str,
+    "family": str,
+    "predictors": (list, tuple),
+    "formula": str,
+    "prior": str,
+    "scales": Mapping,
+    "engine": str,
+    "indicates": str,
+    "note": str,
+}
+
+
+def _from_dict(data: Mapping[str, Any]) -> Conditional:
+    name = data.get("target", "?")
+    for key, value in data.items():
+        if key not in _TYPES:
+            raise SpecError(f"conditional {name!r}: {unknown('key', key, _TYPES)}")
+        if not isinstance(value, _TYPES[key]):
+            raise SpecError(
+                f"conditional {name!r}: {key} = {value!r} is of the wrong type "
+                f"({type(value).__name__}); see the chain file that `posynth describe` writes"
+            )
+    for key in ("target", "family"):
+        if key not in data:
+            raise SpecError(f"conditional {name!r}: the key {key!r} is missing")
+    values = dict(data)
+    if "predictors" in values:
+        values["predictors"] = tuple(values["predictors"])
+    if "scales" in values:
+        values["scales"] = {str(k): float(v) for k, v in values["scales"].items()}
+    return Conditional(**values)

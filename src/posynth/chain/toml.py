@@ -1,0 +1,159 @@
+"""A chain on paper: TOML with the kinds of the columns and the conditionals, to review and edit."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import ParseError
+
+from posynth.chain.facts import FamilyFacts
+from posynth.chain.spec import ChainSpec, Conditional
+from posynth.errors import SpecError, unknown
+from posynth.table.schema import Column, Kind, Schema
+
+_TOP = ("posynth", "missing", "columns", "conditional")
+_COLUMN_KEYS = ("kind", "levels", "ordered", "decimals", "note")
+_HEADER = """\
+Chain of conditionals, in visit order. Edit it and pass it back with --chain.
+A conditional without `predictors` depends on every column visited before it.
+"""
+
+
+def chain_to_toml(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts]) -> str:
+    """Write a chain and the kinds of its columns as TOML.
+
+    Parameters
+    ----------
+    spec : ChainSpec
+        The chain.
+    schema : Schema
+        What each column is.
+    facts : Mapping
+        Family name -> facts; the scales of the prior in use are written out.
+
+    Returns
+    -------
+    str
+        A document that ``chain_from_toml`` reads back to the same chain.
+    """
+    document = tomlkit.document()
+    for line in _HEADER.splitlines():
+        document.add(tomlkit.comment(line))
+    document.add("missing", tomlkit.item(spec.missing))
+    columns = tomlkit.table()
+    for column in schema:
+        columns.add(column.name, _column_table(column))
+    document.add("columns", columns)
+    links = tomlkit.aot()
+    for conditional in spec:
+        links.append(_conditional_table(conditional, spec, facts.get(conditional.family)))
+    document.add("conditional", links)
+    return tomlkit.dumps(document)
+
+
+def chain_from_toml(text: str, where: str = "chain file") -> tuple[ChainSpec, dict[str, Any]]:
+    """Read a chain file.
+
+    Parameters
+    ----------
+    text : str
+        The document.
+    where : str
+        Name of the file, for error messages.
+
+    Returns
+    -------
+    tuple of ChainSpec and dict
+        The chain, and column -> facts that the file declares about it.
+
+    Raises
+    ------
+    SpecError
+        If the document is not TOML or holds an unknown key.
+    """
+    try:
+        data = tomlkit.parse(text).unwrap()
+    except ParseError as error:
+        raise SpecError(f"{where}: not a TOML document: {error}") from None
+    for key in data:
+        if key not in _TOP:
+            raise SpecError(f"{where}: {unknown('key', key, _TOP)}")
+    try:
+        return ChainSpec.from_dict(data), _declared(data.get("columns", {}))
+    except SpecError as error:
+        raise SpecError(f"{where}: {error}") from None
+
+
+def read_chain(path: str | Path) -> tuple[ChainSpec, dict[str, Any]]:
+    """Read a chain file from disk; see ``chain_from_toml``."""
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(
+            f"chain file {file.name!r} cannot be read: {type(error).__name__}; "
+            "`posynth describe DATA -o chain.toml` writes one to start from"
+        ) from None
+    return chain_from_toml(text, where=f"chain file {file.name!r}")
+
+
+def declare(schema: Schema, declared: Mapping[str, Mapping[str, Any]]) -> Schema:
+    """Return the schema with levels, order, decimals and notes as a chain file declares them.
+
+    Raises
+    ------
+    SpecError
+        If a column is unknown.
+    """
+    for name, facts in declared.items():
+        changes = {key: value for key, value in facts.items() if key != "kind"}
+        if "levels" in changes:
+            changes["levels"] = tuple(changes["levels"])
+        if "kind" in facts:
+            changes["kind"] = Kind(facts["kind"])
+        schema = schema.with_column(replace(schema[name], **changes))
+    return schema
+
+
+def _declared(columns: Mapping[str, Any]) -> dict[str, Any]:
+    for name, facts in columns.items():
+        for key in facts:
+            if key not in _COLUMN_KEYS:
+                raise SpecError(f"column {name!r}: {unknown('key', key, _COLUMN_KEYS)}")
+        if facts.get("kind", "nominal") not in list(Kind):
+            raise SpecError(f"column {name!r}: {unknown('kind', facts['kind'], Kind)}")
+    return dict(columns)
+
+
+def _column_table(column: Column) -> Any:
+    table = tomlkit.inline_table() if column.kind.is_numeric else tomlkit.table()
+    table.add("kind", column.kind.value)
+    if column.levels:
+        table.add("levels", list(column.levels))
+    if column.ordered:
+        table.add("ordered", True)
+    if column.decimals is not None:
+        table.add("decimals", column.decimals)
+    if column.note:
+        table.add("note", column.note)
+    return table
+
+
+def _conditional_table(conditional: Conditional, spec: ChainSpec, facts: FamilyFacts | None) -> Any:
+    table = tomlkit.table()
+    data = ChainSpec((conditional,), spec.missing).to_dict()["conditional"][0]
+    if facts is not None:
+        prior = conditional.prior or facts.default_prior
+        data["prior"] = prior
+        data["scales"] = {**facts.priors.get(prior, {}), **conditional.scales}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            if value:
+                inline = tomlkit.inline_table()
+                inline.update(value)
+                table.add(key, inline)
+        else:
+            table.add(key, value)
+    return table

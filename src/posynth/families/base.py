@@ -1,0 +1,96 @@
+"""The family contract: facts, and one function that says how y depends on X as a PyMC model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.chain.facts import FamilyFacts
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+type Floats = NDArray[np.float64]
+type Priors = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Predictors of one conditional.
+
+    Attributes
+    ----------
+    X : ndarray, shape (n, p)
+        Standardised columns, or cell indicators for a family that asks for cells.
+    predictors : tuple of str
+        Their names.
+    """
+
+    X: Floats
+    predictors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Response:
+    """The target of one conditional.
+
+    Attributes
+    ----------
+    name : str
+        The column.
+    y : ndarray, shape (n,)
+        Float for numeric responses, int64 level index for categorical ones.
+    levels : tuple of str
+        Levels of a categorical response; empty for a numeric one.
+    center, scale : float
+        Mean and standard deviation on the natural scale, for numeric responses. A standardised
+        response is ``(value - center) / scale``.
+    """
+
+    name: str
+    y: NDArray[Any]
+    levels: tuple[str, ...] = ()
+    center: float = 0.0
+    scale: float = 1.0
+
+
+class Build(Protocol):
+    """A function that writes a conditional as a PyMC model.
+
+    The model holds ``X`` and ``y`` as ``pm.Data`` with a mutable row dim and no row coordinate, its
+    parameters only as named free variables, and one observed variable.
+    """
+
+    def __call__(self, design: Design, response: Response, priors: Priors) -> "pm.Model":
+        """Return the model of ``response`` given ``design``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family: its facts and its model.
+
+    Attributes
+    ----------
+    facts : FamilyFacts
+        What it is, in data.
+    build : Build
+        Writes the model.
+    variants : Mapping of str to Build
+        Prior name -> builder, for priors that change the model's form; others use ``build``.
+    shared : bool
+        Whether one compiled model serves every column (all dims mutable, no data baked in);
+        false for a user's own model, which is compiled for each column it is used on.
+    """
+
+    facts: FamilyFacts
+    build: Build
+    variants: Mapping[str, Build] | None = None
+    shared: bool = True
+
+    def model(self, prior: str, design: Design, response: Response, priors: Priors) -> "pm.Model":
+        """Write the model under a named prior with these scales."""
+        build = (self.variants or {}).get(prior, self.build)
+        return build(design, response, priors)

@@ -1,0 +1,134 @@
+"""A model of one's own: any function (design, response, priors) -> pm.Model becomes a family."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from posynth.chain.facts import CATEGORICAL, NUMERIC, FamilyFacts
+from posynth.errors import SpecError, unknown
+from posynth.families.base import Build, Family
+from posynth.table.schema import Kind
+
+_MARK = "posynth_facts"
+_RESPONSES = ("natural", "standardised", "codes")
+
+
+def conditional(
+    kinds: Iterable[str] = (), response: str = "", summary: str = ""
+) -> Callable[[Build], Build]:
+    """Declare facts about a hand-written conditional; optional.
+
+    Parameters
+    ----------
+    kinds : iterable of str
+        Kinds of column it models; default numeric ones for a ``"natural"`` or
+        ``"standardised"`` response, categorical ones for ``"codes"``.
+    response : str
+        How it wants y: ``"natural"`` (default), ``"standardised"`` or ``"codes"``.
+    summary : str
+        The model in one line.
+
+    Returns
+    -------
+    callable
+        A decorator that returns the function unchanged but for the declaration.
+
+    Raises
+    ------
+    SpecError
+        If a kind or the response is unknown.
+
+    Examples
+    --------
+    >>> @conditional(response="standardised", summary="Student-t regression")
+    ... def student(design, response, priors): ...
+    """
+    if response and response not in _RESPONSES:
+        raise SpecError(f"conditional: {unknown('response', response, _RESPONSES)}")
+    wanted = set(kinds)
+    for kind in wanted:
+        if kind not in list(Kind):
+            raise SpecError(f"conditional: {unknown('kind', kind, Kind)}")
+
+    def mark(build: Build) -> Build:
+        default = CATEGORICAL if response == "codes" else NUMERIC
+        facts = FamilyFacts(
+            name=getattr(build, "__name__", "own"),
+            kinds=frozenset(Kind(k) for k in wanted) or default,
+            summary=summary or (build.__doc__ or "a model of one's own").strip().splitlines()[0],
+            response=response
+            or ("codes" if wanted & {k.value for k in CATEGORICAL} else "natural"),
+        )
+        setattr(build, _MARK, facts)
+        return build
+
+    return mark
+
+
+def as_family(build: Build, name: str = "") -> Family:
+    """Make a family of a function that writes a PyMC model.
+
+    Parameters
+    ----------
+    build : callable
+        ``build(design, response, priors) -> pm.Model``.
+    name : str
+        Name in the chain; the function's own by default.
+
+    Returns
+    -------
+    Family
+        One that is compiled for each column it is used on.
+    """
+    facts: FamilyFacts | None = getattr(build, _MARK, None)
+    if facts is None:
+        conditional()(build)
+        facts = getattr(build, _MARK)
+        assert facts is not None
+    named = FamilyFacts(**{**vars(facts), "name": name or facts.name})
+    return Family(named, build, shared=False)
+
+
+def is_reference(name: str) -> bool:
+    """Whether a family name points to a function in a file (``"file.py:function"``)."""
+    return ".py:" in name
+
+
+def load_reference(name: str, folders: Iterable[Path]) -> Family:
+    """Load the family that ``"file.py:function"`` points to.
+
+    Parameters
+    ----------
+    name : str
+        The reference; its file is sought in ``folders`` in turn.
+    folders : iterable of Path
+        Where to look.
+
+    Raises
+    ------
+    SpecError
+        If the file, the function, or a usable function is not found.
+    """
+    file, _, function = name.rpartition(":")
+    places = [folder / file for folder in folders]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise SpecError(
+            f"family {name!r}: there is no file {file!r} beside the chain file or here; "
+            "write the path relative to the chain file"
+        )
+    module_name = f"posynth_own_{found.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, found)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise SpecError(f"family {name!r}: {file} fails on import: {error}") from error
+    build = getattr(module, function, None)
+    if not callable(build):
+        public = [key for key, value in vars(module).items() if callable(value)]
+        raise SpecError(f"family {name!r}: {unknown('function', function, public)}")
+    return as_family(build, name)
