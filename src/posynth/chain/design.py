@@ -159,13 +159,15 @@ def _nanmean(matrix: Floats) -> Floats:
     """Mean of each column over its finite values; NaN for a column without any, silently."""
     count = np.sum(~np.isnan(matrix), axis=0)
     total = np.nansum(matrix, axis=0)
-    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    mean: Floats = np.full(len(total), np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
 
 
 def _standardise(matrix: Floats, center: tuple[float, ...], scale: tuple[float, ...]) -> Floats:
     scaled: Floats = (matrix - np.asarray(center)) / np.asarray(scale)
     np.nan_to_num(scaled, copy=False, nan=0.0)
-    return scaled if scaled.flags.c_contiguous else np.ascontiguousarray(scaled)
+    return np.ascontiguousarray(scaled, dtype=np.float64)
 
 
 def _coded(encoder: Encoder, rows: Rows) -> tuple[list[str], Floats, dict[str, Any]]:

@@ -53,12 +53,12 @@ def conditional(
 
     def mark(build: Build) -> Build:
         default = CATEGORICAL if response == "codes" else NUMERIC
+        coded = "codes" if wanted & {kind.value for kind in CATEGORICAL} else "natural"
         facts = FamilyFacts(
             name=getattr(build, "__name__", "own"),
             kinds=frozenset(Kind(k) for k in wanted) or default,
             summary=summary or (build.__doc__ or "a model of one's own").strip().splitlines()[0],
-            response=response
-            or ("codes" if wanted & {k.value for k in CATEGORICAL} else "natural"),
+            response=response or coded,
         )
         setattr(build, _MARK, facts)
         return build

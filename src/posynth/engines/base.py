@@ -1,0 +1,120 @@
+"""What every engine takes and returns."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.families.base import Design, Family, Response
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from posynth.engines.compiled import CompiledModel
+
+CHAINS = 4
+K_HAT_LIMIT = 0.7
+R_HAT_LIMIT = 1.01
+
+
+@dataclass(frozen=True)
+class Task:
+    """One conditional to fit.
+
+    Attributes
+    ----------
+    family : Family
+        Facts and model.
+    design : Design
+        Predictors, (n, p).
+    response : Response
+        Target, (n,).
+    prior : str
+        Name of the prior.
+    priors : Mapping
+        Its scales.
+    draws : int
+        Draws to keep in each of four chains.
+    need : int
+        Effective draws without which the fit is not trusted, max(400, 20 m).
+    """
+
+    family: Family
+    design: Design
+    response: Response
+    prior: str
+    priors: Mapping[str, float]
+    draws: int = 250
+    need: int = 400
+
+    def model(self) -> "pm.Model":
+        """Write the PyMC model on this task's data."""
+        return self.family.model(self.prior, self.design, self.response, self.priors)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Name under which the compiled form is shared."""
+        return self.family.facts.name, self.prior
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Posterior draws of one conditional.
+
+    Attributes
+    ----------
+    draws : Mapping of str to ndarray, shape (chain, draw, ...)
+        Equally weighted draws of each parameter.
+    dims : Mapping of str to tuple of str
+        Dims of each parameter after (chain, draw).
+    coords : Mapping
+        Labels of those dims.
+    engine : str
+        Engine that made the draws.
+    why : str
+        Why it was used.
+    independent : bool
+        Whether the draws are independent (exact engines), so that R-hat and ESS need no estimate.
+    k_hat, r_hat, ess, acceptance : float
+        Diagnostics; NaN where they do not apply.
+    divergences : int
+        Divergent transitions.
+    """
+
+    draws: Mapping[str, NDArray[Any]]
+    dims: Mapping[str, tuple[str, ...]]
+    coords: Mapping[str, tuple[str, ...]]
+    engine: str
+    why: str = ""
+    independent: bool = False
+    k_hat: float = float("nan")
+    r_hat: float = float("nan")
+    ess: float = float("nan")
+    acceptance: float = float("nan")
+    divergences: int = 0
+
+    def because(self, why: str) -> "Fit":
+        """Return the same fit with a reason for its engine."""
+        return replace(self, why=why)
+
+    @property
+    def parameters(self) -> int:
+        """Number of scalar parameters."""
+        return sum(int(np.prod(a.shape[2:])) for a in self.draws.values())
+
+
+type Engine = Callable[[Task, "CompiledModel", "pm.Model", np.random.Generator], Fit]
+
+
+def labels(model: "pm.Model", names: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return dims and coords of the named parameters of a model, as plain tuples of text."""
+    dims = {name: tuple(model.named_vars_to_dims.get(name) or ()) for name in names}
+    used = {dim for entry in dims.values() for dim in entry}
+    coords = {
+        dim: tuple(str(label) for label in values)
+        for dim, values in model.coords.items()
+        if dim in used and values is not None
+    }
+    return dims, coords

@@ -1,0 +1,94 @@
+"""Choose an engine for a conditional, run it, and say why; fits are judged before they are used."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from posynth.engines.base import K_HAT_LIMIT, R_HAT_LIMIT, Fit, Task
+from posynth.engines.compiled import CompiledModel
+from posynth.engines.exact import fit_exact
+from posynth.errors import FitError
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+_shared: dict[tuple[str, str], CompiledModel] = {}
+
+
+def compiled_for(task: Task, model: "pm.Model") -> CompiledModel:
+    """Return the compiled form of a task's model, shared by all columns of the family."""
+    if not task.family.shared:
+        return CompiledModel(model)
+    if task.key not in _shared:
+        _shared[task.key] = CompiledModel(model)
+    return _shared[task.key]
+
+
+def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
+    """Fit one conditional.
+
+    Parameters
+    ----------
+    task : Task
+        Data and prior.
+    engine : str
+        ``"auto"``: exact where the posterior is known, else Laplace with independence Metropolis
+        steps, else (k-hat >= 0.7 or too few effective draws) NUTS. Or one of the three by name.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Fit
+        With the reason for its engine.
+
+    Raises
+    ------
+    FitError
+        If the engine asked for cannot give draws to rely on.
+    """
+    model = task.model()
+    if task.prior in task.family.facts.exact_priors and engine in ("auto", "exact"):
+        return fit_exact(task, model, rng).because("posterior known in closed form")
+    try:
+        return _approximate(task, engine, model, rng)
+    except FitError as error:
+        where = f"column {task.response.name!r}"
+        text = str(error)
+        raise FitError(text if text.startswith(where) else f"{where}: {text}") from None
+
+
+def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Generator) -> Fit:
+    from posynth.engines.laplace import fit_laplace
+    from posynth.engines.nuts import fit_nuts
+
+    compiled = compiled_for(task, model)
+    laplace_rng, nuts_rng = rng.spawn(2)
+    if engine == "nuts":
+        return _checked(fit_nuts(task, compiled, model, nuts_rng).because("asked for"), task)
+    found = fit_laplace(task, compiled, model, laplace_rng)
+    if found.draws:
+        why = f"k-hat {found.k_hat:.2f} < {K_HAT_LIMIT}, then independence Metropolis"
+        return found.because(why)
+    failure = _failure(found, task)
+    if engine == "laplace":
+        raise FitError(f"the Laplace proposal fails: {failure}; use engine 'nuts' or 'auto'")
+    sampled = fit_nuts(task, compiled, model, nuts_rng).because(f"Laplace proposal: {failure}")
+    return _checked(sampled, task)
+
+
+def _failure(found: Fit, task: Task) -> str:
+    if not found.k_hat < K_HAT_LIMIT:
+        return f"k-hat {found.k_hat:.2f} >= {K_HAT_LIMIT}"
+    return f"R-hat {found.r_hat:.3f}, ESS {found.ess:.0f} of {task.need} needed"
+
+
+def _checked(found: Fit, task: Task) -> Fit:
+    """Refuse draws that did not explore the posterior: a wrong interval is worse than an error."""
+    if not (found.r_hat <= 1.05 and found.ess >= task.need / 4):
+        raise FitError(
+            f"NUTS did not explore the posterior (R-hat {found.r_hat:.3f}, limit {R_HAT_LIMIT}; "
+            f"ESS {found.ess:.0f}, {task.need} needed; {found.divergences} divergences); "
+            "use a tighter prior, fewer predictors, or another family"
+        )
+    return found

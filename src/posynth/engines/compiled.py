@@ -1,0 +1,206 @@
+"""A PyMC model compiled once, then moved to other data: density, constraining map, row draws."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.errors import FitError, SpecError
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+type Floats = NDArray[np.float64]
+type Draws = dict[str, NDArray[Any]]
+
+#: How many functions were compiled in this process; a second column of a family adds none.
+compilations: dict[str, int] = {"density": 0, "draw": 0, "constrain": 0, "rows": 0}
+
+
+class CompiledModel:
+    """The functions of one model, each compiled on first use, on whatever data it holds now.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        A model with data ``X``, one observed variable, and mutable dims.
+
+    Raises
+    ------
+    SpecError
+        If the model has no data ``X``, or not exactly one observed variable.
+    """
+
+    def __init__(self, model: "pm.Model") -> None:
+        names = [observed.name for observed in model.observed_RVs]
+        if len(names) != 1 or "X" not in model.named_vars:
+            raise SpecError(
+                "a conditional needs pm.Data('X', ...) and exactly one observed variable; "
+                f"found data {sorted(v.name for v in model.data_vars)} and observed {names}"
+            )
+        self.model = model
+        self.observed = model.observed_RVs[0]
+        self.values = model.value_vars
+        self.names = [rv.name for rv in model.free_RVs]
+
+    def move(self, model: "pm.Model") -> None:
+        """Take over the data and dims of another model of the same form; nothing is compiled."""
+        import pymc as pm
+
+        if model is self.model:
+            return
+        data = {variable.name: variable.get_value() for variable in model.data_vars}
+        coords = {name: labels for name, labels in model.coords.items() if labels is not None}
+        with self.model:
+            pm.set_data(data, coords=coords)
+
+    def set_rows(self, X: Floats) -> None:
+        """Put other predictor rows under the model, for drawing."""
+        self.model["X"].set_value(X)
+
+    @cached_property
+    def _density(self) -> Any:
+        import pytensor
+
+        compilations["density"] += 1
+        logp = self.model.logp()
+        gradient = pytensor.grad(logp, self.values)
+        return pytensor.function(self.values, [logp, *gradient], trust_input=True)
+
+    @cached_property
+    def _constrain(self) -> Any:
+        import pytensor
+
+        if all(transform is None for transform in self.model.rvs_to_transforms.values()):
+            return None
+        compilations["constrain"] += 1
+        free = self.model.replace_rvs_by_values(self.model.free_RVs)
+        return pytensor.function(self.values, free, trust_input=True)
+
+    @cached_property
+    def _draw(self) -> tuple[Any, list[Any]]:
+        import pytensor
+        from pytensor.compile.sharedvalue import SharedVariable
+        from pytensor.graph.replace import clone_replace
+        from pytensor.graph.traversal import ancestors
+        from pytensor.tensor.random.type import RandomType
+
+        compilations["draw"] += 1
+        free = self.model.free_RVs
+        inputs = [rv.type(name=rv.name) for rv in free]
+        drawn = clone_replace(self.observed, dict(zip(free, inputs, strict=True)))
+        generators = [
+            node
+            for node in ancestors([drawn])
+            if isinstance(node, SharedVariable) and isinstance(node.type, RandomType)
+        ]
+        function = pytensor.function(inputs, drawn, on_unused_input="ignore", trust_input=True)
+        return function, generators
+
+    @cached_property
+    def _rows(self) -> Any:
+        import pytensor
+
+        compilations["rows"] += 1
+        (logp,) = self.model.logp(vars=[self.observed], sum=False)
+        return pytensor.function(self.values, logp, on_unused_input="ignore", trust_input=True)
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Return the shape of each unconstrained value under the current data."""
+        dims = self.model.named_vars_to_dims
+        lengths = {name: len(labels) for name, labels in self.model.coords.items() if labels}
+        simple = all(
+            rv.owner.op.ndim_supp == 0 and (rv.ndim == 0 or None not in dims.get(rv.name, (None,)))
+            for rv in self.model.free_RVs
+        )
+        if simple:
+            return [
+                tuple(lengths.get(dim, 0) for dim in dims.get(rv.name, ()))
+                for rv in self.model.free_RVs
+            ]
+        start = self.model.initial_point()
+        return [np.shape(start[value.name]) for value in self.values]
+
+    def split(self, theta: Floats, shapes: list[tuple[int, ...]]) -> list[Floats]:
+        """Cut a flat vector (d,) into the model's unconstrained values."""
+        cuts = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+        parts = np.split(theta, cuts)
+        return [np.asarray(p.reshape(s)) for p, s in zip(parts, shapes, strict=True)]
+
+    def constrain(self, thetas: Floats, shapes: list[tuple[int, ...]]) -> Draws:
+        """Map unconstrained draws (s, d) to named parameters, each (s, *shape)."""
+        if self._constrain is None:
+            cuts = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+            parts = np.split(thetas, cuts, axis=1)
+            return {
+                name: part.reshape(len(thetas), *shape)
+                for name, part, shape in zip(self.names, parts, shapes, strict=True)
+            }
+        rows = [self._constrain(*self.split(theta, shapes)) for theta in thetas]
+        return {name: np.array([row[i] for row in rows]) for i, name in enumerate(self.names)}
+
+    def draw(self, theta: list[NDArray[Any]], rng: np.random.Generator) -> NDArray[Any]:
+        """Draw a response for every row of X given parameters, with this generator.
+
+        Parameters
+        ----------
+        theta : list of ndarray
+            One value for each free variable, in the model's order.
+        rng : numpy.random.Generator
+            Source of randomness; a graph with several draws gets one spawned child each.
+        """
+        function, generators = self._draw
+        children = [rng] if len(generators) == 1 else rng.spawn(len(generators))
+        for shared, child in zip(generators, children, strict=True):
+            shared.set_value(child, borrow=True)
+        drawn: NDArray[Any] = function(*theta)
+        return drawn
+
+    def row_log_likelihood(self, theta: Floats, shapes: list[tuple[int, ...]]) -> Floats:
+        """Return log p(y_i | x_i, theta) for every row, shape (n,)."""
+        rows: Floats = self._rows(*self.split(theta, shapes))
+        return rows
+
+
+class Density:
+    """Log-density of the unconstrained parameters on fixed data, with gradient.
+
+    Parameters
+    ----------
+    compiled : CompiledModel
+        The compiled form.
+    model : pymc.Model
+        The model that holds the data.
+    """
+
+    def __init__(self, compiled: CompiledModel, model: "pm.Model") -> None:
+        compiled.move(model)
+        self.compiled = compiled
+        self.shapes = compiled.shapes()
+        self.size = sum(int(np.prod(shape)) for shape in self.shapes)
+        self._function = compiled._density
+
+    def __call__(self, theta: Floats) -> tuple[float, Floats]:
+        """Return log p(theta, y) and its gradient (d,)."""
+        value, *parts = self._function(*self.compiled.split(theta, self.shapes))
+        return float(value), np.concatenate([np.ravel(part) for part in parts])
+
+    def values(self, thetas: Floats) -> Floats:
+        """Return log p at each row of thetas (s, d), shape (s,); -inf where it is not finite."""
+        found = np.array([self(theta)[0] for theta in thetas])
+        return np.where(np.isnan(found), -np.inf, found)
+
+    def start(self) -> Floats:
+        """Return a point of finite density: the origin, else the model's initial point."""
+        origin = np.zeros(self.size)
+        if np.isfinite(self(origin)[0]):
+            return origin
+        point = self.compiled.model.initial_point()
+        found = np.concatenate([np.ravel(point[v.name]) for v in self.compiled.values])
+        if not np.isfinite(self(found)[0]):
+            raise FitError(
+                "the log-density is not finite at the model's initial point; check the priors and "
+                "the support of the likelihood against the column"
+            )
+        return found

@@ -1,0 +1,100 @@
+"""NUTS by nutpie, in coordinates whitened by the Laplace approximation where there is one."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.engines.base import CHAINS, Fit, Task, labels
+from posynth.engines.compiled import CompiledModel, Density
+from posynth.engines.diagnostics import r_hat_and_ess, r_hat_limit
+from posynth.engines.laplace import Mode, find_mode, refine
+from posynth.errors import FitError
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+type Floats = NDArray[np.float64]
+
+TUNE = 150
+ROUNDS = 3
+
+
+def fit_nuts(
+    task: Task, compiled: CompiledModel, model: "pm.Model", rng: np.random.Generator
+) -> Fit:
+    """Sample with NUTS until R-hat and ESS are as needed, doubling the draws up to twice.
+
+    Parameters
+    ----------
+    task : Task
+        Data, prior, number of draws.
+    compiled : CompiledModel
+        The family's compiled form.
+    model : pymc.Model
+        The model on the task's data.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Fit
+        Draws with R-hat, ESS and divergences; whether they suffice is judged by the caller.
+    """
+    density = Density(compiled, model)
+    mode = _whitening(density, rng)
+    draws, tune = task.draws, TUNE
+    for _ in range(ROUNDS):
+        thetas, divergences = _sample(density, mode, draws, tune, rng)
+        r_hat, ess = r_hat_and_ess(thetas)
+        limit = r_hat_limit(CHAINS, draws, density.size)
+        if ess >= task.need and r_hat <= limit and not divergences:
+            break
+        draws, tune = 2 * draws, 2 * tune
+    flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
+    named = {name: a.reshape(*thetas.shape[:2], *a.shape[1:]) for name, a in flat.items()}
+    dims, coords = labels(model, list(named))
+    return Fit(named, dims, coords, "nuts", r_hat=r_hat, ess=ess, divergences=divergences)
+
+
+def _whitening(density: Density, rng: np.random.Generator) -> Mode:
+    """Return the Laplace approximation, or the identity at the start where there is no mode."""
+    try:
+        return refine(density, find_mode(density), rng)
+    except FitError:
+        return Mode(density.start(), np.eye(density.size))
+
+
+def _sample(
+    density: Density, mode: Mode, draws: int, tune: int, rng: np.random.Generator
+) -> tuple[Floats, int]:
+    """Return draws (chain, draw, d) and the number of divergences."""
+    import nutpie
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    def make_logp() -> Callable[[Floats], tuple[float, Floats]]:
+        def logp(z: Floats) -> tuple[float, Floats]:
+            value, gradient = density(mode.theta + mode.factor @ z)
+            return value, mode.factor.T @ gradient
+
+        return logp
+
+    def make_expand(*_: Any) -> Callable[[Floats], dict[str, Floats]]:
+        return lambda z: {"theta": np.asarray(mode.theta + mode.factor @ z)}
+
+    size = density.size
+    compiled = from_pyfunc(
+        size, make_logp, make_expand, [np.dtype("float64")], [(size,)], ["theta"]
+    )
+    trace = nutpie.sample(
+        compiled,
+        draws=draws,
+        tune=tune,
+        chains=CHAINS,
+        cores=1,
+        seed=int(rng.integers(2**31)),
+        progress_bar=False,
+    )
+    divergences = int(trace["sample_stats"]["diverging"].sum())
+    return trace["posterior"]["theta"].to_numpy(), divergences
