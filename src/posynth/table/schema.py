@@ -61,6 +61,8 @@ class Column:
         Decimals to which numeric values are given; None for full precision.
     padded : bool
         Whether the file pads values to ``decimals`` with zeros.
+    min_decimals : int
+        Decimals the file always shows (1 where whole numbers stand as ``49.0``).
     missing : int
         Number of missing values in the source.
     missing_text : str
@@ -78,6 +80,7 @@ class Column:
     ordered: bool = False
     decimals: int | None = None
     padded: bool = False
+    min_decimals: int = 0
     missing: int = 0
     missing_text: str = ""
     date_format: str = ""
