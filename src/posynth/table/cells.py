@@ -17,6 +17,7 @@ INFINITE = frozenset(f"{sign}{word}" for sign in ("", "+", "-") for word in ("in
 MAX_DIGITS = 15
 PLAIN = re.compile(r"[+-]?(?:\d+(?:\.(\d*))?|\.(\d+))(?:[eE][+-]?\d+)?")
 LEADING_ZERO = re.compile(r"[+-]?0\d")
+DRESSED = re.compile(r"[+-]?[$€£]?\s?\d[\d.,'\s]*\s?[%€$£]?")
 TRUTH = frozenset({"True", "False"})
 
 
@@ -171,4 +172,11 @@ def _label_note(
         )
     if numeric and is_label:
         return "numbers in quotes, where other columns are bare, are read as labels"
-    return "numbers with leading zeros are read as labels" if numeric else ""
+    if numeric:
+        return "numbers with leading zeros are read as labels"
+    if present and all(DRESSED.fullmatch(distinct.texts[i].strip()) for i in present):
+        return (
+            "these look like numbers with thousands separators, currency or percent signs: "
+            "write plain numbers to have them modelled as such"
+        )
+    return ""

@@ -15,9 +15,10 @@ from posynth.table.storage import (
     cast_numbers,
     category_dtype,
     is_datetime,
-    level_array,
+    is_number,
     placeholders,
     refuse_missing,
+    taken_levels,
 )
 
 
@@ -196,9 +197,9 @@ def _codes(column: Column, values: pd.Series) -> Ints:
         places = np.append(index.get_indexer(values.cat.categories), -1)
         return np.asarray(places[values.cat.codes.to_numpy()])
     if is_datetime(column):
-        times = values.to_numpy(dtype="datetime64[us]")
+        times = dates.times_of(values)
         return index.get_indexer(pd.Index(dates.to_text(times, column.date_format)))
-    if column.dtype.lower().startswith(("float", "int", "uint")):
+    if is_number(column):
         return index.get_indexer(pd.Index(floats_of(values)))
     return index.get_indexer(pd.Index(values.astype("object")))
 
@@ -217,12 +218,12 @@ def _decode_levels(column: Column, numbers: Floats) -> pd.Series:
         coded = pd.Categorical.from_codes(codes, dtype=category_dtype(column))
         return pd.Series(coded)
     refuse_missing(column, absent)
-    return pd.Series(level_array(column).take(codes))
+    return taken_levels(column, codes)
 
 
 def _encode_dates(column: Column, values: pd.Series) -> Floats:
     if is_datetime(column) and not pd.api.types.is_string_dtype(values.dtype):
-        return dates.to_days(values.to_numpy(dtype="datetime64[us]"))
+        return dates.to_days(dates.times_of(values))
     times = dates.from_text(values, column.date_format)
     unread = np.isnat(times) & ~values.isna().to_numpy(dtype=bool)
     if unread.any():

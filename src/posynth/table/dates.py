@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posynth.table.arrays import Floats, Objects
+from posynth.table.arrays import Floats, Objects, with_dtype
 
 type Times = NDArray[np.datetime64]
 
@@ -72,6 +72,22 @@ def from_text(texts: Sequence[object] | pd.Series, date_format: str) -> Times:
     """Parse texts; those that do not fit become NaT, shape (n,)."""
     parsed = pd.to_datetime(pd.Series(texts, dtype="object"), format=date_format, errors="coerce")
     return np.asarray(parsed.to_numpy(dtype="datetime64[us]"))
+
+
+def is_ambiguous(texts: Sequence[str]) -> bool:
+    """Whether texts are dates both day first and month first.
+
+    Examples
+    --------
+    >>> is_ambiguous(["01/02/2024"]), is_ambiguous(["31/12/2024"])
+    (True, False)
+    """
+    return any(all(_fits(texts, name) for name in pair) for pair in PAIRS) if texts else False
+
+
+def times_of(values: pd.Series) -> Times:
+    """Return the datetimes of a series in microseconds, missing as NaT, shape (n,)."""
+    return np.asarray(with_dtype(values, "datetime64[us]").to_numpy(dtype="datetime64[us]"))
 
 
 def to_text(times: Times, date_format: str) -> Objects:

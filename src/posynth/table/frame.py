@@ -145,6 +145,8 @@ def field_from_series(name: str, values: pd.Series) -> Field:
         return Field(name, values, Storage.CATEGORY)
     if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return _field_from_objects(name, values)
+    if isinstance(dtype, pd.SparseDtype):
+        raise TableError(f"column {name!r} is sparse ({dtype}); convert it with .sparse.to_dense()")
     if pd.api.types.is_bool_dtype(dtype):
         return Field(name, values, Storage.BOOL)
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
@@ -182,7 +184,7 @@ def _number_field(name: str, values: pd.Series, note: str = "") -> Field:
 
 def _check_categories(name: str, values: pd.Series) -> None:
     types = {type(value) for value in values.cat.categories}
-    bad = sorted(kind.__name__ for kind in types if not issubclass(kind, LABELS))
+    bad = sorted(kind.__name__ for kind in types if len(types) > 1 or not issubclass(kind, LABELS))
     if bad:
         raise TableError(
             f"column {name!r} has categories of type {', '.join(bad)}; rename them to text, for "

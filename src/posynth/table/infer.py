@@ -9,6 +9,7 @@ import pandas as pd
 
 from posynth.errors import TableError
 from posynth.table import dates
+from posynth.table.arrays import dtype_name
 from posynth.table.declare import check_declared
 from posynth.table.field import Field, Storage, floats_of
 from posynth.table.levels import Levels, label_notes, levels_of
@@ -65,10 +66,16 @@ def infer_column(field: Field, declared: Kind | None = None) -> tuple[pd.Series,
     guess = _guess(field, levels)
     if declared is not None:
         check_declared(field, levels, declared)
-        guess = Guess(declared, f"declared {declared.value}")
+        guess = _declared_guess(field, declared)
     if guess.kind is Kind.DATE or field.storage is Storage.DATETIME:
         guess = guess._replace(date_format=_date_format(field, levels))
     return field.values, _column(field, levels, guess)
+
+
+def _declared_guess(field: Field, kind: Kind) -> Guess:
+    if kind is Kind.ORDINAL and field.storage is Storage.TEXT:
+        return Guess(kind, "declared ordinal; levels stand in the order of their text: check it")
+    return Guess(kind, f"declared {kind.value}")
 
 
 def _column(field: Field, levels: Levels, guess: Guess) -> Column:
@@ -92,7 +99,7 @@ def _column(field: Field, levels: Levels, guess: Guess) -> Column:
     return Column(
         name=field.name,
         kind=kind,
-        dtype=str(field.values.dtype),
+        dtype=dtype_name(field.values.dtype),
         levels=shown.values if keep else (),
         ordered=ordered,
         decimals=None if is_time else field.decimals,
@@ -128,6 +135,8 @@ def _guess(field: Field, levels: Levels) -> Guess:
         return Guess(Kind.CONSTANT, "every value is missing")
     if levels.seen == 1:
         return Guess(Kind.CONSTANT, "one distinct value")
+    if field.oversized and field.storage is Storage.NUMBER:
+        return _guess_number(field, levels)
     if len(levels.values) == 2:
         return Guess(Kind.BINARY, "two distinct values")
     by_storage = {
@@ -175,7 +184,11 @@ def _guess_text(field: Field, levels: Levels) -> Guess:
     texts = [str(value) for value in levels.values]
     if dates.detect(texts):
         return Guess(Kind.DATE, "every value is a date")
-    return _guess_labels(field, levels)
+    guess = _guess_labels(field, levels)
+    if dates.is_ambiguous(texts):
+        reason = "dates whose day and month cannot be told apart (write year-month-day)"
+        return guess._replace(reason=f"{reason}; {guess.reason}")
+    return guess
 
 
 def _guess_labels(field: Field, levels: Levels) -> Guess:
@@ -199,7 +212,7 @@ def _overridable(reason: str, name: str, kind: Kind) -> str:
 
 def _date_format(field: Field, levels: Levels) -> str:
     if field.storage is Storage.DATETIME:
-        return dates.format_of(field.values.to_numpy(dtype="datetime64[us]"))
+        return dates.format_of(dates.times_of(field.values))
     return dates.detect([str(value) for value in levels.values])
 
 

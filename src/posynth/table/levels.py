@@ -8,6 +8,7 @@ import pandas as pd
 
 from posynth.table import dates
 from posynth.table.arrays import Ints
+from posynth.table.cells import MISSING
 from posynth.table.field import Field, Storage, floats_of
 from posynth.table.schema import Level
 
@@ -50,7 +51,9 @@ def levels_of(field: Field) -> Levels:
     if field.storage is Storage.NUMBER and field.decimals == 0:
         found = [int(value) for value in found]
     order = sorted(range(len(found)), key=lambda i: found[i])
-    return Levels(tuple(found[i] for i in order), counts.to_numpy(dtype=np.int64)[order].astype(np.int64))
+    return Levels(
+        tuple(found[i] for i in order), counts.to_numpy(dtype=np.int64)[order].astype(np.int64)
+    )
 
 
 def plain_values(field: Field) -> pd.Series:
@@ -59,7 +62,7 @@ def plain_values(field: Field) -> pd.Series:
     if field.storage is Storage.NUMBER:
         return values if values.dtype.kind in "iu" else pd.Series(floats_of(values))
     if field.storage is Storage.DATETIME:
-        times = values.to_numpy(dtype="datetime64[us]")
+        times = dates.times_of(values)
         return pd.Series(dates.to_text(times, dates.format_of(times)), dtype="object")
     return values
 
@@ -83,9 +86,11 @@ def label_notes(labels: Sequence[Level], counts: Ints) -> list[str]:
     single = int((np.asarray(counts) == 1).sum())
     alike = len(texts) - len({" ".join(text.split()).casefold() for text in texts})
     formulas = sum(_is_formula(text) for text in texts)
+    absent = sum(text.strip() in MISSING for text in texts)
     unused = int((np.asarray(counts) == 0).sum())
     found = (
         (single, "seen in one row only"),
+        (absent, "text that most programs read as missing"),
         (unused, "declared but never seen"),
         (formulas, "text that a spreadsheet would run as a formula; kept exactly"),
     )

@@ -1,5 +1,6 @@
 """Columns as text cells, in the decimals, labels and marks of the source."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +11,7 @@ from posynth.table.codec import encode
 from posynth.table.field import floats_of
 from posynth.table.schema import Column, Level, Schema
 from posynth.table.source import Source
-from posynth.table.storage import is_datetime
+from posynth.table.storage import is_datetime, is_number
 
 type Quote = Callable[[str], str]
 
@@ -55,10 +56,10 @@ def render(frame: pd.DataFrame, schema: Schema, source: Source) -> str:
 
 
 def _quoting(source: Source, always: bool) -> Quote:
-    special = (source.delimiter, '"', "\n", "\r")
+    special = re.compile(f'[{re.escape(source.delimiter)}"\n\r]').search
 
     def quote(text: str) -> str:
-        if always or any(mark in text for mark in special):
+        if always or special(text):
             return '"' + text.replace('"', '""') + '"'
         return text
 
@@ -68,10 +69,13 @@ def _quoting(source: Source, always: bool) -> Quote:
 def _cells(column: Column, values: pd.Series, decimal: str, quote: Quote) -> list[str]:
     if column.kind.is_categorical:
         return _label_cells(column, values, decimal, quote)
-    if column.dtype.lower().startswith(("int", "uint", "float", "double")):
-        cells = [quote(text) for text in _number_cells(column, floats_of(values), decimal)]
+    if is_number(column):
+        cells = _number_cells(column, floats_of(values), decimal)
+        # All numbers need quotes, or none does: 0,0 shows which.
+        if quote(f"0{decimal}0") != f"0{decimal}0":
+            cells = list(map(quote, cells))
     elif is_datetime(column):
-        times = values.to_numpy(dtype="datetime64[us]")
+        times = dates.times_of(values)
         cells = _quoted(dates.to_text(times, column.date_format or dates.format_of(times)), quote)
     else:
         cells = _quoted(values.astype("object").to_numpy(), quote)

@@ -8,13 +8,18 @@ import pandas as pd
 
 from posynth.errors import TableError
 from posynth.table import dates
-from posynth.table.arrays import Bools, Floats, array_of, with_dtype
+from posynth.table.arrays import Bools, Floats, Ints, array_of, with_dtype
 from posynth.table.schema import Column, Kind
 
 
 def is_datetime(column: Column) -> bool:
     """Whether the column is stored as datetimes rather than as text."""
     return column.dtype.startswith(("datetime64", "timestamp", "date32"))
+
+
+def is_number(column: Column) -> bool:
+    """Whether the column is stored as numbers."""
+    return column.dtype.lower().startswith(("int", "uint", "float", "double", "halffloat"))
 
 
 def _is_integer(column: Column) -> bool:
@@ -108,6 +113,12 @@ def level_array(column: Column) -> Any:
     return array_of([*levels, None], column.dtype)
 
 
+def taken_levels(column: Column, codes: Ints) -> pd.Series:
+    """Levels of the given indices, -1 for missing, in the dtype of the column."""
+    taken = level_array(column).take(codes)
+    return pd.Series(taken, dtype="object" if column.dtype == "object" else None)
+
+
 def placeholders(column: Column, rows: int) -> pd.Series:
     """Fill a column that is not modelled: constants with their level, others with row numbers.
 
@@ -123,7 +134,7 @@ def placeholders(column: Column, rows: int) -> pd.Series:
     number = np.arange(1, rows + 1)
     if _is_integer(column):
         return cast_numbers(column, number.astype(np.float64))
-    if column.dtype.lower().startswith(("float", "double")):
+    if is_number(column):
         return with_dtype(pd.Series(number.astype(np.float64)), column.dtype)
     if is_datetime(column):
         return with_dtype(pd.Series(number.astype("datetime64[D]")), column.dtype)
@@ -141,4 +152,4 @@ def _constant(column: Column, rows: int) -> pd.Series:
         return pd.Series([None] * rows, dtype=column.dtype)
     if column.dtype == "category":
         return pd.Series(pd.Categorical.from_codes([0] * rows, dtype=category_dtype(column)))
-    return pd.Series(level_array(column).take([0] * rows))
+    return taken_levels(column, np.zeros(rows, dtype=np.int64))
