@@ -16,6 +16,7 @@ from posynth.table.storage import (
     category_dtype,
     is_datetime,
     is_number,
+    level_types,
     placeholders,
     refuse_missing,
     taken_levels,
@@ -174,7 +175,7 @@ def _require_modelled(column: Column) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _index(column: Column) -> pd.Index:
+def _index(column: Column, types: tuple[type, ...]) -> pd.Index:
     return pd.Index(list(column.levels))
 
 
@@ -192,7 +193,7 @@ def _encode_levels(column: Column, values: pd.Series) -> Floats:
 
 
 def _codes(column: Column, values: pd.Series) -> Ints:
-    index = _index(column)
+    index = _index(column, level_types(column))
     if isinstance(values.dtype, pd.CategoricalDtype):
         places = np.append(index.get_indexer(values.cat.categories), -1)
         return np.asarray(places[values.cat.codes.to_numpy()])

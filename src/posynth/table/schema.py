@@ -148,6 +148,11 @@ class Schema:
         TableError
             If a field is unknown or missing.
         """
+        # What tomlkit parses are wrappers; levels must be plain bool, int, float and str again.
+        data = data.unwrap() if hasattr(data, "unwrap") else data
+        for key in ("columns", "rows"):
+            if key not in data:
+                raise TableError(f"schema: field {key!r} is missing; found {sorted(data)}")
         return cls(tuple(_column_from_dict(entry) for entry in data["columns"]), int(data["rows"]))
 
 
@@ -165,6 +170,11 @@ def _column_from_dict(data: Mapping[str, Any]) -> Column:
     for key in data:
         if key not in known:
             raise TableError(f"schema column {data.get('name')!r}: {unknown('field', key, known)}")
+    for key in ("name", "kind", "dtype"):
+        if key not in data:
+            raise TableError(
+                f"schema column {data.get('name')!r}: field {key!r} is missing; add it"
+            )
     values = dict(data)
     try:
         values["kind"] = Kind(values["kind"])

@@ -95,14 +95,23 @@ def _refuse_overflow(column: Column, numbers: Floats) -> None:
         )
 
 
-@lru_cache(maxsize=4096)
+def level_types(column: Column) -> tuple[type, ...]:
+    """Types of the levels: part of a cache's key, since 1, 1.0 and True are equal in Python."""
+    return tuple(map(type, column.levels))
+
+
 def category_dtype(column: Column) -> pd.CategoricalDtype:
     """Categories of the source in their order."""
+    return _category_dtype(column, level_types(column))
+
+
+@lru_cache(maxsize=4096)
+def _category_dtype(column: Column, types: tuple[type, ...]) -> pd.CategoricalDtype:
     return pd.CategoricalDtype(list(column.levels), ordered=column.ordered)
 
 
 @lru_cache(maxsize=4096)
-def level_array(column: Column) -> Any:
+def _level_array(column: Column, types: tuple[type, ...]) -> Any:
     """Levels as an array of the column's dtype, with a missing value at the end for index -1."""
     levels: list[Any] = list(column.levels)
     if is_datetime(column):
@@ -115,7 +124,7 @@ def level_array(column: Column) -> Any:
 
 def taken_levels(column: Column, codes: Ints) -> pd.Series:
     """Levels of the given indices, -1 for missing, in the dtype of the column."""
-    taken = level_array(column).take(codes)
+    taken = _level_array(column, level_types(column)).take(codes)
     return pd.Series(taken, dtype="object" if column.dtype == "object" else None)
 
 
