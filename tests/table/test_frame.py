@@ -155,7 +155,7 @@ def test_unusable_names_are_refused_in_words(name):
 
 
 def test_few_rows_and_no_columns():
-    with pytest.raises(TableError, match="the data frame has 1 row; at least 10 are needed"):
+    with pytest.raises(TableError, match="the table has 1 row; at least 10 are needed"):
         table_from_frame(pd.DataFrame({"x": [1]}))
     with pytest.raises(TableError, match="the data frame has no columns; give it at least one"):
         table_from_frame(pd.DataFrame(index=range(20)))

@@ -1,6 +1,7 @@
 """Reading refuses in words; writing is atomic."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -135,6 +136,23 @@ def test_write_refuses_in_words(tmp_path, small):
         write_copy(small.frame[["y"]], small.schema, small.source, tmp_path / "a.csv")
     with pytest.raises(TableError, match="the folder does not exist; create it first"):
         write_copy(small.frame, small.schema, small.source, tmp_path / "no" / "a.csv")
+
+
+def test_label_outside_the_encoding_is_refused(tmp_path, small):
+    source = Source("a.csv", "csv", encoding="latin-1")
+    frame = small.frame.assign(y=["a", "b", "c"] * 4)
+    schema = small.schema.with_column(replace(small.schema["y"], levels=("a", "b", "c", "€")))
+    write_copy(frame, schema, source, tmp_path / "a.csv")
+    with pytest.raises(TableError, match=r"a label holds '€', which latin-1 cannot write; save"):
+        write_copy(frame.replace("c", "€"), schema, source, tmp_path / "b.csv")
+    assert not (tmp_path / "b.csv").exists()
+
+
+def test_dates_without_leading_zeros_are_read_and_noted(tmp_path):
+    (tmp_path / "a.csv").write_text("d,x\n" + "".join(f"{i}.2.2020,{i}\n" for i in range(1, 15)))
+    column = read_table(tmp_path / "a.csv").schema["d"]
+    assert (column.kind, column.date_format) == ("date", "%d.%m.%Y")
+    assert "copies write every date with leading zeros" in column.note
 
 
 def test_source_survives_and_names_no_folder(tmp_path):

@@ -36,7 +36,7 @@ def parse_delimited(raw: bytes, name: str, delimiter: str | None = None) -> Text
     raw : bytes
         Content of the file.
     name : str
-        File name, for errors and the source record.
+        File name, for the source record.
     delimiter : str, optional
         Known delimiter; sniffed among comma, semicolon, tab and bar where not given.
 
@@ -56,15 +56,15 @@ def parse_delimited(raw: bytes, name: str, delimiter: str | None = None) -> Text
     ','
     """
     if not raw.strip():
-        raise TableError(f"{name}: the file is empty (0 cells); expected a header and rows")
-    text, encoding, notes = _decode(raw, name)
+        raise TableError("the file is empty (0 cells); expected a header and rows")
+    text, encoding, notes = _decode(raw)
     sep = delimiter or _sniff(text)
-    records = _records(text, sep, name)
+    records = _records(text, sep)
     header = next(records)[1]
-    _check_header(header, name)
-    rows, skipped = _rows(records, header, sep, name)
+    _check_header(header)
+    rows, skipped = _rows(records, header, sep)
     if not rows:
-        raise TableError(f"{name}: the file has a header but no rows; at least 10 are needed")
+        raise TableError("the file has a header but no rows; at least 10 are needed")
     if skipped:
         notes = (*notes, f"{skipped} blank lines were skipped")
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))
@@ -73,12 +73,12 @@ def parse_delimited(raw: bytes, name: str, delimiter: str | None = None) -> Text
     )
 
 
-def _decode(raw: bytes, name: str) -> tuple[str, str, tuple[str, ...]]:
+def _decode(raw: bytes) -> tuple[str, str, tuple[str, ...]]:
     for magic, what in BINARY.items():
         if raw.startswith(magic):
-            raise TableError(f"{name}: the file is {what}; save it as CSV in UTF-8 and read that")
+            raise TableError(f"the file is {what}; save it as CSV in UTF-8 and read that")
     if b"\x00" in raw:
-        raise TableError(f"{name}: byte {raw.index(0) + 1} is NUL, so this is no text; save as CSV")
+        raise TableError(f"byte {raw.index(0) + 1} is NUL, so this is no text; save as CSV")
     encoding = "utf-8-sig" if raw.startswith(b"\xef\xbb\xbf") else "utf-8"
     try:
         return raw.decode(encoding), encoding, ()
@@ -90,7 +90,7 @@ def _decode(raw: bytes, name: str) -> tuple[str, str, tuple[str, ...]]:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:
         raise TableError(
-            f"{name}: line {line} is neither UTF-8 nor latin-1 text (byte {error.start + 1} is "
+            f"line {line} is neither UTF-8 nor latin-1 text (byte {error.start + 1} is "
             f"0x{raw[error.start]:02x}); save the file in UTF-8"
         ) from None
     return text, encoding, (f"line {line} is not UTF-8, so the file was read as {encoding}",)
@@ -115,34 +115,34 @@ def _split(line: str, delimiter: str) -> list[str]:
     return re.findall(rf'(?:^|{sep})("(?:[^"]|"")*"|[^{sep}]*)', line)
 
 
-def _records(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for record in reader:
             yield reader.line_num, record
     except csv.Error as error:
         raise TableError(
-            f"{name}: line {reader.line_num} cannot be split into fields ({error}); check quotes"
+            f"line {reader.line_num} cannot be split into fields ({error}); check quotes"
         ) from None
 
 
-def _check_header(header: list[str], name: str) -> None:
+def _check_header(header: list[str]) -> None:
     for position, column in enumerate(header, start=1):
         if not column.strip():
             raise TableError(
-                f"{name}: column {position} has no name in line 1; name it, or leave it out "
+                f"column {position} has no name in line 1; name it, or leave it out "
                 "(row names are no column)"
             )
         places = [i for i, other in enumerate(header, start=1) if other == column]
         if len(places) > 1:
             raise TableError(
-                f"{name}: column name {column!r} stands at positions "
+                f"column name {column!r} stands at positions "
                 f"{', '.join(map(str, places))}; give each column a name of its own"
             )
 
 
 def _rows(
-    records: Iterator[tuple[int, list[str]]], header: list[str], delimiter: str, name: str
+    records: Iterator[tuple[int, list[str]]], header: list[str], delimiter: str
 ) -> tuple[list[list[str]], int]:
     """Return the rows and the number of blank lines; in a single column a blank line is a value."""
     width, blank = len(header), 0
@@ -153,7 +153,7 @@ def _rows(
             continue
         if len(record) != width:
             raise TableError(
-                f"{name}: line {line} has {len(record)} fields, the header has {width}; mend the "
+                f"line {line} has {len(record)} fields, the header has {width}; mend the "
                 f"line, or quote fields that contain {delimiter!r}"
             )
         if width == 1 and blank:

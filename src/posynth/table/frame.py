@@ -70,7 +70,7 @@ def table_from_frame(df: pd.DataFrame, *, kinds: Mapping[str, str] | None = None
     """
     _check_names(df)
     declared = declared_kinds(kinds, df.columns)
-    check_rows(len(df), "the data frame")
+    check_rows(len(df))
     plain = df.reset_index(drop=True)
     columns = [
         infer_column(field_from_series(str(name), plain[name]), declared.get(str(name)))
@@ -93,12 +93,12 @@ def table_of(
     return Table(frame, Schema(tuple(column for _, column in pairs), len(frame)), source, notes)
 
 
-def check_rows(rows: int, what: str) -> None:
+def check_rows(rows: int) -> None:
     """Refuse a table of so few rows that a copy would describe single persons."""
     if rows < LEAST_ROWS:
         raise TableError(
-            f"{what} has {rows} row{'' if rows == 1 else 's'}; at least {LEAST_ROWS} are needed, "
-            "since a copy of so few rows would describe single persons: add rows"
+            f"the table has {rows} row{'' if rows == 1 else 's'}; at least {LEAST_ROWS} are needed: "
+            "a copy of so few rows would describe single persons; add rows"
         )
 
 

@@ -80,36 +80,36 @@ def _declared_guess(field: Field, kind: Kind) -> Guess:
 
 def _column(field: Field, levels: Levels, guess: Guess) -> Column:
     kind = guess.kind
-    keep = kind.is_categorical or kind is Kind.CONSTANT
-    shown = levels if kind.is_categorical else _seen(levels)
-    missing = int(field.values.isna().sum())
-    notes = [guess.reason, field.note]
-    if kind.is_categorical:
-        notes += label_notes(levels.values, levels.counts)
-    if missing and levels.seen:
-        notes.append(f"{missing} of {len(field.values)} values are missing")
-    if kind is Kind.CONSTANT and levels.seen and missing:
-        notes.append(
-            "copies hold the value in every row; declare its blanks as a level to keep them"
-        )
-    ordered = kind is Kind.ORDINAL or (
-        field.storage is Storage.CATEGORY and bool(field.values.cat.ordered)
-    )
-    is_time = kind is Kind.DATE
+    kept = levels if kind.is_categorical else _seen(levels)
+    is_ordered = field.storage is Storage.CATEGORY and bool(field.values.cat.ordered)
     return Column(
         name=field.name,
         kind=kind,
         dtype=dtype_name(field.values.dtype),
-        levels=shown.values if keep else (),
-        ordered=ordered,
-        decimals=None if is_time else field.decimals,
+        levels=kept.values if kind.is_categorical or kind is Kind.CONSTANT else (),
+        ordered=kind is Kind.ORDINAL or is_ordered,
+        decimals=None if kind is Kind.DATE else field.decimals,
         padded=field.padded,
         min_decimals=field.min_decimals,
-        missing=missing,
+        missing=int(field.values.isna().sum()),
         missing_text=field.missing_text,
         date_format=guess.date_format,
-        note="; ".join(note for note in notes if note),
+        note=_note(field, levels, guess),
     )
+
+
+def _note(field: Field, levels: Levels, guess: Guess) -> str:
+    missing = len(field.values) - levels.rows
+    notes = [guess.reason, field.note]
+    if guess.kind.is_categorical:
+        notes += label_notes(levels.values, levels.counts)
+    if missing and levels.seen:
+        notes.append(f"{missing} of {len(field.values)} values are missing")
+        if guess.kind is Kind.CONSTANT:
+            notes.append(
+                "copies hold the value in every row: write a label in the gaps to keep them"
+            )
+    return "; ".join(note for note in notes if note)
 
 
 def _seen(levels: Levels) -> Levels:
@@ -220,5 +220,9 @@ def as_datetimes(values: pd.Series, column: Column) -> tuple[pd.Series, Column]:
     """Store a column of dates in a file as datetime64 instead of text."""
     if column.kind is not Kind.DATE or not pd.api.types.is_string_dtype(values.dtype):
         return values, column
-    times = pd.Series(dates.from_text(values, column.date_format))
-    return times, replace(column, dtype=str(times.dtype))
+    times = dates.from_text(values, column.date_format)
+    texts = pd.Series(dates.to_text(times, column.date_format))
+    note = column.note
+    if (texts.dropna().to_numpy() != values.dropna().to_numpy()).any():
+        note = f"{note}; copies write every date with leading zeros"
+    return pd.Series(times), replace(column, dtype=str(times.dtype), note=note)

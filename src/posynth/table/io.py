@@ -58,11 +58,18 @@ def read_table(path: str | Path, *, kinds: Mapping[str, str] | None = None) -> T
     """
     place = Path(path)
     raw = _read_bytes(place)
+    try:
+        return _parse(raw, place, kinds)
+    except TableError as error:
+        raise TableError(f"{place.name}: {error}") from None
+
+
+def _parse(raw: bytes, path: Path, kinds: Mapping[str, str] | None) -> Table:
     if raw.startswith(MAGIC):
-        return _read_parquet(raw, place.name, kinds)
-    if place.suffix.lower() in PARQUET:
-        raise TableError(f"{place.name}: this is no Parquet file; rename it to .csv if it is text")
-    return _from_text(parse_delimited(raw, place.name, DELIMITED[place.suffix.lower()]), kinds)
+        return replace(_read_parquet(raw, kinds), source=Source(path.name, "parquet"))
+    if path.suffix.lower() in PARQUET:
+        raise TableError("this is no Parquet file; rename it to .csv if it is text")
+    return _from_text(parse_delimited(raw, path.name, DELIMITED[path.suffix.lower()]), kinds)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -83,7 +90,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def _from_text(text: TextTable, kinds: Mapping[str, str] | None) -> Table:
     source, declared = text.source, declared_kinds(kinds, text.columns)
-    check_rows(len(next(iter(text.columns.values()))), source.name)
+    check_rows(len(next(iter(text.columns.values()))))
     # Where some columns are quoted and others bare, the quotes say which are text.
     labels = set(source.quoted_columns) if len(source.quoted_columns) < len(text.columns) else ()
     columns = []
@@ -96,22 +103,19 @@ def _from_text(text: TextTable, kinds: Mapping[str, str] | None) -> Table:
     return table_of(columns, source, text.notes)
 
 
-def _read_parquet(raw: bytes, name: str, kinds: Mapping[str, str] | None) -> Table:
+def _read_parquet(raw: bytes, kinds: Mapping[str, str] | None) -> Table:
     from pyarrow import ArrowException, parquet
 
     try:
         table = parquet.read_table(io.BytesIO(raw))
     except (ArrowException, OSError) as error:
-        raise TableError(
-            f"{name}: the Parquet file is damaged ({error}); export it again"
-        ) from None
+        raise TableError(f"the Parquet file is damaged ({error}); export it again") from None
     frame = table.to_pandas()
     for field in table.schema:
         # Arrow would widen integers and truth values with gaps to float64 and object.
         if field.name in frame and frame[field.name].dtype in ("float64", "object"):
             frame[field.name] = _restore_nullable(frame[field.name], str(field.type))
-    read = table_from_frame(frame, kinds=kinds)
-    return replace(read, source=Source(name, "parquet"))
+    return table_from_frame(frame, kinds=kinds)
 
 
 def _restore_nullable(values: pd.Series, arrow_type: str) -> pd.Series:
@@ -175,7 +179,14 @@ def _content(frame: pd.DataFrame, schema: Schema, source: Source, format: str) -
         buffer = io.BytesIO()
         frame.to_parquet(buffer, index=False)
         return buffer.getvalue()
-    return render(frame, schema, source).encode(source.encoding)
+    text = render(frame, schema, source)
+    try:
+        return text.encode(source.encoding)
+    except UnicodeEncodeError as error:
+        raise TableError(
+            f"{source.name}: a label holds {text[error.start]!r}, which {source.encoding} cannot "
+            "write; save the source in UTF-8"
+        ) from None
 
 
 def _replace(path: Path, content: bytes) -> None:
