@@ -18,6 +18,8 @@ BAD = {
     "no_name": (b"x,,z\n1,2,3\n", "column 2 has no name in line 1; name it"),
     "row_names": (b'"","x"\n"1",2\n', "column 1 has no name in line 1.*row names are no column"),
     "repeated": (b"x,y,x\n1,2,3\n", "column name 'x' stands at positions 1, 3"),
+    "hint": (b"sep=;\nx;y\n1;2\n", "line 1 is a spreadsheet's hint 'sep='; remove it"),
+    "infinite": (b"x,y\n" + b"inf,1\n-inf,2\n" * 6, "column 'x' holds inf in 6 of 12 rows"),
     "short": (b"x,y\n1,2\n3\n", "line 3 has 1 fields, the header has 2; mend the line"),
     "nul": (b"x,y\n1,\x00\n", "byte 7 is NUL, so this is no text; save as CSV"),
     "utf16": ("x,y\n1,2\n".encode("utf-16"), "the file is UTF-16 text; save it as CSV in UTF-8"),

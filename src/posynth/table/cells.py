@@ -117,7 +117,7 @@ def _marker(distinct: _Distinct, absent: list[bool]) -> str:
 def _reads_as_numbers(numbers: list[str], *, is_label: bool, force: bool) -> bool:
     if not numbers:
         return True
-    if not all(numbers) or all(number.lower() in INFINITE for number in numbers):
+    if not all(numbers):
         return False
     return force or not (is_label or any(LEADING_ZERO.match(number) for number in numbers))
 

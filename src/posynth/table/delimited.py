@@ -58,6 +58,8 @@ def parse_delimited(raw: bytes, name: str, delimiter: str | None = None) -> Text
     if not raw.strip():
         raise TableError("the file is empty (0 cells); expected a header and rows")
     text, encoding, notes = _decode(raw)
+    if text.startswith("sep="):
+        raise TableError("line 1 is a spreadsheet's hint 'sep='; remove it, delimiters are sniffed")
     sep = delimiter or _sniff(text)
     records = _records(text, sep)
     header = next(records)[1]

@@ -96,8 +96,9 @@ def table_of(
 def check_rows(rows: int) -> None:
     """Refuse a table of so few rows that a copy would describe single persons."""
     if rows < LEAST_ROWS:
+        found = "1 row" if rows == 1 else f"{rows} rows"
         raise TableError(
-            f"the table has {rows} row{'' if rows == 1 else 's'}; at least {LEAST_ROWS} are needed: "
+            f"the table has {found}; at least {LEAST_ROWS} are needed: "
             "a copy of so few rows would describe single persons; add rows"
         )
 
