@@ -61,6 +61,8 @@ class Column:
         Decimals to which numeric values are given; None for full precision.
     padded : bool
         Whether the file pads values to ``decimals`` with zeros.
+    min_decimals : int
+        Decimals the file always shows (1 where whole numbers stand as ``49.0``).
     missing : int
         Number of missing values in the source.
     missing_text : str
@@ -78,6 +80,7 @@ class Column:
     ordered: bool = False
     decimals: int | None = None
     padded: bool = False
+    min_decimals: int = 0
     missing: int = 0
     missing_text: str = ""
     date_format: str = ""
@@ -145,6 +148,11 @@ class Schema:
         TableError
             If a field is unknown or missing.
         """
+        # What tomlkit parses are wrappers; levels must be plain bool, int, float and str again.
+        data = data.unwrap() if hasattr(data, "unwrap") else data
+        for key in ("columns", "rows"):
+            if key not in data:
+                raise TableError(f"schema: field {key!r} is missing; found {sorted(data)}")
         return cls(tuple(_column_from_dict(entry) for entry in data["columns"]), int(data["rows"]))
 
 
@@ -162,6 +170,11 @@ def _column_from_dict(data: Mapping[str, Any]) -> Column:
     for key in data:
         if key not in known:
             raise TableError(f"schema column {data.get('name')!r}: {unknown('field', key, known)}")
+    for key in ("name", "kind", "dtype"):
+        if key not in data:
+            raise TableError(
+                f"schema column {data.get('name')!r}: field {key!r} is missing; add it"
+            )
     values = dict(data)
     try:
         values["kind"] = Kind(values["kind"])

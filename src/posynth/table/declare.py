@@ -1,0 +1,126 @@
+"""Kinds declared by the user, checked against the values before anything is built on them."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from posynth.errors import TableError, unknown
+from posynth.table import dates
+from posynth.table.field import Field, Storage, floats_of
+from posynth.table.levels import Levels
+from posynth.table.schema import Kind
+
+
+def declared_kinds(kinds: Mapping[str, str] | None, names: Iterable[str]) -> dict[str, Kind]:
+    """Turn the user's mapping into kinds.
+
+    Parameters
+    ----------
+    kinds : mapping of str to str, optional
+        Column name to the value of a Kind.
+    names : iterable of str
+        Columns of the table.
+
+    Returns
+    -------
+    dict of str to Kind
+        One entry a declared column.
+
+    Raises
+    ------
+    TableError
+        If a column or a kind does not exist.
+
+    Examples
+    --------
+    >>> declared_kinds({"status": "nominal"}, ["status", "age"])["status"].value
+    'nominal'
+    """
+    allowed, known = [kind.value for kind in Kind], list(names)
+    for name, kind in (kinds or {}).items():
+        if name not in known:
+            raise TableError(f"kinds: {unknown('column', name, known)}")
+        if kind not in allowed:
+            raise TableError(f"kinds, column {name!r}: {unknown('kind', kind, allowed)}")
+    return {name: Kind(kind) for name, kind in (kinds or {}).items()}
+
+
+def check_declared(field: Field, levels: Levels, kind: Kind) -> None:
+    """Refuse a declared kind that the values do not have.
+
+    Raises
+    ------
+    TableError
+        Names the column, what was found and the kinds that would do.
+    """
+    problem = CHECKS[kind](field, levels)
+    if problem:
+        fitting = [other.value for other in Kind if not CHECKS[other](field, levels)]
+        raise TableError(
+            f"column {field.name!r} cannot be {kind.value!r}: {problem}; declare one of "
+            f"{', '.join(map(repr, fitting))}"
+        )
+
+
+def _number_problem(field: Field, levels: Levels) -> str:
+    if field.oversized:
+        return "it holds integers of more than 15 digits, which no model can keep exact"
+    if not levels.seen:
+        return "every value is missing"
+    if field.storage is not Storage.NUMBER:
+        return f"its values are stored as {field.storage.value}, {field.note or 'not as numbers'}"
+    return ""
+
+
+def _count_problem(field: Field, levels: Levels) -> str:
+    problem = _number_problem(field, levels)
+    if problem:
+        return problem
+    numbers = floats_of(field.values)
+    fractions = int((np.rint(numbers) != numbers)[~np.isnan(numbers)].sum())
+    below = int((numbers < 0).sum())
+    if fractions or below:
+        return f"{fractions} rows hold fractions and {below} hold numbers below 0"
+    return ""
+
+
+def _binary_problem(field: Field, levels: Levels) -> str:
+    found = len(levels.values)
+    return "" if found == 2 else f"it has {found} distinct values, not 2"
+
+
+def _levels_problem(field: Field, levels: Levels) -> str:
+    found = len(levels.values)
+    return "" if found >= 2 else f"it has {found} distinct values, at least 2 are needed"
+
+
+def _date_problem(field: Field, levels: Levels) -> str:
+    if not levels.seen:
+        return "every value is missing"
+    if field.storage is Storage.DATETIME:
+        return ""
+    texts = [str(value) for value in levels.values]
+    if field.storage is Storage.TEXT and dates.detect(texts):
+        return ""
+    return "no single date format fits every value (year-month-day is read without doubt)"
+
+
+def _constant_problem(field: Field, levels: Levels) -> str:
+    return "" if levels.seen <= 1 else f"it has {levels.seen} distinct values"
+
+
+def _no_problem(field: Field, levels: Levels) -> str:
+    return ""
+
+
+CHECKS: dict[Kind, Callable[[Field, Levels], str]] = {
+    Kind.CONTINUOUS: _number_problem,
+    Kind.COUNT: _count_problem,
+    Kind.BINARY: _binary_problem,
+    Kind.NOMINAL: _levels_problem,
+    Kind.ORDINAL: _levels_problem,
+    Kind.DATE: _date_problem,
+    Kind.CONSTANT: _constant_problem,
+    Kind.IDENTIFIER: _no_problem,
+    Kind.TEXT: _no_problem,
+}

@@ -1,0 +1,200 @@
+"""Files become Tables, and copies are written in the dialect of the source."""
+
+import contextlib
+import io
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from posynth.errors import TableError, unknown
+from posynth.table.arrays import with_dtype
+from posynth.table.cells import field_from_cells
+from posynth.table.declare import declared_kinds
+from posynth.table.delimited import TextTable, parse_delimited
+from posynth.table.frame import Table, check_rows, table_from_frame, table_of
+from posynth.table.infer import as_datetimes, infer_column
+from posynth.table.render import render
+from posynth.table.schema import Schema
+from posynth.table.source import Source
+
+DELIMITED = {".csv": None, ".txt": None, ".tsv": "\t", ".tab": "\t"}
+PARQUET = (".parquet", ".pq")
+MAGIC = b"PAR1"
+
+__all__ = ["Source", "Table", "read_table", "write_copy"]
+
+
+def read_table(path: str | Path, *, kinds: Mapping[str, str] | None = None) -> Table:
+    """Read a confidential table from a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A delimited text file (.csv, .txt, .tsv, .tab; comma, semicolon, tab or bar are told from
+        the content) or a Parquet file (.parquet, .pq).
+    kinds : mapping of str to str, optional
+        Kinds to use instead of the guessed ones, by column, as in ``{"status": "nominal"}``.
+
+    Returns
+    -------
+    Table
+        Values, schema with every guess explained, and the dialect of the file.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read or holds what no synthesis can use.
+
+    Examples
+    --------
+    >>> from importlib.resources import files
+    >>> table = read_table(str(files("posynth") / "data" / "heart_failure.csv"))
+    >>> table.schema.rows, table.schema["sex"].kind.value
+    (299, 'binary')
+    """
+    place = Path(path)
+    raw = _read_bytes(place)
+    try:
+        return _parse(raw, place, kinds)
+    except TableError as error:
+        raise TableError(f"{place.name}: {error}") from None
+
+
+def _parse(raw: bytes, path: Path, kinds: Mapping[str, str] | None) -> Table:
+    if raw.startswith(MAGIC):
+        return replace(_read_parquet(raw, kinds), source=Source(path.name, "parquet"))
+    if path.suffix.lower() in PARQUET:
+        raise TableError("this is no Parquet file; rename it to .csv if it is text")
+    return _from_text(parse_delimited(raw, path.name, DELIMITED[path.suffix.lower()]), kinds)
+
+
+def _read_bytes(path: Path) -> bytes:
+    known = (*DELIMITED, *PARQUET)
+    if path.is_dir():
+        raise TableError(f"{path}: this is a folder; name the file in it")
+    if not path.exists():
+        near = path.parent if path.parent.exists() else Path()
+        names = [p.name for p in near.iterdir() if p.suffix.lower() in known]
+        raise TableError(f"{path}: no such file; {unknown('table', path.name, names)}")
+    if path.suffix.lower() not in known:
+        raise TableError(f"{path.name}: {unknown('extension', path.suffix, known)}; save it as CSV")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TableError(f"{path.name}: cannot be read ({error.strerror}); check it") from None
+
+
+def _from_text(text: TextTable, kinds: Mapping[str, str] | None) -> Table:
+    source, declared = text.source, declared_kinds(kinds, text.columns)
+    check_rows(len(next(iter(text.columns.values()))))
+    # Where some columns are quoted and others bare, the quotes say which are text.
+    labels = set(source.quoted_columns) if len(source.quoted_columns) < len(text.columns) else ()
+    columns = []
+    for name, cells in text.columns.items():
+        wanted = declared.get(name)
+        field = field_from_cells(
+            name, cells, source.decimal, is_label=name in labels, wanted=wanted
+        )
+        columns.append(as_datetimes(*infer_column(field, wanted)))
+    return table_of(columns, source, text.notes)
+
+
+def _read_parquet(raw: bytes, kinds: Mapping[str, str] | None) -> Table:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        table = parquet.read_table(io.BytesIO(raw))
+    except (ArrowException, OSError) as error:
+        raise TableError(f"the Parquet file is damaged ({error}); export it again") from None
+    frame = table.to_pandas()
+    for field in table.schema:
+        # Arrow would widen integers and truth values with gaps to float64 and object.
+        if field.name in frame and frame[field.name].dtype in ("float64", "object"):
+            frame[field.name] = _restore_nullable(frame[field.name], str(field.type))
+    return table_from_frame(frame, kinds=kinds)
+
+
+def _restore_nullable(values: pd.Series, arrow_type: str) -> pd.Series:
+    if arrow_type == "bool":
+        return values.astype("boolean")
+    if arrow_type.startswith(("int", "uint")):
+        return with_dtype(values, arrow_type.replace("int", "Int").replace("uI", "UI"))
+    return values
+
+
+def write_copy(
+    frame: pd.DataFrame, schema: Schema, source: Source, path: Path, format: str | None = None
+) -> None:
+    """Write a copy like its source: columns, order, types, labels, decimals, marks, dialect.
+
+    The file appears complete or not at all.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The copy, shape (n, p), with the columns of the schema.
+    schema : Schema
+        Description of the source.
+    source : Source
+        Dialect of the source.
+    path : Path
+        Where to write; an existing file is replaced.
+    format : {"csv", "parquet"}, optional
+        Format to write; that of the source where not given (CSV for a data frame).
+
+    Raises
+    ------
+    TableError
+        If the format is unknown, the columns are not those of the schema, or the folder is absent.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas as pd
+    >>> from posynth.table.frame import table_from_frame
+    >>> table = table_from_frame(pd.DataFrame({"x": range(10), "y": [0.5, 1.0] * 5}))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_copy(table.frame, table.schema, table.source, Path(folder) / "copy.csv")
+    ...     (Path(folder) / "copy.csv").read_text().splitlines()[:2]
+    ['x,y', '0,0.5']
+    """
+    if format not in (None, "csv", "parquet"):
+        raise TableError(unknown("format", format, ("csv", "parquet")))
+    if list(frame.columns) != list(schema.names):
+        raise TableError(
+            f"{path.name}: the copy has columns {list(frame.columns)}, its schema "
+            f"{list(schema.names)}; write them all, in this order"
+        )
+    if not path.parent.is_dir():
+        raise TableError(f"{path}: the folder does not exist; create it first")
+    _replace(path, _content(frame, schema, source, format or source.format))
+
+
+def _content(frame: pd.DataFrame, schema: Schema, source: Source, format: str) -> bytes:
+    if format == "parquet":
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        return buffer.getvalue()
+    text = render(frame, schema, source)
+    try:
+        return text.encode(source.encoding)
+    except UnicodeEncodeError as error:
+        raise TableError(
+            f"{source.name}: a label holds {text[error.start]!r}, which {source.encoding} cannot "
+            "write; save the source in UTF-8"
+        ) from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
