@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posynth.engines.diagnostics import Convergence
 from posynth.families.base import Design, Family, Response
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 CHAINS = 4
 K_HAT_LIMIT = 0.7
-R_HAT_LIMIT = 1.01
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,10 @@ class Fit:
         Why it was used.
     independent : bool
         Whether the draws are independent (exact engines), so that R-hat and ESS need no estimate.
-    k_hat, r_hat, ess, acceptance : float
-        Diagnostics; NaN where they do not apply.
+    mixed : Convergence
+        R-hat and ESS; for independent draws 1 and their number.
+    k_hat, acceptance : float
+        Diagnostics of the Laplace engine; NaN for others.
     divergences : int
         Divergent transitions.
     """
@@ -89,9 +91,8 @@ class Fit:
     engine: str
     why: str = ""
     independent: bool = False
+    mixed: Convergence = Convergence(1.0, float("nan"), 1.01)
     k_hat: float = float("nan")
-    r_hat: float = float("nan")
-    ess: float = float("nan")
     acceptance: float = float("nan")
     divergences: int = 0
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from posynth.engines.base import K_HAT_LIMIT, R_HAT_LIMIT, Fit, Task
+from posynth.engines.base import K_HAT_LIMIT, Fit, Task
 from posynth.engines.compiled import CompiledModel
 from posynth.engines.exact import fit_exact
 from posynth.errors import FitError
@@ -80,15 +80,17 @@ def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Gene
 def _failure(found: Fit, task: Task) -> str:
     if not found.k_hat < K_HAT_LIMIT:
         return f"k-hat {found.k_hat:.2f} >= {K_HAT_LIMIT}"
-    return f"R-hat {found.r_hat:.3f}, ESS {found.ess:.0f} of {task.need} needed"
+    mixed = found.mixed
+    return f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {task.need} needed"
 
 
 def _checked(found: Fit, task: Task) -> Fit:
     """Refuse draws that did not explore the posterior: a wrong interval is worse than an error."""
-    if not (found.r_hat <= 1.05 and found.ess >= task.need / 4):
+    mixed = found.mixed
+    if not (mixed.r_hat <= 1.05 and mixed.ess >= task.need / 4):
         raise FitError(
-            f"NUTS did not explore the posterior (R-hat {found.r_hat:.3f}, limit {R_HAT_LIMIT}; "
-            f"ESS {found.ess:.0f}, {task.need} needed; {found.divergences} divergences); "
-            "use a tighter prior, fewer predictors, or another family"
+            f"NUTS did not explore the posterior (R-hat {mixed.r_hat:.3f}, limit "
+            f"{mixed.limit:.3f}; ESS {mixed.ess:.0f}, {task.need} needed; {found.divergences} "
+            "divergences); use a tighter prior, fewer predictors, or another family"
         )
     return found

@@ -4,46 +4,75 @@ ArviZ has the same measures and the tests hold these to its numbers; they are wr
 because importing its statistics costs more than fitting a small table.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 type Floats = NDArray[np.float64]
 
 
-def r_hat_and_ess(thetas: Floats) -> tuple[float, float]:
-    """Return the largest rank-normalised split R-hat and the smallest bulk ESS.
+@dataclass(frozen=True)
+class Convergence:
+    """How well chains have mixed, over all parameters.
+
+    Attributes
+    ----------
+    r_hat : float
+        Largest rank-normalised split R-hat, bulk or folded.
+    ess : float
+        Smallest bulk effective sample size.
+    limit : float
+        The R-hat that chains of this many effective draws would stay below with probability .99
+        if they had converged; never below 1.01.
+    """
+
+    r_hat: float
+    ess: float
+    limit: float
+
+    def enough(self, need: float) -> bool:
+        """Whether the draws can be used where ``need`` effective ones are asked for."""
+        return self.ess >= need and self.r_hat <= self.limit
+
+
+def convergence(thetas: Floats, need: float) -> Convergence:
+    """Judge chains by R-hat and ESS (Vehtari et al. 2021, Bayesian Analysis 16:667).
 
     Parameters
     ----------
     thetas : ndarray, shape (chain, draw, d)
         Draws of all parameters.
+    need : float
+        Effective draws asked for; fewer than these do not widen the limit for R-hat further.
 
     Returns
     -------
-    tuple of float
-        R-hat (the larger of bulk and folded) and bulk ESS, as in Vehtari et al. (2021),
-        Bayesian Analysis 16:667.
+    Convergence
+        The largest R-hat, the smallest ESS, and the limit for R-hat.
     """
     chains, draws, size = thetas.shape
     if size == 0:
-        return 1.0, float(chains * draws)
+        return Convergence(1.0, float(chains * draws), 1.01)
     bulk = _rank_normalise(_split(thetas))
     folded = _rank_normalise(_split(np.abs(thetas - np.median(thetas, axis=(0, 1)))))
     r_hat = max(float(_r_hat(bulk).max()), float(_r_hat(folded).max()))
-    return r_hat, float(_ess(bulk).min())
+    ess = float(_ess(bulk).min())
+    effective = max(min(ess, float(_ess(folded).min()), chains * draws), need)
+    return Convergence(r_hat, ess, r_hat_limit(chains, effective, size))
 
 
-def r_hat_limit(chains: int, draws: int, size: int) -> float:
-    """Return 1.01, or what independent draws of this number would show, if that is larger.
+def r_hat_limit(chains: int, effective: float, size: int) -> float:
+    """Return 1.01, or what that many independent draws would show, if that is larger.
 
-    For independent draws split in C = 2 chains of N = draws / 2, (R-hat^2 - 1) N + 1 is about
+    For draws in C half-chains, each worth N independent ones, (R-hat^2 - 1) N + 1 is about
     chi2(C - 1) / (C - 1); the limit is the 99 % point of the largest of ``2 * size`` of them.
     """
     from scipy.special import chdtri
 
-    df = 2 * chains - 1
-    quantile = float(chdtri(df, 0.01 / (2 * max(size, 1)))) / df
-    return max(1.01, float(np.sqrt(1.0 + (quantile - 1.0) / (draws // 2))))
+    halves = 2 * chains
+    quantile = float(chdtri(halves - 1, 0.01 / (2 * max(size, 1)))) / (halves - 1)
+    return max(1.01, float(np.sqrt(1.0 + (quantile - 1.0) / (effective / halves))))
 
 
 def k_hat(log_ratios: Floats) -> float:

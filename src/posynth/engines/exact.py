@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, Fit, Task, labels
+from posynth.engines.diagnostics import Convergence
 from posynth.errors import FitError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def fit_exact(task: Task, model: "pm.Model", rng: np.random.Generator) -> Fit:
     draws = _SAMPLERS[task.family.facts.exact](task, size, rng)
     shaped = {name: a.reshape(CHAINS, task.draws, *a.shape[1:]) for name, a in draws.items()}
     dims, coords = labels(model, list(shaped))
-    return Fit(shaped, dims, coords, "exact", independent=True)
+    return Fit(shaped, dims, coords, "exact", independent=True, mixed=Convergence(1.0, size, 1.01))
 
 
 def _dirichlet(task: Task, size: int, rng: np.random.Generator) -> dict[str, Floats]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task, labels
 from posynth.engines.compiled import CompiledModel, Density
-from posynth.engines.diagnostics import k_hat, r_hat_and_ess, r_hat_limit
+from posynth.engines.diagnostics import convergence, k_hat
 from posynth.errors import FitError
 
 if TYPE_CHECKING:
@@ -123,17 +123,17 @@ def fit_laplace(
         return Fit({}, {}, {}, "laplace", k_hat=k)
     for _ in range(ROUNDS):
         thetas, acceptance = chains.run()
-        r_hat, ess = r_hat_and_ess(thetas)
-        if ess >= task.need and r_hat <= r_hat_limit(CHAINS, chains.length, density.size):
+        mixed = convergence(thetas, task.need)
+        if mixed.enough(task.need):
             break
         chains.extend(chains.length)
     else:
-        return Fit({}, {}, {}, "laplace", k_hat=k, r_hat=r_hat, ess=ess)
+        return Fit({}, {}, {}, "laplace", k_hat=k, mixed=mixed)
     flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
     shape = thetas.shape[:2]
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
     dims, coords = labels(model, list(draws))
-    return Fit(draws, dims, coords, "laplace", k_hat=k, r_hat=r_hat, ess=ess, acceptance=acceptance)
+    return Fit(draws, dims, coords, "laplace", mixed=mixed, k_hat=k, acceptance=acceptance)
 
 
 def refine(density: Density, mode: Mode, rng: np.random.Generator) -> Mode:

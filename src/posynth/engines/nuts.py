@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, Fit, Task, labels
 from posynth.engines.compiled import CompiledModel, Density
-from posynth.engines.diagnostics import r_hat_and_ess, r_hat_limit
+from posynth.engines.diagnostics import convergence
 from posynth.engines.laplace import Mode, find_mode, refine
 from posynth.errors import FitError
 
@@ -47,15 +47,14 @@ def fit_nuts(
     draws, tune = task.draws, TUNE
     for _ in range(ROUNDS):
         thetas, divergences = _sample(density, mode, draws, tune, rng)
-        r_hat, ess = r_hat_and_ess(thetas)
-        limit = r_hat_limit(CHAINS, draws, density.size)
-        if ess >= task.need and r_hat <= limit and not divergences:
+        mixed = convergence(thetas, task.need)
+        if mixed.enough(task.need) and not divergences:
             break
         draws, tune = 2 * draws, 2 * tune
     flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
     named = {name: a.reshape(*thetas.shape[:2], *a.shape[1:]) for name, a in flat.items()}
     dims, coords = labels(model, list(named))
-    return Fit(named, dims, coords, "nuts", r_hat=r_hat, ess=ess, divergences=divergences)
+    return Fit(named, dims, coords, "nuts", mixed=mixed, divergences=divergences)
 
 
 def _whitening(density: Density, rng: np.random.Generator) -> Mode:
