@@ -73,12 +73,12 @@ class Fit:
         Labels of those dims.
     engine : str
         Engine that made the draws.
+    mixed : Convergence
+        R-hat and ESS; for independent draws 1 and their number.
     why : str
         Why it was used.
     independent : bool
         Whether the draws are independent (exact engines), so that R-hat and ESS need no estimate.
-    mixed : Convergence
-        R-hat and ESS; for independent draws 1 and their number.
     k_hat, acceptance : float
         Diagnostics of the Laplace engine; NaN for others.
     divergences : int
@@ -89,9 +89,9 @@ class Fit:
     dims: Mapping[str, tuple[str, ...]]
     coords: Mapping[str, tuple[str, ...]]
     engine: str
+    mixed: Convergence
     why: str = ""
     independent: bool = False
-    mixed: Convergence = Convergence(1.0, float("nan"), 1.01)
     k_hat: float = float("nan")
     acceptance: float = float("nan")
     divergences: int = 0

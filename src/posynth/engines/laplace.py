@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task, labels
 from posynth.engines.compiled import CompiledModel, Density
-from posynth.engines.diagnostics import convergence, k_hat
+from posynth.engines.diagnostics import Convergence, convergence, k_hat
 from posynth.errors import FitError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def fit_laplace(
     chains.extend(task.draws)
     k = chains.k_hat()
     if not k < K_HAT_LIMIT:
-        return Fit({}, {}, {}, "laplace", k_hat=k)
+        return Fit({}, {}, {}, "laplace", Convergence(float("nan"), 0.0, 1.01), k_hat=k)
     for _ in range(ROUNDS):
         thetas, acceptance = chains.run()
         mixed = convergence(thetas, task.need)
@@ -128,12 +128,12 @@ def fit_laplace(
             break
         chains.extend(chains.length)
     else:
-        return Fit({}, {}, {}, "laplace", k_hat=k, mixed=mixed)
+        return Fit({}, {}, {}, "laplace", mixed, k_hat=k)
     flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
     shape = thetas.shape[:2]
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
     dims, coords = labels(model, list(draws))
-    return Fit(draws, dims, coords, "laplace", mixed=mixed, k_hat=k, acceptance=acceptance)
+    return Fit(draws, dims, coords, "laplace", mixed, k_hat=k, acceptance=acceptance)
 
 
 def refine(density: Density, mode: Mode, rng: np.random.Generator) -> Mode:

@@ -54,7 +54,7 @@ def fit_nuts(
     flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
     named = {name: a.reshape(*thetas.shape[:2], *a.shape[1:]) for name, a in flat.items()}
     dims, coords = labels(model, list(named))
-    return Fit(named, dims, coords, "nuts", mixed=mixed, divergences=divergences)
+    return Fit(named, dims, coords, "nuts", mixed, divergences=divergences)
 
 
 def _whitening(density: Density, rng: np.random.Generator) -> Mode:
