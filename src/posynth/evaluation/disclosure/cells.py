@@ -158,6 +158,17 @@ def tabulate(
     -------
     tuple of Cells
         One a copy.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from posynth.table.schema import Column, Kind, Schema
+    >>> columns = tuple(Column(name, Kind.BINARY, "str", ("a", "b")) for name in "xy")
+    >>> original = pd.DataFrame({"x": ["a", "a", "b"], "y": ["a", "b", "a"]})
+    >>> copy = pd.DataFrame({"x": ["a", "a"], "y": ["a", "a"]})
+    >>> cells = tabulate(Comparison(original, (copy,), Schema(columns, 3)), ["x"], "y")[0]
+    >>> cells.d.tolist(), cells.s.tolist(), cells.pd.tolist()
+    ([1, 1, 1], [2, 0, 0], [0.5, 0.5, 1.0])
     """
     check_target(comparison, keys, target)
     columns = {name: code_column(comparison, name, groups) for name in keys}

@@ -1,6 +1,7 @@
 """Copied rows: synthetic rows identical to an original row, against what chance would copy."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -62,35 +63,35 @@ def measure(comparison: Comparison, keys: Sequence[str] | None = None) -> list[R
     copied = [int(np.sum(d_q[copy] > 0)) for copy in coded.copies]
     sizes = [len(copy) for copy in coded.copies]
     per_copy = [share(c, k) for c, k in zip(copied, sizes, strict=True)]
-    matched, base, how = _reference(coded, d_q)
-    expected = share(matched, base)
-    limit = _limit(matched, base, sum(copied), sum(sizes))
-    details = {
-        "per_copy": per_copy,
-        "copied": copied,
-        "k": sizes,
-        "expected": expected,
-        "expected_count": matched,
-        "expected_of": base,
-        "expected_from": how,
-        "limit": limit,
-        "row_level": True,
-    }
+    value, chance = float(np.mean(per_copy)), _reference(coded, d_q)
+    limit = _limit(chance, sum(copied), sum(sizes))
+    details = {"per_copy": per_copy, "copied": copied, "k": sizes, "limit": limit}
+    details |= {"expected": chance.percent, "expected_from": chance.source, "row_level": True}
+    details |= {"expected_count": chance.matched, "expected_of": chance.rows}
     subject = "" if keys is None else name_keys(chosen)
-    value = float(np.mean(per_copy))
-    text = TEXT.format(expected=expected, how=HOW[how])
+    text = TEXT.format(expected=chance.percent, how=HOW[chance.source])
     return [
         Result("copied rows", value, subject, passed=value <= limit, text=text, details=details)
     ]
 
 
-def _reference(coded: Coded, d_q: Ints) -> tuple[int, int, str]:
+class _Chance(NamedTuple):
+    matched: int
+    rows: int
+    source: str
+
+    @property
+    def percent(self) -> float:
+        return share(self.matched, self.rows)
+
+
+def _reference(coded: Coded, d_q: Ints) -> _Chance:
     if coded.holdout is not None:
-        return int(np.sum(d_q[coded.holdout] > 0)), len(coded.holdout), "holdout"
-    return int(d_q[d_q > 1].sum()), len(coded.original), "leave one out"
+        return _Chance(int(np.sum(d_q[coded.holdout] > 0)), len(coded.holdout), "holdout")
+    return _Chance(int(d_q[d_q > 1].sum()), len(coded.original), "leave one out")
 
 
-def _limit(matched: int, base: int, copied: int, k: int) -> float:
-    pooled = (matched + copied) / (base + k)
-    error = np.sqrt(pooled * (1 - pooled) * (1 / base + 1 / k))
-    return float(100 * (matched / base + Z * error))
+def _limit(chance: _Chance, copied: int, k: int) -> float:
+    pooled = (chance.matched + copied) / (chance.rows + k)
+    error = np.sqrt(pooled * (1 - pooled) * (1 / chance.rows + 1 / k))
+    return chance.percent + float(100 * Z * error)

@@ -143,8 +143,8 @@ def _dcr(found: Distances, subject: str) -> Result:
     }
     text = (
         "Median distance (Gower, 0 to 1) of a synthetic row to the closest original record; a "
-        f"fresh sample of the population has {fresh:.3g} ({found.fresh_is}), and copies should come no "
-        f"closer. {LIMITS}."
+        f"fresh sample of the population has {fresh:.3g} ({found.fresh_is}), and copies should "
+        f"come no closer. {LIMITS}."
     )
     return Result("DCR", float(np.mean(per_copy)), subject, text=text, details=details)
 

@@ -38,7 +38,8 @@ def measure(
     - repU = 100 sum_q 1{d_q = 1, s_q = 1} / N_d
 
     The denominator of repU is N_d, as in synthpop's ``disclosure``: the risk is that of the
-    original records. ``uniques.measure`` gives the convention of ``replicated.uniques`` (k) beside it.
+    original records. ``uniques.measure`` gives the convention of ``replicated.uniques``
+    (k) beside it.
 
     Parameters
     ----------

@@ -67,6 +67,14 @@ def default_keys(comparison: Comparison, without: Iterable[str] = ()) -> tuple[s
     -------
     tuple of str
         At most four column names.
+
+    Examples
+    --------
+    >>> from posynth.table.schema import Column, Kind, Schema
+    >>> schema = Schema((Column("x", Kind.COUNT, "int64"), Column("id", Kind.IDENTIFIER, "str")), 6)
+    >>> table = pd.DataFrame({"x": [1, 1, 1, 2, 2, 2], "id": list("abcdef")})
+    >>> default_keys(Comparison(table, (table,), schema))
+    ('x',)
     """
     banned = set(without)
     limit = min(100, len(comparison.original) // 3)
@@ -123,6 +131,15 @@ def code_column(comparison: Comparison, name: str, groups: Groups | None = None)
     -------
     Coded
         The codes.
+
+    Examples
+    --------
+    >>> from posynth.table.schema import Column, Kind, Schema
+    >>> schema = Schema((Column("x", Kind.COUNT, "int64"),), rows=3)
+    >>> original, copy = pd.DataFrame({"x": [7, 9, None]}), pd.DataFrame({"x": [9, 8]})
+    >>> coded = code_column(Comparison(original, (copy,), schema), "x")
+    >>> coded.original.tolist(), coded.copies[0].tolist()
+    ([1, 2, 0], [2, 3])
     """
     check_tables(comparison, [name])
     column = comparison.schema[name]
@@ -202,10 +219,13 @@ def numbers(series: pd.Series, decimals: int | None = None) -> Floats:
     """Give a numeric, boolean or date column as floats (dates in days), missing as NaN."""
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
         days = (series - pd.Timestamp(0, tz=series.dt.tz)) / pd.Timedelta(days=1)
-        return days.to_numpy(dtype=np.float64, na_value=np.nan)
-    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        since: Floats = np.array(days.to_numpy(dtype=np.float64, na_value=np.nan))
+        return since
+    values: Floats = np.array(series.to_numpy(dtype=np.float64, na_value=np.nan))
     # A value printed with so many decimals is the same value however it was computed.
-    return values if decimals is None else np.asarray(np.round(values, decimals), np.float64)
+    if decimals is not None:
+        np.round(values, decimals, out=values)
+    return values
 
 
 def is_number(series: pd.Series) -> bool:
@@ -216,7 +236,8 @@ def is_number(series: pd.Series) -> bool:
 
 def _joined(columns: Sequence[pd.Series], decimals: int | None) -> npt.NDArray[Any]:
     if all(is_number(column) for column in columns):
-        return np.concatenate([numbers(column, decimals) for column in columns])
+        values: Floats = np.concatenate([numbers(column, decimals) for column in columns])
+        return values
     return np.concatenate([column.astype(object).to_numpy() for column in columns])
 
 

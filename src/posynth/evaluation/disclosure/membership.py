@@ -32,9 +32,9 @@ def measure(
 
     - ``-DCR``: minus Gower's distance of the person's row to the closest row of any copy.
     - ``local density ratio``: log r_ref - log r_syn, with r_syn the distance to the m-th closest
-      row among the m copies together and r_ref that to the closest of a reference sample, a random half
-      of the holdout; the other half are the non-members. It is a nearest-neighbour estimate, up to
-      constants, of the log of synthetic over population density.
+      row among the m copies together and r_ref that to the closest of a reference sample, a random
+      half of the holdout; the other half are the non-members. It is a nearest-neighbour estimate,
+      up to constants, of the log of synthetic over population density.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def attack(members: Floats, others: Floats, subject: str = "") -> list[Result]:
     --------
     >>> auc, advantage = attack(np.array([3.0, 2.0, 1.0]), np.array([0.0, 2.0]))
     >>> auc.value, round(advantage.value, 3)
-    (0.75, 0.667)
+    (0.75, 0.5)
     """
     n1, n0 = len(members), len(others)
     if min(n1, n0) < 2 or not (np.isfinite(members).all() and np.isfinite(others).all()):

@@ -148,6 +148,13 @@ def nearest(
     References
     ----------
     Gower (1971), A general coefficient of similarity, Biometrics 27, 857-871.
+
+    Examples
+    --------
+    >>> numbers = np.array([[0.0, 0.5, 1.0]], np.float32)
+    >>> levels = np.array([[1, 1, 2]], np.int32)
+    >>> nearest(Points(numbers, levels), Points(numbers, levels), same=True).distance.tolist()
+    [[0.25], [0.25], [0.75]]
     """
     available = len(reference) - same
     if neighbours > available:
