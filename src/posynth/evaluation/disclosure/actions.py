@@ -68,10 +68,11 @@ def smooth(
 ) -> Copies:
     """Replace a numeric column's values by a smooth function of their rank.
 
-    The sorted values are averaged in at most 100 bins of equal count, a natural cubic smoothing
-    spline (generalised cross-validation) is fitted through the bin means, and each value is
-    replaced by the spline at its rank; equal values stay equal. Spikes and extreme values that
-    could identify a person vanish, the order of the rows hardly changes.
+    The sorted values are averaged in up to 100 bins of equal count (of at least five values, where
+    there are 25 or more), a natural cubic smoothing spline (generalised cross-validation) is fitted
+    through the bin means, and each value is replaced by the spline at its rank; equal values stay
+    equal. Spikes and extreme values that could identify a person vanish, the order of the rows
+    hardly changes.
 
     Parameters
     ----------
@@ -220,7 +221,7 @@ def _smoothed(values: Floats, column: str) -> Floats:
         raise MeasureError(
             f"column {column!r} has {len(values)} values to smooth; a smooth needs at least 5"
         )
-    bins = np.array_split(np.sort(values), min(len(values), KNOTS))
+    bins = np.array_split(np.sort(values), max(5, min(len(values) // 5, KNOTS)))
     counts = np.array([len(part) for part in bins], dtype=np.float64)
     centres = np.cumsum(counts) - (counts - 1) / 2
     means = np.array([part.mean() for part in bins])

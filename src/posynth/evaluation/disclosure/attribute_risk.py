@@ -89,7 +89,8 @@ def measure(
         "private": True,
     }
     text = TEXT.format(prior=details["prior"]) + "."
-    rank = np.sum(posterior > posterior[truth]) + (np.sum(posterior == posterior[truth]) + 1) / 2
+    ties = np.isclose(posterior, posterior[truth], rtol=1e-9, atol=0)
+    rank = np.sum((posterior > posterior[truth]) & ~ties) + (ties.sum() + 1) / 2
     return [
         Result("attribute risk", float(posterior[truth]), subject, text=text, details=details),
         Result("attribute risk rank", float(rank), subject, text=text, details=details),
@@ -106,7 +107,8 @@ def _log_sum(values: Floats) -> Floats:
 def pareto_k(log_ratios: Floats) -> Floats:
     """Estimate the Pareto shape k-hat of importance ratios, over the last axis.
 
-    Ratios that are all equal are perfect; their shape is reported as minus infinity.
+    Ratios that are all equal are perfect, with shape minus infinity; a tail too short or too
+    degenerate to be estimated has shape infinity.
     """
     # By import_module, because ArviZ's own annotations do not export the name.
     stats = import_module("arviz_stats.base").array_stats
@@ -114,8 +116,9 @@ def pareto_k(log_ratios: Floats) -> Floats:
     flat = np.ptp(log_ratios, axis=-1) < 1e-12
     shape = np.full(log_ratios.shape[:-1], -np.inf)
     if not flat.all():
-        shape[~flat] = stats.psislw(log_ratios[~flat])[1]
-    return shape
+        # psislw takes log-likelihoods and weights by their inverse, hence the sign.
+        shape[~flat] = stats.psislw(-log_ratios[~flat])[1]
+    return np.where(np.isnan(shape), np.inf, shape)
 
 
 def _k_hat(ratios: Floats, log_copies: Floats, subject: str) -> Result:

@@ -68,15 +68,45 @@ def measure(
     >>> measure(tables, rng=np.random.default_rng(1))[0].value
     1.0
     """
+    if comparison.holdout is None:
+        return _without_holdout()
+    found = scores(comparison, columns, rng=rng, rows=rows)
+    return [r for name, (members, others) in found.items() for r in attack(members, others, name)]
+
+
+def scores(
+    comparison: Comparison,
+    columns: Sequence[str] | None = None,
+    *,
+    rng: np.random.Generator,
+    rows: int = 10_000,
+) -> dict[str, tuple[Floats, Floats]]:
+    """Compute the scores behind ``measure``, for a picture; row level, so private.
+
+    Parameters
+    ----------
+    comparison, columns, rng, rows
+        As in ``measure``; the holdout is needed.
+
+    Returns
+    -------
+    dict of str to tuple of numpy.ndarray
+        By name of the score, those of members and of others; higher speaks for membership.
+
+    Raises
+    ------
+    MeasureError
+        If there is no holdout, or too small a one.
+    """
     space = embed(comparison, columns)
     if space.holdout is None:
-        return _without_holdout()
+        raise MeasureError("no holdout: " + NO_HOLDOUT.removeprefix("Not measured: "))
     if len(space.holdout) < LEAST:
         raise MeasureError(
             f"the holdout has {len(space.holdout)} rows; membership inference needs at least "
             f"{LEAST}"
         )
-    return _attacks(space, space.holdout, rng, rows)
+    return _scores(space, space.holdout, rng, rows)
 
 
 def attack(members: Floats, others: Floats, subject: str = "") -> list[Result]:
@@ -84,7 +114,7 @@ def attack(members: Floats, others: Floats, subject: str = "") -> list[Result]:
 
     AUC = P(score of a member > score of another) + P(equal) / 2, with DeLong's standard error.
     Advantage = max over thresholds of (true positive rate - false positive rate); it is positive by
-    chance, on average 0.87 sqrt(1 / n1 + 1 / n0) if the score knows nothing. Its interval is the
+    chance, on average sqrt(pi / 8) sqrt(1 / n1 + 1 / n0) if the score knows nothing. Its interval is the
     conservative one of Dvoretzky, Kiefer and Wolfowitz for both rates.
 
     Parameters
@@ -118,20 +148,19 @@ def attack(members: Floats, others: Floats, subject: str = "") -> list[Result]:
     return [_auc(members, others, subject), _advantage(members, others, subject)]
 
 
-def _attacks(space: Space, holdout: Points, rng: np.random.Generator, rows: int) -> list[Result]:
+def _scores(
+    space: Space, holdout: Points, rng: np.random.Generator, rows: int
+) -> dict[str, tuple[Floats, Floats]]:
     pool, m = stack(space.copies), len(space.copies)
     order = rng.permutation(len(holdout))
-    reference, rest = np.array_split(order, 2)
-    members = space.original.sample(rows, rng)
-    others = holdout.take(np.concatenate([rest, reference])[: max(rows, len(rest))])
-    near_members, near_others = (nearest(p, pool, m).distance for p in (members, others))
-    ratio_members = _ratio(members, near_members, holdout.take(reference))
-    kept = slice(0, len(rest))
-    ratio_others = _ratio(holdout.take(rest), near_others[kept], holdout.take(reference))
-    return [
-        *attack(-_first(near_members), -_first(near_others), "-DCR"),
-        *attack(ratio_members, ratio_others, "local density ratio"),
-    ]
+    reference, rest = (part[:rows] for part in np.array_split(order, 2))
+    members, others = space.original.sample(rows, rng), holdout.take(rest)
+    near = tuple(nearest(people, pool, m).distance for people in (members, others))
+    known = holdout.take(reference)
+    return {
+        "-DCR": (-_first(near[0]), -_first(near[1])),
+        "local density ratio": (_ratio(members, near[0], known), _ratio(others, near[1], known)),
+    }
 
 
 def _first(distance: npt.NDArray[np.float32]) -> Floats:
@@ -172,7 +201,7 @@ def _advantage(members: Floats, others: Floats, subject: str) -> Result:
     value = float(np.max(caught - wrong))
     # Each rate is within its band with probability 97.5 %, so both are with 95 %.
     band = float(sum(np.sqrt(np.log(2 / 0.025) / (2 * n)) for n in (n1, n0)))
-    by_chance = 0.8687 * np.sqrt(1 / n1 + 1 / n0)
+    by_chance = np.sqrt(np.pi / 8 * (1 / n1 + 1 / n0))
     text = (
         "Best difference of true and false positive rates over thresholds chosen with hindsight; a "
         f"score that knows nothing reaches {by_chance:.3g} on average. {WARNING}."
