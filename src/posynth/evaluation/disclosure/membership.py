@@ -114,8 +114,8 @@ def attack(members: Floats, others: Floats, subject: str = "") -> list[Result]:
 
     AUC = P(score of a member > score of another) + P(equal) / 2, with DeLong's standard error.
     Advantage = max over thresholds of (true positive rate - false positive rate); it is positive by
-    chance, on average sqrt(pi / 8) sqrt(1 / n1 + 1 / n0) if the score knows nothing. Its interval is the
-    conservative one of Dvoretzky, Kiefer and Wolfowitz for both rates.
+    chance, on average sqrt(pi / 8) sqrt(1 / n1 + 1 / n0) if the score knows nothing. Its interval
+    is the conservative one of Dvoretzky, Kiefer and Wolfowitz for both rates.
 
     Parameters
     ----------
