@@ -201,6 +201,21 @@ def test_two_way_check_needs_the_pair_to_hold_in_the_original():
     assert named.details["levels"] == [[("more", "u", "n")]]
 
 
+def test_two_way_check_counts_the_pair_in_the_whole_original():
+    # (a, u) is disclosed with 6 n, (a, v) with 3 n and 1 y is not; level a holds n in 9 of 10.
+    columns = tuple(
+        Column(name, Kind.BINARY, "str", levels)
+        for name, levels in (("key", ("a", "b")), ("more", ("u", "v")), ("aim", ("n", "y")))
+    )
+    rows = [("a", "u", "n")] * 6 + [("a", "v", "n")] * 3 + [("a", "v", "y"), ("b", "u", "y")]
+    table = pd.DataFrame(rows, columns=["key", "more", "aim"])
+    tables = Comparison(table, (table,), Schema(columns, 11))
+    # Level u holds n in 6 of 7 = 86 %: both pairs are known from one key.
+    two = checks.measure(tables, ["key", "more"], "aim", limits=Limits(name_levels=True))[1]
+    assert two.details["levels"] == [[("key", "a", "n"), ("more", "u", "n")]]
+    assert two.details["records"] == [12]  # the six records once for either pair
+
+
 def test_level_names_are_given_only_on_request_and_marked_private():
     bare = checks.measure(dominated(), ["key"], "aim")
     assert all("levels" not in r.details and "private" not in r.details for r in bare)

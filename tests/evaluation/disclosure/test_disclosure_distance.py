@@ -115,6 +115,12 @@ def test_dcr_share_of_one_large_sample(population, mixed_schema, rng):
     assert share.passed is True
 
 
+def test_ties_count_half(six):
+    # Holdout and original are the same rows: every synthetic row is as close to either.
+    share = distance.measure(replace(six, holdout=six.original), rng=np.random.default_rng(0))[2]
+    assert share.value == 0.5
+
+
 def test_too_few_rows_for_ratios(six):
     two = replace(six, original=six.original.iloc[:2])
     with pytest.raises(MeasureError, match="the original has 2 rows; nearest-neighbour ratios"):

@@ -58,6 +58,36 @@ def test_targets_default_to_what_is_no_key_and_keys_to_what_is_no_target(six, rn
     assert targets(evaluate_disclosure(six, ["sex"], ["ill"], rng=rng)) == {"sex -> ill"}
 
 
+def test_every_storage_a_table_can_have_is_compared(rng):
+    n = 30
+    moments = pd.Series(pd.date_range("2020-01-01", periods=n, freq="D", tz="Europe/Berlin"))
+    table = pd.DataFrame(
+        {
+            "flag": pd.Series([True, False, None] * 10, dtype="boolean"),
+            "bool": [True, False] * 15,
+            "many": pd.Series([*range(n - 1), None], dtype="Int64"),
+            "when": moments.where(moments.dt.day != 3),
+            "kind": pd.Categorical(["a", "b", None] * 10, categories=["a", "b", "c"]),
+            "text": pd.Series(["u", None, "w"] * 10, dtype="string"),
+            "empty": np.full(n, np.nan),
+            "code": pd.Series([1, 2, 3] * 10, dtype="category"),
+        }
+    )
+    kinds = [Kind.BINARY, Kind.BINARY, Kind.COUNT, Kind.DATE, *[Kind.NOMINAL] * 2]
+    kinds += [Kind.CONTINUOUS, Kind.NOMINAL]
+    columns = tuple(
+        Column(name, kind, str(table[name].dtype), (0, 1) if kind.is_categorical else ())
+        for name, kind in zip(table, kinds, strict=True)
+    )
+    doubled = table.set_axis([0] * n)  # labels of rows do not matter
+    tables = Comparison(table, (doubled, table.iloc[:1]), Schema(columns, n), holdout=table)
+    results = {r.measure: r for r in evaluate_disclosure(tables, target="text", rng=rng)}
+    assert results["copied rows"].details["copied"] == [n, 1]
+    assert results["DCR"].details["zero"] == [n, 1]
+    assert results["DCR share"].value == 0.5
+    assert results["UiO"].subject == "flag:bool:kind:code"
+
+
 def test_errors_come_before_the_first_measure(six, rng):
     steps = []
     with pytest.raises(MeasureError, match="target 'sex' is among the keys"):

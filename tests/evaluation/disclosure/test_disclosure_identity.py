@@ -10,7 +10,7 @@ from posynth.errors import MeasureError
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.disclosure import identity, uniques
 from posynth.evaluation.disclosure.cells import Exclusions
-from posynth.evaluation.disclosure.keys import default_keys
+from posynth.evaluation.disclosure.keys import code_column, default_keys
 from posynth.table.schema import Column, Kind, Schema
 
 KEYS = ["sex", "age"]
@@ -67,6 +67,12 @@ def test_exclusions_are_taken_out_of_the_tables_before_counting(six):
     rule = Exclusions(target_levels=("y",))
     found = percents(identity.measure(six, KEYS, "ill", exclude=rule))
     assert found == pytest.approx({"UiO": 400 / 6, "UiS": 400 / 6, "UiOiS": 50, "repU": 50})
+    # If the copy's F30 holds y, F30 still occurs in the copy (UiOiS 3) but is excluded there, so
+    # it is no longer a replicated unique (repU: F40 M30).
+    copy = six.copies[0].copy()
+    copy.loc[0, "ill"] = "y"
+    found = percents(identity.measure(replace(six, copies=(copy,)), KEYS, "ill", exclude=rule))
+    assert (found["UiOiS"], found["repU"]) == pytest.approx((50, 200 / 6))
 
 
 def test_missing_is_a_level_and_can_be_excluded(six):
@@ -87,6 +93,14 @@ def test_quantile_groups_of_the_original_coarsen_numeric_keys(six):
     assert found["UiO"] == pytest.approx(200 / 6)
     assert found["repU"] == pytest.approx(100 / 6)
     assert percents(identity.measure(six, KEYS, groups={"age": 2})) == found
+
+
+def test_a_value_at_a_cut_falls_into_the_lower_group(six):
+    # Ages 30 30 40 30 40 50 have median 35; with one more 35 it is 35 itself, and goes below.
+    original = pd.concat([six.original, six.original.iloc[[0]].assign(age=35)])
+    coded = code_column(replace(six, original=original), "age", groups=2)
+    ages = original["age"].to_numpy()
+    assert np.array_equal(coded.original == coded.original[-1], ages <= 35)
 
 
 def test_numbers_are_compared_at_the_decimals_of_the_schema():
@@ -155,3 +169,5 @@ def test_errors_name_table_column_and_next_step(six, change, keys, message):
 def test_one_group_is_refused(six):
     with pytest.raises(MeasureError, match="groups = 1: give at least 2 groups, or none to keep"):
         identity.measure(six, ["age"], groups=1)
+    with pytest.raises(MeasureError, match="groups: unknown column 'aeg'; allowed: 'age', 'ill'"):
+        identity.measure(six, ["age"], groups={"aeg": 3})

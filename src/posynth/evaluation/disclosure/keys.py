@@ -52,7 +52,7 @@ def modelled_columns(comparison: Comparison) -> tuple[str, ...]:
 def default_keys(comparison: Comparison, without: Iterable[str] = ()) -> tuple[str, ...]:
     """Choose keys when the user names none: the first four columns an outsider could know.
 
-    A column qualifies if it is categorical, or a number with at most 100 and at most n / 3 distinct
+    A column qualifies if it is categorical, or a number with 2 to 100 and at most n / 3 distinct
     values in the original. The choice follows table order and is no more than a stand-in: who could
     know what about a person is a question about the world, not about the table.
 
@@ -84,7 +84,9 @@ def default_keys(comparison: Comparison, without: Iterable[str] = ()) -> tuple[s
         if column.name not in banned
         and (
             column.kind.is_categorical
-            or (column.kind.is_modelled and comparison.original[column.name].nunique() <= limit)
+            or (
+                column.kind.is_modelled and 2 <= comparison.original[column.name].nunique() <= limit
+            )
         )
     ]
     return tuple(chosen[:DEFAULT_KEYS])
@@ -124,8 +126,9 @@ def code_column(comparison: Comparison, name: str, groups: Groups | None = None)
     name : str
         The column.
     groups : int or mapping of str to int, optional
-        Cut a numeric column at the quantiles of the original into this many groups. Without it
-        every distinct number is a level, as in synthpop.
+        Cut a numeric column at the quantiles of the original into this many groups, a value at
+        a cut falling into the lower one. Without it every distinct number is a level, as in
+        synthpop.
 
     Returns
     -------
@@ -142,6 +145,7 @@ def code_column(comparison: Comparison, name: str, groups: Groups | None = None)
     ([1, 2, 0], [2, 3])
     """
     check_tables(comparison, [name])
+    _check_groups(comparison, groups)
     column = comparison.schema[name]
     tables = _tables(comparison)
     values = _joined([table[name] for table in tables], column.decimals)
@@ -239,6 +243,13 @@ def _joined(columns: Sequence[pd.Series], decimals: int | None) -> npt.NDArray[A
         values: Floats = np.concatenate([numbers(column, decimals) for column in columns])
         return values
     return np.concatenate([column.astype(object).to_numpy() for column in columns])
+
+
+def _check_groups(comparison: Comparison, groups: Groups | None) -> None:
+    wanted = groups if isinstance(groups, Mapping) else {}
+    for name in wanted:
+        if name not in comparison.schema:
+            raise MeasureError(f"groups: {unknown('column', name, comparison.schema.names)}")
 
 
 def _quantile_groups(values: Floats, n: int, groups: int) -> Ints:
