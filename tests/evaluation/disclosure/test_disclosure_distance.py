@@ -42,14 +42,16 @@ def test_nearest_agrees_with_gower_spelled_out(population, mixed_schema, rng):
     assert np.take_along_axis(expected, found.row, 1) == pytest.approx(found.distance, abs=1e-6)
 
 
-def test_a_row_is_not_its_own_neighbour_across_blocks(population, mixed_schema, rng, monkeypatch):
+def test_blocks_do_not_show(population, mixed_schema, rng, monkeypatch):
     table = population(50, rng)
-    space = embed(Comparison(table, (table,), mixed_schema))
-    whole = nearest(space.original, space.original, 2, same=True)
+    space = embed(Comparison(table, (population(23, rng),), mixed_schema))
+    whole = nearest(space.copies[0], space.original, 2)
     monkeypatch.setattr("posynth.evaluation.disclosure.space.BLOCK", 50 * 7)
-    blocks = nearest(space.original, space.original, 2, same=True)
+    blocks = nearest(space.copies[0], space.original, 2)
     assert np.array_equal(whole.distance, blocks.distance)
-    assert not np.any(whole.row == np.arange(50)[:, None])
+    assert np.array_equal(whole.row, blocks.row)
+    with pytest.raises(MeasureError, match="51 nearest neighbours asked for among 50 rows"):
+        nearest(space.copies[0], space.original, 51)
 
 
 def test_dcr_and_nndr_by_hand():

@@ -120,8 +120,9 @@ def _distances(space: Space, rng: np.random.Generator, rows: int) -> Distances:
     if space.holdout is not None:
         fresh = nearest(space.holdout.sample(rows, rng), space.original, 2)
         return Distances(copies, _float(fresh), "holdout")
-    fresh = nearest(space.original, space.original, 2, same=True)
-    return Distances(copies, _float(fresh), "leave one out")
+    # The closest record of a row among its own table is itself, at distance 0: leave it out.
+    fresh = nearest(space.original.sample(rows, rng), space.original, 3)
+    return Distances(copies, _float(fresh)[:, 1:], "leave one out")
 
 
 def _float(found: Neighbours) -> Floats:

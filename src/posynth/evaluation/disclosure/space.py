@@ -137,8 +137,6 @@ def nearest(
         Rows, and the rows among which neighbours are sought.
     neighbours : int
         How many.
-    same : bool
-        Whether both are the same rows: then a row is not its own neighbour.
 
     Returns
     -------
@@ -153,17 +151,16 @@ def nearest(
     --------
     >>> numbers = np.array([[0.0, 0.5, 1.0]], np.float32)
     >>> levels = np.array([[1, 1, 2]], np.int32)
-    >>> nearest(Points(numbers, levels), Points(numbers, levels), same=True).distance.tolist()
-    [[0.25], [0.25], [0.75]]
+    >>> nearest(Points(numbers, levels), Points(numbers, levels), 2).distance.tolist()
+    [[0.0, 0.25], [0.0, 0.25], [0.0, 0.75]]
     """
-    available = len(reference) - same
-    if neighbours > available:
+    if neighbours > len(reference):
         raise MeasureError(
-            f"{neighbours} nearest neighbours asked for, but there are {available} rows to search"
+            f"{neighbours} nearest neighbours asked for among {len(reference)} rows; give more rows"
         )
     step = max(1, BLOCK // len(reference))
     found = [
-        _block(query, reference, slice(start, start + step), neighbours, start if same else -1)
+        _block(query, reference, slice(start, start + step), neighbours)
         for start in range(0, len(query), step)
     ]
     columns = np.float32(len(query.numeric) + len(query.levels))
@@ -171,13 +168,9 @@ def nearest(
     return Neighbours(distance.astype(np.float32), np.concatenate([block.row for block in found]))
 
 
-def _block(
-    query: Points, reference: Points, rows: slice, neighbours: int, diagonal: int
-) -> Neighbours:
+def _block(query: Points, reference: Points, rows: slice, neighbours: int) -> Neighbours:
     total = _distances(query, reference, rows)
     lines = np.arange(len(total))
-    if diagonal >= 0:
-        total[lines, diagonal + lines] = np.inf
     distance = np.empty((len(total), neighbours), np.float32)
     row = np.empty(distance.shape, np.intp)
     for j in range(neighbours):
