@@ -1,0 +1,97 @@
+"""Copied rows: synthetic rows identical to an original row, against what chance would copy."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from posynth.evaluation.base import Comparison
+from posynth.evaluation.disclosure.averages import name_keys, share
+from posynth.evaluation.disclosure.cells import check_target
+from posynth.evaluation.disclosure.keys import Coded, Ints, code_columns, modelled_columns
+from posynth.results import Result
+
+Z = 2.3263  # one-sided 1 %
+TEXT = (
+    "Percent of synthetic rows identical to an original row; a fresh sample of the population "
+    "would show {expected:.3g} % by chance ({how}). Passed if no higher than chance explains at "
+    "the 1 % level; if it fails, look for a conditional that copies values (CART, hot deck, pmm) "
+    "or for columns that were not synthesised. Few copied rows do not mean that no row is nearly "
+    "copied: see DCR."
+)
+HOW = {
+    "holdout": "the holdout's share of rows identical to an original row",
+    "leave one out": "no holdout: the share of original rows identical to another original row",
+}
+
+
+def measure(comparison: Comparison, keys: Sequence[str] | None = None) -> list[Result]:
+    """Compare the share of copied rows with the share expected of an independent sample.
+
+    share_i = 100 sum_q s_q 1{d_q > 0} / k for copy i. Expected: 100 sum_q h_q 1{d_q > 0} / h of a
+    holdout; without one 100 sum_q d_q 1{d_q > 1} / n, which is the leave-one-out estimate of the
+    chance that a row drawn from the population equals one of n - 1 others, so no split is needed.
+    The limit is the expected share plus 2.33 standard errors of the difference of two shares
+    (pooled, all copies together); the leave-one-out share is treated as that of n independent rows.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The tables.
+    keys : sequence of str, optional
+        Columns compared; by default all but identifiers, free text and constants.
+
+    Returns
+    -------
+    list of Result
+        One result, marked row level, with counts, the expected share and the limit.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from posynth.table.schema import Column, Kind, Schema
+    >>> schema = Schema((Column("x", Kind.COUNT, "int64"),), rows=4)
+    >>> original = pd.DataFrame({"x": [1, 2, 3, 4]})
+    >>> result = measure(Comparison(original, (original,), schema))[0]
+    >>> result.value, result.passed
+    (100.0, False)
+    """
+    chosen = modelled_columns(comparison) if keys is None else tuple(keys)
+    check_target(comparison, chosen, None)
+    coded = code_columns(comparison, chosen)
+    d_q = np.bincount(coded.original, minlength=coded.size)
+    copied = [int(np.sum(d_q[copy] > 0)) for copy in coded.copies]
+    sizes = [len(copy) for copy in coded.copies]
+    per_copy = [share(c, k) for c, k in zip(copied, sizes, strict=True)]
+    value, chance = float(np.mean(per_copy)), _reference(coded, d_q)
+    limit = _limit(chance, sum(copied), sum(sizes))
+    details = {"per_copy": per_copy, "copied": copied, "k": sizes, "limit": limit}
+    details |= {"expected": chance.percent, "expected_from": chance.source, "row_level": True}
+    details |= {"expected_count": chance.matched, "expected_of": chance.rows}
+    subject = "" if keys is None else name_keys(chosen)
+    text = TEXT.format(expected=chance.percent, how=HOW[chance.source])
+    return [
+        Result("copied rows", value, subject, passed=value <= limit, text=text, details=details)
+    ]
+
+
+class _Chance(NamedTuple):
+    matched: int
+    rows: int
+    source: str
+
+    @property
+    def percent(self) -> float:
+        return share(self.matched, self.rows)
+
+
+def _reference(coded: Coded, d_q: Ints) -> _Chance:
+    if coded.holdout is not None:
+        return _Chance(int(np.sum(d_q[coded.holdout] > 0)), len(coded.holdout), "holdout")
+    return _Chance(int(d_q[d_q > 1].sum()), len(coded.original), "leave one out")
+
+
+def _limit(chance: _Chance, copied: int, k: int) -> float:
+    pooled = (chance.matched + copied) / (chance.rows + k)
+    error = np.sqrt(pooled * (1 - pooled) * (1 / chance.rows + 1 / k))
+    return chance.percent + float(100 * Z * error)
