@@ -1,3 +1,52 @@
-"""posynth: proper synthetic copies of a confidential table, and what they are good for."""
+"""Proper synthetic copies of a confidential table, and what they are good for.
+
+describe (what each column is) -> specify (a chain of conditionals, each a PyMC model) -> fit
+(posterior draws and diagnostics) -> synthesize (m copies, each from its own posterior draw).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from posynth.copies.container import Copies as Copies
+    from posynth.families.own import conditional as conditional
+    from posynth.posterior.bound import Chain as Chain
+    from posynth.posterior.record import Posterior as Posterior
+    from posynth.posterior.store import load_posterior as load_posterior
+    from posynth.synthesizer import describe as describe
+    from posynth.synthesizer import draw as draw
+    from posynth.synthesizer import fit as fit
+    from posynth.synthesizer import load_heart_failure as load_heart_failure
+    from posynth.synthesizer import specify as specify
+    from posynth.synthesizer import synthesize as synthesize
+    from posynth.table.io import read_table as read_table
 
 __version__ = "0.1.0"
+
+# Names are resolved on first use: `import posynth` must not wait for pandas.
+_HOME = {
+    "Chain": "posynth.posterior.bound",
+    "Copies": "posynth.copies.container",
+    "Posterior": "posynth.posterior.record",
+    "conditional": "posynth.families.own",
+    "describe": "posynth.synthesizer",
+    "draw": "posynth.synthesizer",
+    "fit": "posynth.synthesizer",
+    "load_heart_failure": "posynth.synthesizer",
+    "load_posterior": "posynth.posterior.store",
+    "read_table": "posynth.table.io",
+    "specify": "posynth.synthesizer",
+    "synthesize": "posynth.synthesizer",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - names come from the table above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'posynth' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

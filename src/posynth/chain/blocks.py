@@ -42,18 +42,21 @@ class Rows:
         Encoded values: numbers, days or level indices; NaN = missing.
     indicators : Mapping of str to str
         Column -> name of its missingness indicator.
+    count : int
+        Number of rows n.
     """
 
     schema: Schema
     arrays: Mapping[str, Floats]
     indicators: Mapping[str, str]
+    count: int
 
     @cached_property
     def _blocks(self) -> dict[str, Block]:
         return {}
 
     def __len__(self) -> int:
-        return len(next(iter(self.arrays.values())))
+        return self.count
 
     def block(self, name: str) -> Block:
         """Return the block of one column, made on first use."""

@@ -79,8 +79,8 @@ class Fit:
         Why it was used.
     independent : bool
         Whether the draws are independent (exact engines), so that R-hat and ESS need no estimate.
-    k_hat, acceptance : float
-        Diagnostics of the Laplace engine; NaN for others.
+    k_hat : float
+        Pareto k-hat of the Laplace proposal; NaN for other engines.
     divergences : int
         Divergent transitions.
     """
@@ -93,7 +93,6 @@ class Fit:
     why: str = ""
     independent: bool = False
     k_hat: float = float("nan")
-    acceptance: float = float("nan")
     divergences: int = 0
 
     def because(self, why: str) -> "Fit":

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from posynth.engines.base import K_HAT_LIMIT, Fit, Task
+from posynth.engines.base import Fit, Task
 from posynth.engines.compiled import CompiledModel
 from posynth.engines.exact import fit_exact
 from posynth.errors import FitError
@@ -33,7 +33,7 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
         Data and prior.
     engine : str
         ``"auto"``: exact where the posterior is known, else Laplace with independence Metropolis
-        steps, else (k-hat >= 0.7 or too few effective draws) NUTS. Or one of the three by name.
+        steps, else (a poor proposal or too few effective draws) NUTS. Or one of the three by name.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -68,20 +68,11 @@ def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Gene
         return _checked(fit_nuts(task, compiled, model, nuts_rng).because("asked for"), task)
     found = fit_laplace(task, compiled, model, laplace_rng)
     if found.draws:
-        why = f"k-hat {found.k_hat:.2f} < {K_HAT_LIMIT}, then independence Metropolis"
-        return found.because(why)
-    failure = _failure(found, task)
+        return found
     if engine == "laplace":
-        raise FitError(f"the Laplace proposal fails: {failure}; use engine 'nuts' or 'auto'")
-    sampled = fit_nuts(task, compiled, model, nuts_rng).because(f"Laplace proposal: {failure}")
+        raise FitError(f"the Laplace proposal fails: {found.why}; use engine 'nuts' or 'auto'")
+    sampled = fit_nuts(task, compiled, model, nuts_rng).because(f"Laplace proposal: {found.why}")
     return _checked(sampled, task)
-
-
-def _failure(found: Fit, task: Task) -> str:
-    if not found.k_hat < K_HAT_LIMIT:
-        return f"k-hat {found.k_hat:.2f} >= {K_HAT_LIMIT}"
-    mixed = found.mixed
-    return f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {task.need} needed"
 
 
 def _checked(found: Fit, task: Task) -> Fit:

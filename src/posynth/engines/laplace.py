@@ -6,13 +6,16 @@ r"""Laplace proposal, importance check, and independence Metropolis steps that m
    r = grad log p + z in whitened coordinates, E[r] = 0 at the best Gaussian (the stationarity
    condition of Gaussian variational inference), and -E[r_j z_j] corrects the precision of z_j.
    Mean and precision are updated from a pool of proposals, the gradients being at hand anyway.
-4. Proposals ``center + L z``; importance ratios against the model's own density; Pareto k-hat.
-5. If k-hat < 0.7: four independence Metropolis chains over those proposals. They leave the
+4. Proposals ``center + L z``, nine in ten normal and one in ten multivariate t; importance
+   ratios against the model's own density; Pareto k-hat.
+5. If k-hat < 0.7, or no ratio is above five times their mean (k-hat describes the shape of the
+   tail and can be large where all ratios are all but equal): four independence Metropolis chains over those proposals. They leave the
    posterior invariant (Tierney 1994), so the Gaussian shape is only a proposal, and R-hat and
    ESS judge the result like that of any sampler.
 """
 
 from dataclasses import dataclass
+from math import lgamma
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +35,8 @@ POOL = 100  # proposals that refine the approximation, and from which the chains
 REFINEMENTS = 3
 ROUNDS = 3  # times the chains may be doubled before the engine gives up
 STEP = 1e-5
+LARGEST_LIMIT = 5.0  # times the mean ratio
+SHARE, FREEDOM = 0.1, 5.0  # of multivariate t in the proposal, and its degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,42 @@ class Mode:
     def at(self, z: Floats) -> Floats:
         """Map standard normal points (s, d) to proposals (s, d)."""
         return self.theta + z @ self.factor.T
+
+
+@dataclass(frozen=True)
+class ImportanceCheck:
+    """How well the proposal covers the posterior.
+
+    Attributes
+    ----------
+    k_hat : float
+        Pareto k-hat of the importance ratios.
+    largest : float
+        Largest ratio over their mean.
+    """
+
+    k_hat: float
+    largest: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the proposal can be used."""
+        return self.k_hat < K_HAT_LIMIT or self.largest < LARGEST_LIMIT
+
+    def __str__(self) -> str:
+        if self.k_hat < K_HAT_LIMIT:
+            return f"k-hat {self.k_hat:.2f} < {K_HAT_LIMIT}"
+        sign = "<" if self.passed else ">="
+        return (
+            f"k-hat {self.k_hat:.2f} >= {K_HAT_LIMIT}, largest ratio {self.largest:.1f} {sign} "
+            f"{LARGEST_LIMIT:.0f} times the mean"
+        )
+
+
+def check_ratios(log_ratios: Floats) -> ImportanceCheck:
+    """Judge importance ratios (s,), given as logs up to a constant."""
+    ratios = np.exp(log_ratios - log_ratios.max())
+    return ImportanceCheck(k_hat(log_ratios), float(1.0 / ratios.mean()))
 
 
 def find_mode(density: Density) -> Mode:
@@ -118,9 +159,10 @@ def fit_laplace(
     mode = refine(density, find_mode(density), rng)
     chains = _Chains(density, mode, rng)
     chains.extend(task.draws)
-    k = chains.k_hat()
-    if not k < K_HAT_LIMIT:
-        return Fit({}, {}, {}, "laplace", Convergence(float("nan"), 0.0, 1.01), k_hat=k)
+    check = chains.check()
+    if not check.passed:
+        unmixed = Convergence(float("nan"), 0.0, 1.01)
+        return Fit({}, {}, {}, "laplace", unmixed, why=str(check), k_hat=check.k_hat)
     for _ in range(ROUNDS):
         thetas, acceptance = chains.run()
         mixed = convergence(thetas, task.need)
@@ -128,12 +170,14 @@ def fit_laplace(
             break
         chains.extend(chains.length)
     else:
-        return Fit({}, {}, {}, "laplace", mixed, k_hat=k)
+        why = f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {task.need} needed"
+        return Fit({}, {}, {}, "laplace", mixed, why=why, k_hat=check.k_hat)
     flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
     shape = thetas.shape[:2]
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
     dims, coords = labels(model, list(draws))
-    return Fit(draws, dims, coords, "laplace", mixed, k_hat=k, acceptance=acceptance)
+    why = f"{check}, then independence Metropolis, {acceptance:.0%} accepted"
+    return Fit(draws, dims, coords, "laplace", mixed, why, k_hat=check.k_hat)
 
 
 def refine(density: Density, mode: Mode, rng: np.random.Generator) -> Mode:
@@ -192,8 +236,8 @@ class _Chains:
         self.ratios = np.concatenate([self.ratios, ratios.reshape(shape)], axis=1)
         self.uniforms = np.concatenate([self.uniforms, self.rng.random(shape)], axis=1)
 
-    def k_hat(self) -> float:
-        return k_hat(self.ratios[:, 1:].ravel())
+    def check(self) -> "ImportanceCheck":
+        return check_ratios(self.ratios[:, 1:].ravel())
 
     def run(self) -> tuple[Floats, float]:
         """Return the states after each step (chain, step, d), and the share of moves accepted."""
@@ -210,8 +254,26 @@ class _Chains:
 
     def _propose(self, count: int) -> tuple[Floats, Floats]:
         z = self.rng.standard_normal((count, self.density.size))
+        heavy = self.rng.random(count) < SHARE
+        stretch = np.sqrt(FREEDOM / self.rng.chisquare(FREEDOM, count))
+        z[heavy] *= stretch[heavy, None]
         points = self.mode.at(z)
-        return points, self.density.values(points) + 0.5 * np.sum(z**2, axis=1)
+        return points, self.density.values(points) - proposal_log_density(z)
+
+
+def proposal_log_density(z: Floats) -> Floats:
+    """Log-density, up to a constant, of the proposal in whitened coordinates z (s, d).
+
+    A normal with a share of multivariate t: the t bounds the ratios where the posterior is skew
+    and its tail outlasts the normal's, at the cost of that share of proposals.
+    """
+    size = z.shape[1]
+    square = np.sum(z**2, axis=1)
+    half = (FREEDOM + size) / 2
+    constant = lgamma(half) - lgamma(FREEDOM / 2) + size / 2 * np.log(2 / FREEDOM)
+    t = constant - half * np.log1p(square / FREEDOM)
+    density: Floats = np.logaddexp(np.log1p(-SHARE) - square / 2, np.log(SHARE) + t)
+    return density
 
 
 def _mix(weight: Floats) -> Floats:

@@ -1,0 +1,103 @@
+"""The m synthetic tables, where they come from, and how they are written."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from posynth.copies.manifest import manifest
+from posynth.copies.output import write_output
+from posynth.posterior.record import Posterior
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Copies:
+    """m synthetic copies of one table.
+
+    Attributes
+    ----------
+    frames : tuple of pandas.DataFrame
+        The copies, k rows each, with the columns, order, dtypes and levels of the source.
+    posterior : Posterior
+        What they were drawn from.
+    seed : int
+        Seed of the draws.
+    """
+
+    frames: tuple[pd.DataFrame, ...]
+    posterior: Posterior
+    seed: int
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        return iter(self.frames)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, copy: int) -> pd.DataFrame:
+        return self.frames[copy]
+
+    def to_pandas(self) -> list[pd.DataFrame]:
+        """Return the copies as a list of data frames."""
+        return list(self.frames)
+
+    def to_xarray(self) -> "xr.Dataset":
+        """Return the copies as one Dataset with dims (copy, row) and a variable a column.
+
+        Columns whose name is also a dim (``copy``, ``row``) get an underscore behind it.
+        """
+        import xarray as xr
+
+        arrays = {}
+        for name in self.frames[0].columns:
+            label = f"{name}_" if name in ("copy", "row") else name
+            stacked = np.stack([_plain(frame[name]) for frame in self.frames])
+            arrays[label] = (("copy", "row"), stacked)
+        coords = {"copy": np.arange(len(self)), "row": np.arange(len(self.frames[0]))}
+        return xr.Dataset(arrays, coords=coords, attrs={"manifest": json.dumps(self.manifest())})
+
+    @property
+    def tree(self) -> "xr.DataTree":
+        """The posterior as a DataTree, one group a conditional."""
+        return self.posterior.tree
+
+    def diagnostics(self) -> pd.DataFrame:
+        """Return how well each conditional was fitted, one row each."""
+        return self.posterior.diagnostics()
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what a reader of the copies must know: hashes, seeds, sizes, proper or not."""
+        return manifest(self.posterior, len(self), len(self.frames[0]), self.seed)
+
+    def save(self, folder: str | Path, format: str | None = None) -> Path:
+        """Write an output folder: copies, chain, posterior, diagnostics and manifest.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where; it is made if it is not there.
+        format : str, optional
+            ``"csv"`` or ``"parquet"``; the source's own by default.
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
+        return write_output(self.frames, self.posterior, self.manifest(), Path(folder), format)
+
+
+def _plain(series: "pd.Series[Any]") -> np.ndarray:
+    """Return values xarray can hold: labels as objects, nullable numbers as float with NaN."""
+    if isinstance(series.dtype, pd.CategoricalDtype | pd.StringDtype):
+        return series.astype(object).to_numpy()
+    if series.dtype.kind in "biuf" and series.isna().any():
+        return series.to_numpy(dtype=float, na_value=np.nan)
+    return series.to_numpy()

@@ -1,0 +1,55 @@
+"""The manifest: what a reader of the copies must know to use them rightly."""
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
+
+from posynth.posterior.record import Posterior
+
+_VERSIONS = ("numpy", "pandas", "pymc", "pytensor", "nutpie", "xarray", "formulaic")
+
+
+def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
+    """Return the manifest of m copies of k rows."""
+    schema, spec = posterior.schema, posterior.spec
+    holes = sorted(spec.indicators)
+    filled = {c.name: c.kind.value for c in schema if not c.kind.is_modelled}
+    return {
+        "posynth": posterior.version,
+        "spec_hash": spec.digest(),
+        "source": posterior.source.name,
+        "n": schema.rows,
+        "k": k,
+        "m": m,
+        "seed": seed,
+        "fit_seed": posterior.seed,
+        "proper": posterior.proper,
+        "complete": True,
+        "unsynthesised": [],
+        "filled": filled,
+        "missing": spec.missing if holes else "none",
+        "missing_note": _missing_note(holes),
+        "priors": {c.target: _prior(posterior, c.target) for c in spec},
+        "engines": {t: link.diagnosis.engine for t, link in posterior.links.items()},
+        "passed": all(link.diagnosis.passed for link in posterior.links.values()),
+        "versions": {name: version(name) for name in _VERSIONS},
+    }
+
+
+def _prior(posterior: Posterior, target: str) -> dict[str, Any]:
+    conditional = posterior.spec[target]
+    return {
+        "family": conditional.family,
+        "prior": conditional.prior or "default",
+        "scales": dict(conditional.scales),
+    }
+
+
+def _missing_note(holes: Iterable[str]) -> str:
+    names = ", ".join(holes)
+    if not names:
+        return "the source has no missing values in modelled columns"
+    return (
+        f"missing values in {names}: the pattern is reproduced (an indicator is drawn first, then "
+        "the value where present); for inference impute each copy multiply, then pool"
+    )

@@ -1,0 +1,158 @@
+"""Walk along the chain: every copy takes its own posterior draw of every conditional."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posynth.chain.blocks import Floats, Rows
+from posynth.chain.spec import Conditional
+from posynth.errors import SpecError
+from posynth.posterior.bound import find_families
+from posynth.posterior.fitting import Progress, Step, silent
+from posynth.posterior.predict import RowSampler
+from posynth.posterior.record import Posterior
+from posynth.posterior.seeds import Purpose, spread, stream
+from posynth.table.codec import decode_frame
+from posynth.table.schema import Kind
+
+BATCH_ROWS = 250_000
+
+
+def walk(
+    posterior: Posterior,
+    m: int,
+    k: int,
+    seed: int,
+    progress: Progress = silent,
+) -> Iterator[dict[str, Floats]]:
+    """Draw copies, as encoded columns.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        A fitted chain.
+    m, k : int
+        Number of copies and rows of each.
+    seed : int
+        Seed; every (copy, conditional) has a stream of its own, so a copy is the same whatever
+        else is drawn.
+    progress : callable
+        Told of each conditional drawn.
+
+    Yields
+    ------
+    dict of str to ndarray, shape (k,)
+        One copy: column -> encoded values, NaN where a hole was drawn.
+
+    Raises
+    ------
+    SpecError
+        If m or k is below 1, or more copies are asked for than posterior draws were kept.
+    """
+    if m < 1 or k < 1:
+        raise SpecError(f"copies m = {m}, rows k = {k}; both must be 1 or more")
+    chosen = {
+        target: spread(_total(posterior, target), m, stream(seed, Purpose.SELECT, target))
+        for target in posterior.spec.targets
+    }
+    samplers = _samplers(posterior)
+    per_batch = max(1, BATCH_ROWS // k)
+    for first in range(0, m, per_batch):
+        batch = _Batch(posterior, samplers, chosen, range(first, min(first + per_batch, m)), k)
+        yield from batch.copies(seed, progress)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Several copies drawn at once: they share one pass of the encoders, not their randomness."""
+
+    posterior: Posterior
+    samplers: Mapping[str, RowSampler]
+    chosen: Mapping[str, NDArray[np.int64]]
+    numbers: range
+    k: int
+
+    def copies(self, seed: int, progress: Progress) -> Iterator[dict[str, Floats]]:
+        arrays: dict[str, Floats] = {}
+        spec, total = self.posterior.spec, self.k * len(self.numbers)
+        rows = Rows(self.posterior.schema, arrays, spec.indicators, total)
+        for done, conditional in enumerate(spec):
+            name = f"{conditional.target} (copies {self.numbers[0] + 1}-{self.numbers[-1] + 1})"
+            progress(Step("draw", name, "", done, len(spec)))
+            drawn = self._column(conditional.target, rows, seed)
+            _put(self.posterior, conditional, arrays, drawn)
+        progress(Step("draw", "", "", len(spec), len(spec)))
+        for part in self._parts():
+            yield {name: values[part] for name, values in arrays.items()}
+
+    def _parts(self) -> Iterator[slice]:
+        return (slice(i * self.k, (i + 1) * self.k) for i in range(len(self.numbers)))
+
+    def _column(self, target: str, rows: Rows, seed: int) -> Floats:
+        X = self.posterior.links[target].coding.design(rows)
+        sampler = self.samplers[target].use()
+        drawn = np.empty(len(rows))
+        for copy, part in zip(self.numbers, self._parts(), strict=True):
+            rng = stream(seed, Purpose.DRAW, target, copy)
+            drawn[part] = sampler.draw(X[part], int(self.chosen[target][copy]), rng)
+        return drawn
+
+
+def _put(
+    posterior: Posterior, conditional: Conditional, arrays: dict[str, Floats], drawn: Floats
+) -> None:
+    """Round to the source's decimals, so that later columns see what is released."""
+    if conditional.indicates:
+        arrays[conditional.column] = np.where(drawn == 1, np.nan, 0.0)
+        return
+    column = posterior.schema[conditional.target]
+    if column.kind.is_numeric and column.decimals is not None:
+        drawn = np.round(drawn, column.decimals)
+    if conditional.target in posterior.spec.indicators:
+        drawn = drawn + arrays[conditional.target]  # NaN where a hole was drawn, else + 0
+    arrays[conditional.target] = drawn
+
+
+def _samplers(posterior: Posterior) -> dict[str, RowSampler]:
+    known = find_families(posterior.spec, posterior.own, posterior.folders)
+    return {
+        c.target: RowSampler(
+            known[c.family],
+            c.target,
+            posterior.links[c.target],
+            c.prior or known[c.family].facts.default_prior,
+            {
+                str(name): values.to_numpy().reshape(_total(posterior, c.target), *values.shape[2:])
+                for name, values in posterior.draws[c.target].data_vars.items()
+            },
+        )
+        for c in posterior.spec
+    }
+
+
+def _total(posterior: Posterior, target: str) -> int:
+    sizes = posterior.draws[target].sizes
+    return int(sizes["chain"] * sizes["draw"])
+
+
+def as_frame(posterior: Posterior, arrays: Mapping[str, Floats]) -> pd.DataFrame:
+    """Turn one drawn copy into a data frame like the source."""
+    schema = posterior.schema
+    modelled = {c.name: arrays[c.name] for c in schema if c.kind.is_modelled}
+    if not modelled:
+        length = len(next(iter(arrays.values())))
+        return _with_holes(posterior, arrays, decode_frame(schema, {}).reindex(range(length)))
+    return _with_holes(posterior, arrays, decode_frame(schema, modelled))
+
+
+def _with_holes(
+    posterior: Posterior, arrays: Mapping[str, Floats], frame: pd.DataFrame
+) -> pd.DataFrame:
+    """Put drawn holes into constants; other columns carry theirs as NaN already."""
+    for name in posterior.spec.indicators:
+        if posterior.schema[name].kind is Kind.CONSTANT:
+            frame[name] = frame[name].mask(np.isnan(arrays[name]))
+    return frame

@@ -1,0 +1,196 @@
+"""A chain bound to a schema and to its families: checked, printable, ready to fit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from posynth.chain.check import check_chain
+from posynth.chain.spec import ChainSpec, Conditional
+from posynth.chain.toml import chain_to_toml
+from posynth.errors import SpecError, unknown
+from posynth.families import families
+from posynth.families.base import Build, Family
+from posynth.families.own import as_family, is_reference, load_reference
+from posynth.posterior.task import encode_table, make_task
+from posynth.table.codec import encode
+from posynth.table.frame import Table
+from posynth.table.schema import Schema
+from posynth.table.source import Source
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What will be modelled, in visit order; checked before any fit.
+
+    Attributes
+    ----------
+    spec : ChainSpec
+        The conditionals.
+    schema : Schema
+        What each column is.
+    source : Source
+        Dialect in which copies are written.
+    own : Mapping of str to Family
+        Families of the user's, by the name the chain uses.
+    folders : tuple of Path
+        Where files that the chain names are sought.
+    notes : tuple of str
+        What reading the table had to decide.
+
+    Raises
+    ------
+    SpecError
+        If the chain cannot be fitted on such a table.
+    """
+
+    spec: ChainSpec
+    schema: Schema
+    source: Source = field(default_factory=Source)
+    own: Mapping[str, Family] = field(default_factory=dict)
+    folders: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = {name: member.facts for name, member in self.families.items()}
+        check_chain(self.spec, self.schema, known)
+
+    @property
+    def families(self) -> dict[str, Family]:
+        """Every family the chain may use, by name."""
+        return find_families(self.spec, self.own, self.folders)
+
+    def __getitem__(self, target: str) -> "BoundConditional":
+        return BoundConditional(self, self.spec[target])
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(BoundConditional(self, conditional) for conditional in self.spec)
+
+    def __len__(self) -> int:
+        return len(self.spec)
+
+    def change(self, target: str, **changes: Any) -> "Chain":
+        """Return a chain in which one conditional differs.
+
+        Parameters
+        ----------
+        target : str
+            Which conditional.
+        **changes
+            Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
+            scales, engine.
+
+        Raises
+        ------
+        SpecError
+            If a field is unknown or the changed chain cannot be fitted.
+        """
+        old = self.spec[target]
+        for key in changes:
+            if key not in vars(old) or key in ("target", "indicates"):
+                allowed = [k for k in vars(old) if k not in ("target", "indicates")]
+                raise SpecError(f"conditional {target!r}: {unknown('field', key, allowed)}")
+        own = dict(self.own)
+        if callable(changes.get("family")):
+            member = as_family(changes["family"])
+            own[member.facts.name] = member
+            changes["family"] = member.facts.name
+        spec = self.spec.with_conditional(replace(old, **changes))
+        return replace(self, spec=spec, own=own)
+
+    def to_toml(self) -> str:
+        """Return the chain as a TOML document, to review and edit."""
+        facts = {name: member.facts for name, member in self.families.items()}
+        return chain_to_toml(self.spec, self.schema, facts)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.spec)} conditionals, missing = {self.spec.missing!r}"]
+        for c in self.spec:
+            given = c.formula or " + ".join(self.spec.predictors(c.target)) or "1"
+            lines.append(f"  {c.target} ~ {given}   [{c.family}] {c.note}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class BoundConditional:
+    """One conditional of a chain, with the PyMC model it stands for.
+
+    Attributes
+    ----------
+    chain : Chain
+        The chain it belongs to.
+    conditional : Conditional
+        Its specification.
+    """
+
+    chain: Chain
+    conditional: Conditional
+
+    @property
+    def family(self) -> Family:
+        """The family of the conditional."""
+        return self.chain.families[self.conditional.family]
+
+    def model(self, df: pd.DataFrame) -> "pm.Model":
+        """Write the conditional as a ``pm.Model`` on a table, to look at, graph and edit.
+
+        Parameters
+        ----------
+        df : pandas.DataFrame
+            A table with the chain's columns, for example the source.
+
+        Returns
+        -------
+        pymc.Model
+            The model that is fitted: data ``X`` and ``y``, parameters, one observed variable.
+
+        Raises
+        ------
+        TableError
+            If a column is missing or holds a value the schema does not declare.
+        """
+        table = conform(df, self.chain.schema, self.chain.source)
+        rows = encode_table(table, self.chain.spec)
+        return make_task(rows, self.chain.spec, self.conditional, self.family)[0].model()
+
+
+def find_families(
+    spec: ChainSpec, own: Mapping[str, Family], folders: tuple[Path, ...]
+) -> dict[str, Family]:
+    """Return built-in, installed and own families, and those in files that the chain names."""
+    found = families() | dict(own)
+    for conditional in spec:
+        if is_reference(conditional.family) and conditional.family not in found:
+            found[conditional.family] = load_reference(conditional.family, (*folders, Path.cwd()))
+    return found
+
+
+def own_families(builds: Mapping[str, Build | Family] | None) -> dict[str, Family]:
+    """Make families of functions, by the name given to each."""
+    return {
+        name: build if isinstance(build, Family) else as_family(build, name)
+        for name, build in (builds or {}).items()
+    }
+
+
+def conform(df: pd.DataFrame, schema: Schema, source: Source) -> Table:
+    """Take a data frame as a table of a known schema; columns and values are checked.
+
+    Raises
+    ------
+    TableError
+        If a column is missing or a value is not declared.
+    """
+    from posynth.errors import TableError
+
+    for column in schema:
+        if column.name not in df.columns:
+            raise TableError(unknown("column", column.name, map(str, df.columns)))
+        if column.kind.is_modelled:
+            encode(column, df[column.name])
+    return Table(df[list(schema.names)].reset_index(drop=True), schema, source)

@@ -1,0 +1,230 @@
+"""Fit every conditional of a chain, one after the other or in several processes."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+from posynth.chain.blocks import Rows
+from posynth.chain.spec import Conditional
+from posynth.engines.base import Fit, Task
+from posynth.engines.choose import fit as fit_task
+from posynth.errors import SpecError
+from posynth.families import families
+from posynth.families.base import Family
+from posynth.posterior.bound import Chain
+from posynth.posterior.record import Diagnosis, Link, Posterior, to_dataset
+from posynth.posterior.seeds import Purpose, stream
+from posynth.posterior.task import Coding, encode_table, make_task
+from posynth.table.frame import Table
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of long work that was started or finished.
+
+    Attributes
+    ----------
+    stage : str
+        ``"fit"`` or ``"draw"``.
+    name : str
+        The conditional, or the copy.
+    engine : str
+        Engine used, once known.
+    done, total : int
+        Pieces finished so far, and in all.
+    """
+
+    stage: str
+    name: str
+    engine: str
+    done: int
+    total: int
+
+
+type Progress = Callable[[Step], None]
+
+
+def silent(step: Step) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A conditional and what making its task needs; the design exists only while it is fitted."""
+
+    rows: Rows
+    chain: Chain
+    conditional: Conditional
+    family: Family
+    need: int
+    seed: int
+
+    def task(self) -> tuple[Task, Coding]:
+        return make_task(self.rows, self.chain.spec, self.conditional, self.family, self.need)
+
+    @property
+    def exact(self) -> bool:
+        prior = self.conditional.prior or self.family.facts.default_prior
+        asked = self.conditional.engine in ("auto", "exact")
+        return asked and prior in self.family.facts.exact_priors
+
+    @property
+    def cost(self) -> float:
+        """Rough cost: exact fits are nearly free, others grow with levels and predictors."""
+        schema, target = self.chain.schema, self.conditional.target
+        levels = 2 if self.conditional.indicates else len(schema[target].levels)
+        width = sum(
+            max(len(schema[name].levels) - 1, 1) for name in self.chain.spec.predictors(target)
+        )
+        return 0.0 if self.exact else float((1 + width) * max(levels - 1, 1))
+
+    @property
+    def portable(self) -> bool:
+        """Whether another process finds the same family by name."""
+        return families().get(self.family.facts.name) is self.family
+
+
+@dataclass(frozen=True)
+class _Done:
+    fit: Fit
+    coding: Coding
+    rows: int
+    seconds: float
+
+
+def fit_chain(
+    table: Table,
+    chain: Chain,
+    seed: int,
+    need: int = 400,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> Posterior:
+    """Fit a chain to a table.
+
+    Parameters
+    ----------
+    table : Table
+        The confidential rows.
+    chain : Chain
+        What to fit.
+    seed : int
+        Seed; each conditional has a stream of its own.
+    need : int
+        Effective draws asked for, max(400, 20 m) for m copies.
+    workers : int
+        Processes; the result does not depend on it.
+    progress : callable
+        Told of each conditional started and finished.
+
+    Returns
+    -------
+    Posterior
+        Draws, codings and diagnoses.
+
+    Raises
+    ------
+    FitError
+        If a conditional has no usable posterior.
+    """
+    import posynth
+
+    if workers < 1:
+        raise SpecError(f"workers = {workers}; it must be 1 or more")
+    rows = encode_table(table, chain.spec)
+    known = chain.families
+    jobs = {c.target: _Job(rows, chain, c, known[c.family], need, seed) for c in chain.spec}
+    done = _run(jobs, workers, progress)
+    return Posterior(
+        spec=chain.spec,
+        schema=chain.schema,
+        source=chain.source,
+        links={t: Link(done[t].coding, _diagnose(jobs[t], done[t])) for t in jobs},
+        draws={t: to_dataset(done[t].fit) for t in jobs},
+        seed=seed,
+        version=posynth.__version__,
+        folders=chain.folders,
+        own=chain.own,
+    )
+
+
+def _run(jobs: dict[str, _Job], workers: int, progress: Progress) -> dict[str, _Done]:
+    """Fit all jobs: other processes take the largest, this one works from the smallest."""
+    done: dict[str, _Done] = {}
+
+    def here(target: str) -> None:
+        progress(Step("fit", target, "", len(done), len(jobs)))
+        finish(target, _fit(jobs[target]))
+
+    def finish(target: str, result: _Done) -> None:
+        done[target] = result
+        progress(Step("fit", target, result.fit.engine, len(done), len(jobs)))
+
+    waiting = deque(sorted(jobs, key=lambda t: (jobs[t].portable, jobs[t].cost)))
+    if workers == 1 or not any(job.portable and not job.exact for job in jobs.values()):
+        for target in jobs:
+            here(target)
+        return done
+    with ProcessPoolExecutor(workers - 1, mp_context=get_context("spawn")) as pool:
+        running: dict[str, Future[_Done]] = {}
+        while waiting or running:
+            while waiting and len(running) < workers - 1 and jobs[waiting[-1]].portable:
+                target = waiting.pop()
+                running[target] = _submit(pool, jobs[target])
+            if waiting:
+                here(waiting.popleft())
+            for target in [t for t, f in running.items() if f.done() or not waiting]:
+                finish(target, running.pop(target).result())
+    return done
+
+
+def _submit(pool: ProcessPoolExecutor, job: _Job) -> "Future[_Done]":
+    """Send arrays and names; the other process finds the family in its own registry."""
+    task, coding = job.task()
+    plain = {k: v for k, v in vars(task).items() if k not in ("family", "priors")}
+    plain["priors"] = dict(task.priors)
+    conditional = job.conditional
+    names = (task.family.facts.name, conditional.target, conditional.engine)
+    return pool.submit(_fit_elsewhere, names, plain, coding, job.seed)
+
+
+def _fit_elsewhere(
+    names: tuple[str, str, str], plain: dict[str, Any], coding: Coding, seed: int
+) -> _Done:
+    family, target, engine = names
+    return _timed(Task(family=families()[family], **plain), coding, target, engine, seed)
+
+
+def _fit(job: _Job) -> _Done:
+    conditional = job.conditional
+    return _timed(*job.task(), conditional.target, conditional.engine, job.seed)
+
+
+def _timed(task: Task, coding: Coding, target: str, engine: str, seed: int) -> _Done:
+    start = time.perf_counter()
+    found = fit_task(task, engine, stream(seed, Purpose.FIT, target))
+    return _Done(found, coding, len(task.response.y), time.perf_counter() - start)
+
+
+def _diagnose(job: _Job, done: _Done) -> Diagnosis:
+    fit, mixed = done.fit, done.fit.mixed
+    return Diagnosis(
+        target=job.conditional.target,
+        family=job.conditional.family,
+        engine=fit.engine,
+        n=done.rows,
+        parameters=fit.parameters,
+        k_hat=fit.k_hat,
+        r_hat=mixed.r_hat,
+        r_hat_limit=mixed.limit,
+        ess=mixed.ess,
+        divergences=fit.divergences,
+        seconds=round(done.seconds, 3),
+        proper=job.family.facts.proper,
+        passed=mixed.enough(job.need) and not fit.divergences,
+        why=fit.why,
+    )

@@ -1,0 +1,193 @@
+"""Records of a fitted chain: how each conditional codes rows, its draws and its diagnosis."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from posynth.chain.spec import ChainSpec
+from posynth.engines.base import Fit
+from posynth.errors import StoreError, unknown
+from posynth.families.base import Family
+from posynth.posterior.task import Coding
+from posynth.table.schema import Schema
+from posynth.table.source import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is known of how well one conditional was fitted; one row of ``diagnostics.csv``.
+
+    Attributes
+    ----------
+    target, family, engine, why : str
+        The conditional, its family, the engine used and the reason for it.
+    n, parameters : int
+        Rows fitted and scalar parameters.
+    k_hat, r_hat, r_hat_limit, ess : float
+        Pareto k-hat of the Laplace proposal, largest R-hat and its limit, smallest bulk ESS.
+    divergences : int
+        Divergent transitions.
+    seconds : float
+        Time taken to fit.
+    proper : bool
+        Whether a draw carries parameter uncertainty.
+    passed : bool
+        Whether every diagnostic is within its limit.
+    """
+
+    target: str
+    family: str
+    engine: str
+    n: int
+    parameters: int
+    k_hat: float
+    r_hat: float
+    r_hat_limit: float
+    ess: float
+    divergences: int
+    seconds: float
+    proper: bool
+    passed: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """One fitted conditional: how it codes rows, and its diagnosis."""
+
+    coding: Coding
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Everything that drawing copies needs; the source's rows are not among it.
+
+    Attributes
+    ----------
+    spec : ChainSpec
+        The chain.
+    schema : Schema
+        What each column is.
+    source : Source
+        Dialect in which copies are written.
+    links : Mapping of str to Link
+        Target -> fitted conditional.
+    draws : Mapping of str to xarray.Dataset
+        Target -> draws with dims (chain, draw, ...).
+    seed : int
+        Seed of the fit.
+    version : str
+        Version of posynth that fitted it.
+    folders : tuple of Path
+        Where files of a user's own families are sought.
+    own : Mapping of str to Family
+        Families that were passed in Python; they are not stored.
+    """
+
+    spec: ChainSpec
+    schema: Schema
+    source: Source
+    links: Mapping[str, Link]
+    draws: Mapping[str, "xr.Dataset"]
+    seed: int
+    version: str
+    folders: tuple[Path, ...] = field(default=(), compare=False)
+    own: Mapping[str, Family] = field(default_factory=dict, compare=False)
+
+    @property
+    def tree(self) -> "xr.DataTree":
+        """All draws as one DataTree: ``tree[target]["posterior"]``."""
+        import xarray as xr
+
+        return xr.DataTree.from_dict(
+            {f"/{node_name(t)}/posterior": labelled(ds) for t, ds in self.draws.items()}
+        )
+
+    def __getitem__(self, target: str) -> "xr.DataTree":
+        """Return one conditional as a DataTree with a ``posterior`` group, as ArviZ takes it."""
+        import xarray as xr
+
+        self._require(target)
+        return xr.DataTree.from_dict({"/posterior": labelled(self.draws[target])}, name=target)
+
+    def coefficients(self, target: str) -> "xr.Dataset":
+        """Return the draws of a linear predictor on the natural scale of its predictors.
+
+        With standardised predictors z = (x - c) / s the model's alpha + z beta equals
+        ``intercept + x slope``; a standardised response is scaled back too.
+
+        Raises
+        ------
+        StoreError
+            If the target is unknown or its family has no ``alpha`` and ``beta``.
+        """
+        import xarray as xr
+
+        self._require(target)
+        dataset, coding = labelled(self.draws[target]), self.links[target].coding
+        if coding.encoder is None or not {"alpha", "beta"} <= set(dataset):
+            raise StoreError(f"conditional {target!r} has no linear predictor with alpha and beta")
+        dims = {"predictor": list(coding.predictors)}
+        scale = xr.DataArray(np.array(coding.encoder.scale), dims="predictor", coords=dims)
+        center = xr.DataArray(np.array(coding.encoder.center), dims="predictor", coords=dims)
+        unit, origin = (1.0, 0.0) if coding.levels else (coding.scale, coding.center)
+        slope = dataset["beta"] * unit / scale
+        intercept = origin + dataset["alpha"] * unit - (slope * center).sum("predictor")
+        natural = xr.Dataset({"intercept": intercept, "slope": slope})
+        return natural.assign(sigma=dataset["sigma"] * unit) if "sigma" in dataset else natural
+
+    def diagnostics(self) -> "pd.DataFrame":
+        """Return one row a conditional: family, engine, n, k-hat, R-hat, ESS, seconds ..."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(link.diagnosis) for link in self.links.values()])
+
+    @property
+    def proper(self) -> bool:
+        """Whether every conditional gives draws that carry parameter uncertainty."""
+        return all(link.diagnosis.proper for link in self.links.values())
+
+    def _require(self, target: str) -> None:
+        if target not in self.links:
+            raise StoreError(unknown("conditional", target, self.links))
+
+
+def node_name(target: str) -> str:
+    """Return a target's name as a group name: a slash would open a group of its own."""
+    safe = target.replace("%", "%25").replace("/", "%2F")
+    return safe if safe.strip(". ") == safe and safe else f"%{safe}%"
+
+
+def to_dataset(fit: Fit) -> "xr.Dataset":
+    """Return draws as a Dataset with dims (chain, draw, ...) and labels on the other dims."""
+    import xarray as xr
+
+    variables = {
+        name: (("chain", "draw", *_dims(fit, name, values)), values)
+        for name, values in fit.draws.items()
+    }
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    coords = {dim: np.array(ls, dtype=str) for dim, ls in fit.coords.items() if dim in used and ls}
+    return xr.Dataset(variables, coords=coords)
+
+
+def _dims(fit: Fit, name: str, values: np.ndarray) -> tuple[str, ...]:
+    dims = fit.dims.get(name, ())
+    own = tuple(f"{name}_dim_{i}" for i in range(values.ndim - 2))
+    named = len(dims) == values.ndim - 2
+    return tuple(d or o for d, o in zip(dims, own, strict=True)) if named else own
+
+
+def labelled(dataset: "xr.Dataset") -> "xr.Dataset":
+    """Return the draws with chains and draws numbered, which the file leaves out."""
+    return dataset.assign_coords(
+        chain=np.arange(dataset.sizes["chain"]), draw=np.arange(dataset.sizes["draw"])
+    )

@@ -1,0 +1,145 @@
+"""A posterior on disk: draws in NetCDF, all else in JSON; never a row of the source."""
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from posynth.chain.design import Encoder
+from posynth.chain.spec import ChainSpec
+from posynth.errors import StoreError
+from posynth.posterior.record import Diagnosis, Link, Posterior, node_name
+from posynth.posterior.task import Coding
+from posynth.table.schema import Schema
+from posynth.table.source import Source
+
+FORMAT = 1
+DRAWS_FILE = "draws.nc"
+FACTS_FILE = "posterior.json"
+
+
+def save_posterior(posterior: Posterior, folder: Path) -> None:
+    """Write the posterior to a folder, under a temporary name first.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        What to write.
+    folder : Path
+        Folder that will hold ``draws.nc`` and ``posterior.json``.
+    """
+    import xarray as xr
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        tree = xr.DataTree.from_dict(
+            {f"/{node_name(t)}/posterior": ds for t, ds in posterior.draws.items()}
+        )
+        tree.to_netcdf(draft / DRAWS_FILE, engine="h5netcdf")
+        text = json.dumps(_facts(posterior), ensure_ascii=False, indent=1)
+        (draft / FACTS_FILE).write_text(text, encoding="utf-8")
+        os.chmod(draft, 0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(draft, folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def _facts(posterior: Posterior) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": posterior.version,
+        "seed": posterior.seed,
+        "digest": posterior.spec.digest(),
+        "spec": posterior.spec.to_dict(),
+        "schema": posterior.schema.to_dict(),
+        "source": posterior.source.to_dict(),
+        "links": {target: _link_to_dict(link) for target, link in posterior.links.items()},
+    }
+
+
+def load_posterior(folder: str | Path) -> Posterior:
+    """Read a posterior from the folder that ``Posterior.save`` wrote.
+
+    Parameters
+    ----------
+    folder : str or Path
+        That folder, or an output folder that holds it as ``posterior/``.
+
+    Raises
+    ------
+    StoreError
+        If it is missing, incomplete, or of another format.
+    """
+    place = Path(folder)
+    place = place / "posterior" if (place / "posterior").is_dir() else place
+    for name in (FACTS_FILE, DRAWS_FILE):
+        if not (place / name).is_file():
+            raise StoreError(
+                f"no posterior in {str(folder)!r}: {name} is not there; `posynth fit` writes one"
+            )
+    try:
+        facts = json.loads((place / FACTS_FILE).read_text(encoding="utf-8"))
+        if facts["format"] != FORMAT:
+            raise StoreError(
+                f"posterior in {str(folder)!r} has format {facts['format']}, this version reads "
+                f"{FORMAT}; fit again, or use posynth {facts.get('version')}"
+            )
+        return _from_facts(facts, place / DRAWS_FILE)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise StoreError(
+            f"posterior in {str(folder)!r} cannot be read ({type(error).__name__}: {error}); "
+            "fit again"
+        ) from None
+
+
+def _from_facts(facts: Mapping[str, Any], file: Path) -> Posterior:
+    import xarray as xr
+
+    spec = ChainSpec.from_dict(facts["spec"])
+    if spec.digest() != facts["digest"]:
+        raise StoreError("the posterior's chain does not match its hash: the file was edited")
+    with xr.open_datatree(file, engine="h5netcdf") as tree:
+        draws = {t: tree[node_name(t)]["posterior"].to_dataset().load() for t in facts["links"]}
+    return Posterior(
+        spec=spec,
+        schema=Schema.from_dict(facts["schema"]),
+        source=Source.from_dict(facts["source"]),
+        links={target: _link_from_dict(entry) for target, entry in facts["links"].items()},
+        draws=draws,
+        seed=facts["seed"],
+        version=facts["version"],
+    )
+
+
+def _link_to_dict(link: Link) -> dict[str, Any]:
+    coding = link.coding
+    encoder = None if coding.encoder is None else json.loads(coding.encoder.to_json())
+    plain = {key: value for key, value in vars(coding).items() if key != "encoder"}
+    diagnosis = {k: _finite(v) for k, v in asdict(link.diagnosis).items()}
+    return {"coding": plain | {"encoder": encoder}, "diagnosis": diagnosis}
+
+
+def _link_from_dict(data: Mapping[str, Any]) -> Link:
+    coding = dict(data["coding"])
+    if coding["encoder"] is not None:
+        coding["encoder"] = Encoder.from_json(json.dumps(coding["encoder"]))
+    for key in ("columns", "predictors", "levels"):
+        coding[key] = tuple(coding[key])
+    diagnosis: dict[str, Any] = {
+        key: float("nan") if value is None else value for key, value in data["diagnosis"].items()
+    }
+    return Link(Coding(**coding), Diagnosis(**diagnosis))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,134 @@
+"""A table and one conditional of a chain become a task for an engine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from posynth.chain.blocks import Floats, Rows
+from posynth.chain.design import Encoder, cells, learn
+from posynth.chain.facts import FamilyFacts
+from posynth.chain.spec import ChainSpec, Conditional
+from posynth.engines.base import Task
+from posynth.families.base import Design, Family, Response
+from posynth.table.codec import encode
+from posynth.table.frame import Table
+from posynth.table.schema import Kind, Schema
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How a conditional reads predictors and writes its response; replayable, holds no row.
+
+    Attributes
+    ----------
+    encoder : Encoder, optional
+        Standardised design; None for a family that crosses levels into cells.
+    columns : tuple of str
+        Columns crossed into cells, if ``encoder`` is None.
+    predictors : tuple of str
+        Names of the p predictors.
+    levels : tuple of str
+        Levels of a categorical response.
+    center, scale : float
+        The response is ``center + scale * y``.
+    """
+
+    encoder: Encoder | None
+    columns: tuple[str, ...]
+    predictors: tuple[str, ...]
+    levels: tuple[str, ...] = ()
+    center: float = 0.0
+    scale: float = 1.0
+
+    def design(self, rows: Rows) -> Floats:
+        """Code predictor rows, (n, p)."""
+        return cells(rows, self.columns)[1] if self.encoder is None else self.encoder.replay(rows)
+
+
+def encode_table(table: Table, spec: ChainSpec) -> Rows:
+    """Encode every column a chain reads; constants with holes carry 0 and NaN."""
+    arrays = {}
+    for column in table.schema:
+        if column.kind.is_modelled:
+            arrays[column.name] = encode(column, table.frame[column.name])
+        elif column.name in spec.indicators:
+            holes = table.frame[column.name].isna().to_numpy(dtype=bool)
+            arrays[column.name] = np.where(holes, np.nan, 0.0)
+    return Rows(table.schema, arrays, spec.indicators, len(table.frame))
+
+
+def make_task(
+    rows: Rows, spec: ChainSpec, conditional: Conditional, family: Family, need: int = 400
+) -> tuple[Task, Coding]:
+    """Build the task of one conditional.
+
+    Parameters
+    ----------
+    rows : Rows
+        The encoded source.
+    spec : ChainSpec
+        The chain.
+    conditional : Conditional
+        Which conditional.
+    family : Family
+        Its family.
+    need : int
+        Effective draws asked for.
+
+    Returns
+    -------
+    tuple of Task and Coding
+        What the engine fits, and how to code rows like it.
+    """
+    values = rows.arrays[conditional.column]
+    holes = np.isnan(values)
+    fitted = None if conditional.indicates or not holes.any() else ~holes
+    columns = spec.predictors(conditional.target)
+    encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
+    observed = holes.astype(float) if conditional.indicates else values[~holes]
+    response = _response(rows.schema, conditional, family.facts, observed)
+    coding = Coding(encoder, columns, names, response.levels, response.center, response.scale)
+    prior = conditional.prior or family.facts.default_prior
+    scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
+    draws = max(250, need // 4)
+    return Task(family, Design(X, names), response, prior, scales, draws, need), coding
+
+
+def _design(
+    rows: Rows,
+    columns: tuple[str, ...],
+    conditional: Conditional,
+    facts: FamilyFacts,
+    fitted: np.ndarray | None,
+) -> tuple[Encoder | None, tuple[str, ...], Floats]:
+    if facts.design == "cells":
+        names, X = cells(rows, columns)
+        return None, names, X if fitted is None else X[fitted]
+    if conditional.formula:
+        columns = spec_columns(columns, rows)
+    encoder, X = learn(rows, columns, conditional.formula, fitted)
+    return encoder, encoder.predictors, X
+
+
+def spec_columns(columns: tuple[str, ...], rows: Rows) -> tuple[str, ...]:
+    """Keep the columns that a formula can name: those that carry values."""
+    return tuple(name for name in columns if name in rows.arrays)
+
+
+def _response(
+    schema: Schema, conditional: Conditional, facts: FamilyFacts, values: Floats
+) -> Response:
+    name = conditional.target
+    if conditional.indicates:
+        return Response(name, values.astype(np.int64), ("present", "missing"))
+    column = schema[name]
+    if column.kind.is_categorical:
+        levels = tuple(str(level) for level in column.levels)
+        return Response(name, values.astype(np.int64), levels)
+    center, scale = float(values.mean()), float(values.std())
+    if facts.response == "standardised":
+        return Response(name, (values - center) / scale, (), center, scale)
+    whole = column.kind is Kind.COUNT and np.all(values == np.round(values))
+    natural = values.astype(np.int64) if whole else values
+    return Response(name, natural, (), center, scale)
