@@ -1,17 +1,12 @@
 r"""Laplace proposal, importance check, and independence Metropolis steps that make it exact.
 
-1. Mode of the unconstrained log-density by L-BFGS, polished by Newton steps.
-2. Hessian at the mode by differences of the gradient; Cholesky factor L of its inverse.
-3. The normal approximation is moved from the mode towards the posterior mean: with
-   r = grad log p + z in whitened coordinates, E[r] = 0 at the best Gaussian (the stationarity
-   condition of Gaussian variational inference), and -E[r_j z_j] corrects the precision of z_j.
-   Mean and precision are updated from a pool of proposals, the gradients being at hand anyway.
-4. Proposals ``center + L z``, nine in ten normal and one in ten multivariate t; importance
-   ratios against the model's own density; Pareto k-hat.
-5. If k-hat < 0.7, or no ratio is above five times their mean (k-hat describes the shape of the
-   tail and can be large where all ratios are all but equal): four independence Metropolis chains over those proposals. They leave the
-   posterior invariant (Tierney 1994), so the Gaussian shape is only a proposal, and R-hat and
-   ESS judge the result like that of any sampler.
+1. Normal approximation ``center + L z`` from the mode and curvature (``engines.mode``).
+2. Proposals, nine in ten normal and one in ten multivariate t; importance ratios against the
+   model's own density; Pareto k-hat.
+3. If k-hat < 0.7, or no ratio is above five times their mean (k-hat describes the shape of the
+   tail and can be large where all ratios are all but equal): four independence Metropolis chains
+   over those proposals. They leave the posterior invariant (Tierney 1994), so the normal shape
+   is only a proposal, and R-hat and ESS judge the result like that of any sampler.
 """
 
 from dataclasses import dataclass
@@ -24,39 +19,17 @@ from numpy.typing import NDArray
 from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task, labels
 from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.diagnostics import Convergence, convergence, k_hat
-from posynth.errors import FitError
+from posynth.engines.mode import Mode, find_mode, refine
 
 if TYPE_CHECKING:
     import pymc as pm
 
 type Floats = NDArray[np.float64]
 
-POOL = 100  # proposals that refine the approximation, and from which the chains start
-REFINEMENTS = 3
+POOL = 100  # proposals from which the chains' starting points are drawn
 ROUNDS = 3  # times the chains may be doubled before the engine gives up
-STEP = 1e-5
 LARGEST_LIMIT = 5.0  # times the mean ratio
 SHARE, FREEDOM = 0.1, 5.0  # of multivariate t in the proposal, and its degrees of freedom
-
-
-@dataclass(frozen=True)
-class Mode:
-    """Normal approximation at the mode.
-
-    Attributes
-    ----------
-    theta : ndarray, shape (d,)
-        The mode.
-    factor : ndarray, shape (d, d)
-        L with L L' the inverse of minus the Hessian.
-    """
-
-    theta: Floats
-    factor: Floats
-
-    def at(self, z: Floats) -> Floats:
-        """Map standard normal points (s, d) to proposals (s, d)."""
-        return self.theta + z @ self.factor.T
 
 
 @dataclass(frozen=True)
@@ -93,39 +66,6 @@ def check_ratios(log_ratios: Floats) -> ImportanceCheck:
     """Judge importance ratios (s,), given as logs up to a constant."""
     ratios = np.exp(log_ratios - log_ratios.max())
     return ImportanceCheck(k_hat(log_ratios), float(1.0 / ratios.mean()))
-
-
-def find_mode(density: Density) -> Mode:
-    """Find the mode and the curvature there.
-
-    Raises
-    ------
-    FitError
-        If the density has no interior mode: the posterior is improper or its mode at infinity.
-    """
-    from scipy.optimize import minimize
-
-    def negative(theta: Floats) -> tuple[float, Floats]:
-        value, gradient = density(theta)
-        return (-value, -gradient) if np.isfinite(value) else (1e300, np.zeros_like(theta))
-
-    theta = density.start()
-    if density.size == 0:
-        return Mode(theta, np.zeros((0, 0)))
-    found = minimize(
-        negative, theta, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-3}
-    )
-    theta = np.asarray(found.x)
-    hessian = _hessian(density, theta)
-    for _ in range(8):
-        gradient = density(theta)[1]
-        step = _solve(hessian, gradient)
-        if gradient @ step < 1e-10:
-            break
-        theta = _climb(density, theta, step)
-    else:
-        hessian = _hessian(density, theta)
-    return Mode(theta, _factor(hessian))
 
 
 def fit_laplace(
@@ -178,39 +118,6 @@ def fit_laplace(
     dims, coords = labels(model, list(draws))
     why = f"{check}, then independence Metropolis, {acceptance:.0%} accepted"
     return Fit(draws, dims, coords, "laplace", mixed, why, k_hat=check.k_hat)
-
-
-def refine(density: Density, mode: Mode, rng: np.random.Generator) -> Mode:
-    """Move the normal approximation from the mode towards the posterior's mean and spread.
-
-    Parameters
-    ----------
-    density : Density
-        Log-density with gradient.
-    mode : Mode
-        Normal approximation to improve.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    Mode
-        Center and factor of the improved proposal.
-    """
-    for _ in range(REFINEMENTS):
-        half = rng.standard_normal((POOL // 2, density.size))
-        z = np.concatenate([half, -half])  # antithetic: odd errors in the mean cancel
-        gradients = np.array([density(point)[1] for point in mode.at(z)])
-        residual = gradients @ mode.factor + z
-        residual = residual[np.isfinite(residual).all(axis=1)]
-        if len(residual) < len(z):
-            return mode
-        shift = np.clip(residual.mean(axis=0), -1.0, 1.0)
-        precision = np.clip(1.0 - np.mean(residual * z, axis=0), 0.5, 2.0)
-        mode = Mode(mode.theta + mode.factor @ shift, mode.factor / np.sqrt(precision))
-        if np.abs(shift).max() < 0.1:
-            break
-    return mode
 
 
 class _Chains:
@@ -280,43 +187,3 @@ def _mix(weight: Floats) -> Floats:
     """Normalise weights, with a grain of uniform so that four distinct starts always exist."""
     share = weight / weight.sum()
     return 0.99 * share + 0.01 / len(share)
-
-
-def _hessian(density: Density, theta: Floats) -> Floats:
-    """Return minus the Hessian by central differences of the gradient, (d, d)."""
-    step = STEP * np.maximum(1.0, np.abs(theta))
-    rows = np.empty((len(theta), len(theta)))
-    for i, h in enumerate(step):
-        offset = np.zeros_like(theta)
-        offset[i] = h
-        rows[i] = (density(theta - offset)[1] - density(theta + offset)[1]) / (2 * h)
-    return (rows + rows.T) / 2
-
-
-def _solve(hessian: Floats, gradient: Floats) -> Floats:
-    step: Floats = np.linalg.lstsq(hessian, gradient, rcond=None)[0]
-    return step
-
-
-def _climb(density: Density, theta: Floats, step: Floats) -> Floats:
-    """Take a Newton step, halved until the density does not fall."""
-    value = density(theta)[0]
-    for _ in range(30):
-        if density(theta + step)[0] >= value:
-            return theta + step
-        step = step / 2
-    return theta
-
-
-def _factor(hessian: Floats) -> Floats:
-    from scipy.linalg import cholesky, solve_triangular
-
-    values = np.linalg.eigvalsh(hessian)
-    if not np.isfinite(values).all() or values[0] <= 1e-9 * max(values[-1], 1e-9):
-        raise FitError(
-            "the posterior has no interior mode: it is improper, or flat in some direction "
-            "(perfect separation or collinear predictors under a flat prior); use prior 'weak'"
-        )
-    lower = cholesky(hessian, lower=True)
-    inverse: Floats = solve_triangular(lower, np.eye(len(lower)), lower=True)
-    return inverse.T

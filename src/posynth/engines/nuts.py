@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from posynth.engines.base import CHAINS, Fit, Task, labels
 from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.diagnostics import convergence
-from posynth.engines.laplace import Mode, find_mode, refine
+from posynth.engines.mode import Mode, find_mode, refine
 from posynth.errors import FitError
 
 if TYPE_CHECKING:

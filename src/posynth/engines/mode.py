@@ -1,0 +1,148 @@
+r"""Normal approximation of a posterior: mode, curvature, and a step towards mean and spread.
+
+1. Mode of the unconstrained log-density by L-BFGS, polished by Newton steps.
+2. Hessian at the mode by differences of the gradient; L with L L' its inverse.
+3. The approximation is moved from the mode towards the posterior mean: with
+   r = grad log p + z in whitened coordinates, E[r] = 0 at the best Gaussian (the stationarity
+   condition of Gaussian variational inference), and -E[r_j z_j] corrects the precision of z_j.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.engines.compiled import Density
+from posynth.errors import FitError
+
+type Floats = NDArray[np.float64]
+
+POOL = 100  # gradients that refine the approximation, in antithetic pairs
+REFINEMENTS = 3
+STEP = 1e-5
+
+
+@dataclass(frozen=True)
+class Mode:
+    """Normal approximation at the mode.
+
+    Attributes
+    ----------
+    theta : ndarray, shape (d,)
+        The mode.
+    factor : ndarray, shape (d, d)
+        L with L L' the inverse of minus the Hessian.
+    """
+
+    theta: Floats
+    factor: Floats
+
+    def at(self, z: Floats) -> Floats:
+        """Map standard normal points (s, d) to proposals (s, d)."""
+        return self.theta + z @ self.factor.T
+
+
+def find_mode(density: Density) -> Mode:
+    """Find the mode and the curvature there.
+
+    Raises
+    ------
+    FitError
+        If the density has no interior mode: the posterior is improper or its mode at infinity.
+    """
+    from scipy.optimize import minimize
+
+    def negative(theta: Floats) -> tuple[float, Floats]:
+        value, gradient = density(theta)
+        return (-value, -gradient) if np.isfinite(value) else (1e300, np.zeros_like(theta))
+
+    theta = density.start()
+    if density.size == 0:
+        return Mode(theta, np.zeros((0, 0)))
+    found = minimize(
+        negative, theta, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-3}
+    )
+    theta = np.asarray(found.x)
+    hessian = _hessian(density, theta)
+    for _ in range(8):
+        gradient = density(theta)[1]
+        step = _solve(hessian, gradient)
+        if gradient @ step < 1e-10:
+            break
+        theta = _climb(density, theta, step)
+    else:
+        hessian = _hessian(density, theta)
+    return Mode(theta, _factor(hessian))
+
+
+def refine(density: Density, mode: Mode, rng: np.random.Generator) -> Mode:
+    """Move the normal approximation from the mode towards the posterior's mean and spread.
+
+    Parameters
+    ----------
+    density : Density
+        Log-density with gradient.
+    mode : Mode
+        Normal approximation to improve.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Mode
+        Center and factor of the improved proposal.
+    """
+    for _ in range(REFINEMENTS):
+        half = rng.standard_normal((POOL // 2, density.size))
+        z = np.concatenate([half, -half])  # antithetic: odd errors in the mean cancel
+        gradients = np.array([density(point)[1] for point in mode.at(z)])
+        residual = gradients @ mode.factor + z
+        residual = residual[np.isfinite(residual).all(axis=1)]
+        if len(residual) < len(z):
+            return mode
+        shift = np.clip(residual.mean(axis=0), -1.0, 1.0)
+        precision = np.clip(1.0 - np.mean(residual * z, axis=0), 0.5, 2.0)
+        mode = Mode(mode.theta + mode.factor @ shift, mode.factor / np.sqrt(precision))
+        if np.abs(shift).max() < 0.1:
+            break
+    return mode
+
+
+def _hessian(density: Density, theta: Floats) -> Floats:
+    """Return minus the Hessian by central differences of the gradient, (d, d)."""
+    step = STEP * np.maximum(1.0, np.abs(theta))
+    rows = np.empty((len(theta), len(theta)))
+    for i, h in enumerate(step):
+        offset = np.zeros_like(theta)
+        offset[i] = h
+        rows[i] = (density(theta - offset)[1] - density(theta + offset)[1]) / (2 * h)
+    return (rows + rows.T) / 2
+
+
+def _solve(hessian: Floats, gradient: Floats) -> Floats:
+    step: Floats = np.linalg.lstsq(hessian, gradient, rcond=None)[0]
+    return step
+
+
+def _climb(density: Density, theta: Floats, step: Floats) -> Floats:
+    """Take a Newton step, halved until the density does not fall."""
+    value = density(theta)[0]
+    for _ in range(30):
+        if density(theta + step)[0] >= value:
+            return theta + step
+        step = step / 2
+    return theta
+
+
+def _factor(hessian: Floats) -> Floats:
+    from scipy.linalg import cholesky, solve_triangular
+
+    values = np.linalg.eigvalsh(hessian)
+    if not np.isfinite(values).all() or values[0] <= 1e-9 * max(values[-1], 1e-9):
+        raise FitError(
+            "the posterior has no interior mode: it is improper, or flat in some direction "
+            "(perfect separation or collinear predictors under a flat prior); use prior 'weak'"
+        )
+    lower = cholesky(hessian, lower=True)
+    inverse: Floats = solve_triangular(lower, np.eye(len(lower)), lower=True)
+    return inverse.T
