@@ -1,0 +1,1 @@
+"""What inferences from the copies are worth: pool estimates, explain the rule, compare."""
