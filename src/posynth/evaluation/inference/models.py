@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -214,13 +215,9 @@ def _order(column: pd.Series, levels: Sequence[Any] | None) -> pd.Series:
             f"response {column.name!r} has levels without an order; pass levels=(lowest, ..., "
             "highest), or use model 'mnlogit'"
         )
-    codes = _codes(column, levels)
-    names = [str(level) for level in _levels(column, levels)]
-    return pd.Series(
-        pd.Categorical.from_codes(codes.fillna(-1).astype(int), names, ordered=True),
-        index=column.index,
-        name=column.name,
-    )
+    _codes(column, levels)  # refuses a level that never occurs
+    known = pd.CategoricalDtype(_levels(column, levels), ordered=True)
+    return column.astype(known)
 
 
 def _plain(result: Any, _: Sequence[str]) -> tuple[Sequence[str], Any, Any]:
@@ -247,7 +244,7 @@ def _cutpoints(result: Any, levels: Sequence[str]) -> tuple[Sequence[str], Any, 
     steps = np.concatenate([raw[slopes : slopes + 1], np.exp(raw[slopes + 1 :])])
     jacobian = np.eye(len(raw))
     jacobian[slopes:, slopes:] = np.tril(np.ones((cuts, cuts))) * np.r_[1.0, steps[1:]]
-    names = [*result.model.exog_names[:slopes], *map("|".join, zip(levels, levels[1:]))]
+    names = [*result.model.exog_names[:slopes], *map("|".join, pairwise(levels))]
     return names, np.r_[raw[:slopes], np.cumsum(steps)], jacobian @ cov @ jacobian.T
 
 

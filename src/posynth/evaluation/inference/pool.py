@@ -221,8 +221,7 @@ def _table(
 
 
 def _t_quantile(level: float, df: Floats) -> Floats:
-    quantile: Floats = stats.t.ppf((1 + level) / 2, df)
-    return quantile
+    return np.asarray(stats.t.ppf((1 + level) / 2, df))
 
 
 def _refused(table: pd.DataFrame) -> list[str]:
