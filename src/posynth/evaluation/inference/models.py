@@ -3,7 +3,8 @@
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -32,7 +33,8 @@ class _Model:
     path: tuple[str, str]
     response: Callable[[pd.Series, Sequence[Any] | None], pd.Series]
     read: Callable[[Any, Sequence[str]], tuple[Sequence[str], Any, Any]]
-    quiet: Mapping[str, Any]
+    quiet: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def fit_statsmodels(
@@ -63,7 +65,8 @@ def fit_statsmodels(
         Arguments of the model's own ``fit``.
     **options
         Arguments of the model itself: ``family`` of a glm (a name such as ``"poisson"`` or a
-        statsmodels family), ``groups`` of mixed, ``status`` of phreg, ``distr`` of ordered ...
+        statsmodels family), ``groups`` of mixed, ``status`` of phreg, ``distr`` of ordered
+        (``"logit"`` if not given) ...
 
     Returns
     -------
@@ -94,8 +97,7 @@ def fit_statsmodels(
         frame, seen = _coded(frame, formula, kind, options, levels)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            built = _build(kind, formula, frame, options)
-            result = built.fit(**{**kind.quiet, **(fit or {})})
+            built, result = _fitted(kind, formula, frame, options, fit or {})
             names, q, cov = kind.read(result, seen)
         return Estimate(
             tuple(names), q, cov, _df_com(result), _notes(caught, len(frame) - len(built.exog))
@@ -114,18 +116,37 @@ def _family(family: Any) -> Any:
     return getattr(sm.families, FAMILIES[family])()
 
 
-def _build(kind: _Model, formula: str, frame: pd.DataFrame, options: Mapping[str, Any]) -> Any:
-    from importlib import import_module
-
+def _fitted(
+    kind: _Model,
+    formula: str,
+    frame: pd.DataFrame,
+    options: Mapping[str, Any],
+    fit: Mapping[str, Any],
+) -> tuple[Any, Any]:
     module, name = kind.path
-    built = getattr(import_module(module), name).from_formula(formula, frame, **options)
+    # Formula engines and optimisers raise many kinds of error; the analyst needs one sentence.
+    try:
+        built = getattr(import_module(module), name).from_formula(
+            formula, frame, **{**kind.defaults, **options}
+        )
+        _check_design(built, formula)
+        return built, built.fit(**{**kind.quiet, **fit})
+    except MeasureError:
+        raise
+    except Exception as error:
+        raise MeasureError(
+            f"{name} of {formula!r} failed with {type(error).__name__}: "
+            f"{' '.join(str(error).split())}; check the formula against the columns, or simplify it"
+        ) from error
+
+
+def _check_design(built: Any, formula: str) -> None:
     if isinstance(built.endog_names, list) and any("[" in name for name in built.endog_names):
         raise MeasureError(
             f"the response of {formula!r} became the columns {built.endog_names}; use a 0/1 "
             "number or the plain name of a column, whose second level is then the event"
         )
     _check_rank(np.asarray(built.exog, dtype=float), built.exog_names)
-    return built
 
 
 def _check_rank(exog: npt.NDArray[np.float64], names: Sequence[str]) -> None:
@@ -253,8 +274,8 @@ _DISCRETE = "statsmodels.discrete.discrete_model"
 _GLM = "statsmodels.genmod.generalized_linear_model"
 
 MODELS = {
-    "ols": _Model((_REGRESSION, "OLS"), _number, _plain, {}),
-    "glm": _Model((_GLM, "GLM"), _event, _plain, {}),
+    "ols": _Model((_REGRESSION, "OLS"), _number, _plain),
+    "glm": _Model((_GLM, "GLM"), _event, _plain),
     "logit": _Model((_DISCRETE, "Logit"), _event, _plain, {"disp": 0}),
     "mnlogit": _Model((_DISCRETE, "MNLogit"), _codes, _by_level, {"disp": 0, "maxiter": 100}),
     "ordered": _Model(
@@ -262,9 +283,16 @@ MODELS = {
         _order,
         _cutpoints,
         {"disp": 0, "method": "bfgs", "maxiter": 200},
+        {"distr": "logit"},
     ),
-    "mixed": _Model(("statsmodels.regression.mixed_linear_model", "MixedLM"), _number, _fixed, {}),
-    "phreg": _Model(("statsmodels.duration.hazard_regression", "PHReg"), _number, _plain, {}),
+    "mixed": _Model(
+        ("statsmodels.regression.mixed_linear_model", "MixedLM"),
+        _number,
+        _fixed,
+        {},
+        {"missing": "drop"},
+    ),
+    "phreg": _Model(("statsmodels.duration.hazard_regression", "PHReg"), _number, _plain),
 }
 
 

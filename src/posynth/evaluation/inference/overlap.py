@@ -139,9 +139,7 @@ def lack_of_fit(
         return Result("lack of fit", float("nan"), text=text, details=details)
     passed = details["p"] >= 1 - level
     name = f"χ²({test.df1})" if chi2 else f"F({test.df1}, {details['df2']:.0f})"
-    end = (
-        "" if passed else "; the synthesis misses something this model asks for: see the std diffs"
-    )
+    end = "" if passed else ", more than synthesis explains; see which std diffs are large"
     text = f"{name} = {statistic:.4g}, p = {details['p']:.4g}{end}"
     return Result("lack of fit", statistic, passed=passed, text=text, details=details)
 
