@@ -1,6 +1,5 @@
 """Analysts' models: any statsmodels formula model as a function from a copy to an Estimate."""
 
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ import pandas as pd
 
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.inference.estimates import Estimate
+from posynth.evaluation.inference.responses import Coding, coded_frame, codes, event, number, order
 
 FAMILIES = {
     "binomial": "Binomial",
@@ -31,7 +31,7 @@ class _Model:
     """How a statsmodels model wants its response, is built, fitted and read."""
 
     path: tuple[str, str]
-    response: Callable[[pd.Series, Sequence[Any] | None], pd.Series]
+    response: Coding
     read: Callable[[Any, Sequence[str]], tuple[Sequence[str], Any, Any]]
     quiet: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -91,10 +91,11 @@ def fit_statsmodels(
     if model == "glm":
         options["family"] = _family(options.get("family", "gaussian"))
         binomial = type(options["family"]).__name__ == "Binomial"
-        kind = kind if binomial else replace(kind, response=_number)
+        kind = kind if binomial else replace(kind, response=number)
 
     def analyse(frame: pd.DataFrame) -> Estimate:
-        frame, seen = _coded(frame, formula, kind, options, levels)
+        status = options.get("status")
+        frame, seen = coded_frame(frame, formula, kind.response, levels, status)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             built, result = _fitted(kind, formula, frame, options, fit or {})
@@ -157,7 +158,7 @@ def _check_rank(exog: npt.NDArray[np.float64], names: Sequence[str]) -> None:
     if empty:
         raise MeasureError(
             f"coefficient {empty[0]!r} cannot be estimated: no row has that level; merge rare "
-            "levels before fitting, or leave the term out of the model"
+            "levels or drop unused categories before fitting, or leave the term out of the model"
         )
     # Adding columns one by one finds the first that the earlier ones already explain.
     first = next(j for j in range(exog.shape[1]) if np.linalg.matrix_rank(exog[:, : j + 1]) <= j)
@@ -165,80 +166,6 @@ def _check_rank(exog: npt.NDArray[np.float64], names: Sequence[str]) -> None:
         f"coefficient {names[first]!r} cannot be estimated: its column is a linear combination "
         "of the other terms; leave one of them out of the model"
     )
-
-
-def _coded(
-    frame: pd.DataFrame,
-    formula: str,
-    kind: _Model,
-    options: Mapping[str, Any],
-    levels: Sequence[Any] | None,
-) -> tuple[pd.DataFrame, Sequence[str]]:
-    coded = frame.copy(deep=False)
-    name = formula.split("~", maxsplit=1)[0].strip()
-    name = match.group(1) if (match := re.fullmatch(r"Q\(['\"](.+)['\"]\)", name)) else name
-    seen: Sequence[str] = ()
-    if name in frame:
-        coded[name] = kind.response(frame[name], levels)
-        seen = [str(level) for level in _levels(frame[name], levels)]
-    if isinstance(status := options.get("status"), str) and status in frame:
-        coded[status] = _event(frame[status], None)
-    return coded, seen
-
-
-def _levels(column: pd.Series, levels: Sequence[Any] | None) -> list[Any]:
-    if levels is not None:
-        return list(levels)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return list(column.cat.categories)
-    return sorted(column.dropna().unique())
-
-
-def _codes(column: pd.Series, levels: Sequence[Any] | None) -> pd.Series:
-    known = _levels(column, levels)
-    codes = pd.Categorical(column, categories=known).codes.astype(float)
-    codes[codes < 0] = np.nan
-    absent = [str(level) for j, level in enumerate(known) if not (codes == j).any()]
-    if absent:
-        raise MeasureError(
-            f"response {column.name!r} never takes the level {absent[0]!r}; merge rare levels "
-            "before fitting"
-        )
-    return pd.Series(codes, index=column.index, name=column.name)
-
-
-def _number(column: pd.Series, levels: Sequence[Any] | None) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(column.dtype) and levels is None:
-        return column.astype(float) if pd.api.types.is_bool_dtype(column.dtype) else column
-    raise MeasureError(
-        f"response {column.name!r} has levels, not numbers; use model 'logit', 'mnlogit' or "
-        "'ordered', or a numeric column"
-    )
-
-
-def _event(column: pd.Series, levels: Sequence[Any] | None) -> pd.Series:
-    plain = pd.api.types.is_numeric_dtype(column.dtype) and levels is None
-    if plain and not pd.api.types.is_bool_dtype(column.dtype):
-        return column
-    known = _levels(column, levels)
-    if len(known) != 2:
-        raise MeasureError(
-            f"response {column.name!r} has {len(known)} level(s) {known}; a yes/no model needs "
-            "2: pass levels=(no, yes), merge levels, or use model 'mnlogit' or 'ordered'"
-        )
-    return _codes(column, known)
-
-
-def _order(column: pd.Series, levels: Sequence[Any] | None) -> pd.Series:
-    text = not pd.api.types.is_numeric_dtype(column.dtype)
-    if text and levels is None and not getattr(column.dtype, "ordered", False):
-        raise MeasureError(
-            f"response {column.name!r} has levels without an order; pass levels=(lowest, ..., "
-            "highest), or use model 'mnlogit'"
-        )
-    _codes(column, levels)  # refuses a level that never occurs
-    known = pd.CategoricalDtype(_levels(column, levels), ordered=True)
-    return column.astype(known)
 
 
 def _plain(result: Any, _: Sequence[str]) -> tuple[Sequence[str], Any, Any]:
@@ -274,25 +201,25 @@ _DISCRETE = "statsmodels.discrete.discrete_model"
 _GLM = "statsmodels.genmod.generalized_linear_model"
 
 MODELS = {
-    "ols": _Model((_REGRESSION, "OLS"), _number, _plain),
-    "glm": _Model((_GLM, "GLM"), _event, _plain),
-    "logit": _Model((_DISCRETE, "Logit"), _event, _plain, {"disp": 0}),
-    "mnlogit": _Model((_DISCRETE, "MNLogit"), _codes, _by_level, {"disp": 0, "maxiter": 100}),
+    "ols": _Model((_REGRESSION, "OLS"), number, _plain),
+    "glm": _Model((_GLM, "GLM"), event, _plain),
+    "logit": _Model((_DISCRETE, "Logit"), event, _plain, {"disp": 0}),
+    "mnlogit": _Model((_DISCRETE, "MNLogit"), codes, _by_level, {"disp": 0, "maxiter": 100}),
     "ordered": _Model(
         ("statsmodels.miscmodels.ordinal_model", "OrderedModel"),
-        _order,
+        order,
         _cutpoints,
         {"disp": 0, "method": "bfgs", "maxiter": 200},
         {"distr": "logit"},
     ),
     "mixed": _Model(
         ("statsmodels.regression.mixed_linear_model", "MixedLM"),
-        _number,
+        number,
         _fixed,
         {},
         {"missing": "drop"},
     ),
-    "phreg": _Model(("statsmodels.duration.hazard_regression", "PHReg"), _number, _plain),
+    "phreg": _Model(("statsmodels.duration.hazard_regression", "PHReg"), number, _plain),
 }
 
 
