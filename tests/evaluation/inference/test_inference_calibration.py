@@ -136,6 +136,13 @@ def test_mice_rule_without_the_factor_k_over_n_fails_when_they_differ(studies):
     assert RULES["partial"].spread(x).variance.mean() < 0.4 * x.center.var()
 
 
+@pytest.mark.parametrize(("m", "documented"), [(1, 0.92), (5, 0.948)])
+def test_normal_reference_in_small_samples(sufficient, m, documented):
+    provenance = Provenance(n=20, k=20, m=m)
+    x = moments(sufficient(RUNS, 20, 20, m, True, np.random.default_rng(m)), provenance)
+    assert coverage(x, intervals("ppd", x)) == pytest.approx(documented, abs=TOLERANCE)
+
+
 @pytest.mark.parametrize("scenario", ["proper m=5", "proper k=500", "proper m=20"])
 def test_large_k_rule_covers_at_least_nominally(studies, scenario):
     x = moments(studies[scenario], SCENARIOS[scenario])

@@ -80,6 +80,15 @@ def test_level_of_the_nested_test():
     assert level(original) == pytest.approx(0.05, abs=0.006)
 
 
+def test_nested_test_by_hand():
+    # p = 1, L = 3, r = 2, B = 4, b̄ = 2, V̂ = 1/2: r₁ = 32/3, r₂ = 2, factor 29/3.
+    q = np.array([[1.0], [3.0], [5.0], [7.0], [3.0], [5.0]])
+    provenance = Provenance(100, 50, 6, missing="impute", nests=3)
+    test = wald.nested(np.array([4.0]), matrix_moments(q, np.ones((6, 1, 1)), provenance))
+    assert float(test.statistic) == pytest.approx(32 / (29 / 3))
+    assert float(test.df2) == pytest.approx((29 / 3) ** 2 / ((32 / 3) ** 2 / 2 + 4 / 3))
+
+
 def test_plug_in_rule_on_proper_copies_rejects_too_often():
     _, x = large_sample_copies(Provenance(100, 100, 1), 2, np.random.default_rng(1))
     # χ²₂ of a difference with variance 3 in units of 2: P(3/2·χ² > 5.99) = .05^(2/3).

@@ -81,7 +81,8 @@ def rubin_fmi(x: Moments, spread: Spread) -> Floats:
 def partial(x: Moments) -> Spread:
     """T_p = v̄ + b/m, ν = (m-1)(1 + v̄/(b/m))² (Reiter 2003, Survey Methodology 29:181).
 
-    For partial synthesis with k = n; what R mice calls ``rule = "reiter2003"``.
+    For partial synthesis with k = n; what R mice calls ``rule = "reiter2003"``. Without the factor
+    k/n it fails for other k: 95 % intervals cover .77 at k = 5n, m = 5. mice gives no fmi here.
     """
     return _plus_between(x.within, x)
 
@@ -117,6 +118,7 @@ def ppd(x: Moments) -> Spread:
     """T = v̄(k/n + (1 + k/n)/m), normal: proper copies of every column (Raab et al. 2017).
 
     A posterior-predictive copy varies about q̂_obs by v̄ (its rows) plus v̄·k/n (its parameters).
+    The normal reference is short for one small copy: .92 instead of .95 at n = k = 20, m = 1.
     """
     return _normal(x.original + (x.within + x.original) / x.m)
 
