@@ -1,13 +1,22 @@
 """Columns cut into cells: levels as they are, numbers at quantiles of the original."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
-from posynth.evaluation.utility.values import MISSING, Coded, Codes, Floats, Numbers
-from posynth.evaluation.utility.values import judged, levels, numbers
+from posynth.evaluation.utility.values import (
+    MISSING,
+    Coded,
+    Codes,
+    Floats,
+    Numbers,
+    judged,
+    levels,
+    numbers,
+)
 
 CUTS = ("original", "pooled")
 
@@ -94,8 +103,8 @@ def inner_breaks(values: Floats, groups: int) -> Floats:
 
 
 def _cut(column: Numbers, groups: int, cut: str) -> Coded:
-    source = column.original if cut == "original" else np.concatenate(
-        (column.original, *column.copies)
+    source = (
+        column.original if cut == "original" else np.concatenate((column.original, *column.copies))
     )
     breaks = inner_breaks(source, groups)
     names = _interval_names(breaks)
@@ -113,4 +122,4 @@ def _interval_codes(values: Floats, breaks: Floats) -> Codes:
 
 def _interval_names(breaks: Floats) -> tuple[str, ...]:
     edges = ["-inf", *(f"{edge:.6g}" for edge in breaks), "inf"]
-    return tuple(f"[{a}, {b})" for a, b in zip(edges, edges[1:], strict=False))
+    return tuple(f"[{a}, {b})" for a, b in pairwise(edges))

@@ -59,11 +59,17 @@ def measure(
     if method not in METHODS:
         raise MeasureError(unknown("method of correlation", method, METHODS))
     original, copies = matrices(comparison, columns, method)
-    names = list(original.columns)
+    names = [str(name) for name in original.columns]
+    table, tables = original.to_numpy(), np.array([copy.to_numpy() for copy in copies])
     return [
-        _judge((a, b), (original, copies), comparison)
-        for a, b in combinations(names, 2)
-        if not np.isnan(original.loc[a, b])
+        _judge(
+            (names[i], names[j]),
+            table[i, j],
+            tables[:, i, j],
+            comparison,
+        )
+        for i, j in combinations(range(len(table)), 2)
+        if not np.isnan(table[i, j])
     ]
 
 
@@ -110,18 +116,11 @@ def _scored(comparison: Comparison, column: Column) -> tuple[Floats, ...]:
     coded = levels(comparison, column)
     top = len(column.levels)
     return tuple(
-        np.where(side < top, side, np.nan).astype(float)
-        for side in (coded.original, *coded.copies)
+        np.where(side < top, side, np.nan).astype(float) for side in (coded.original, *coded.copies)
     )
 
 
-def _judge(
-    pair: tuple[str, str],
-    tables: tuple[pd.DataFrame, list[pd.DataFrame]],
-    comparison: Comparison,
-) -> Result:
-    r_o = float(tables[0].loc[pair])
-    r_s = np.array([float(copy.loc[pair]) for copy in tables[1]])
+def _judge(pair: tuple[str, str], r_o: float, r_s: Floats, comparison: Comparison) -> Result:
     rows = np.array([copy[list(pair)].notna().all(axis=1).sum() for copy in comparison.copies])
     plugin = (_fisher(r_s) - _fisher(np.array([r_o]))) ** 2 * np.maximum(rows - 3, 1)
     means = float(plugin.mean()), float(to_proper(plugin, comparison).mean())
@@ -131,7 +130,7 @@ def _judge(
         f"({value:+.3f}); squared over its null {fitting(*means, comparison):.2f}, 1 is ideal."
     )
     details = {
-        "original": r_o,
+        "original": float(r_o),
         "copies": float(r_s.mean()),
         "per_copy": r_s.tolist(),
         "S_plugin": means[0],

@@ -3,12 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posynth.evaluation.base import Comparison
-from posynth.evaluation.utility.values import MISSING, Coded, Floats, Numbers
-from posynth.evaluation.utility.values import judged, levels, numbers
+from posynth.evaluation.utility.values import (
+    MISSING,
+    Coded,
+    Floats,
+    Numbers,
+    judged,
+    levels,
+    numbers,
+)
 from posynth.table.schema import Column
 
 
@@ -94,7 +103,7 @@ def tree_features(comparison: Comparison, columns: Iterable[str] | None = None) 
     Missing numbers are put below the smallest value, so that one split isolates them, which is what
     a fill with an indicator would need two predictors for.
     """
-    blocks = []
+    blocks: list[tuple[NDArray[Any], ...]] = []
     for column in judged(comparison, columns):
         if column.kind.is_numeric:
             blocks.append(_filled_below(numbers(comparison, column)))

@@ -8,8 +8,15 @@ import numpy as np
 
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
-from posynth.evaluation.utility.propensity import ORDERS, Model, Statistics
-from posynth.evaluation.utility.propensity import compare, paired, permuted, ratio
+from posynth.evaluation.utility.propensity import (
+    ORDERS,
+    Model,
+    Statistics,
+    compare,
+    paired,
+    permuted,
+    ratio,
+)
 from posynth.evaluation.utility.scale import LIMIT, ratio_result, shares
 from posynth.evaluation.utility.values import Floats
 from posynth.results import Result

@@ -71,7 +71,5 @@ def _judge(column: Numbers, comparison: Comparison) -> list[Result]:
     details = {"raw": value}
     return [
         raw,
-        ratio_result(
-            "S_KS", plugin, comparison, subject=column.name, order=0.5, details=details
-        ),
+        ratio_result("S_KS", plugin, comparison, subject=column.name, order=0.5, details=details),
     ]

@@ -51,8 +51,8 @@ def measure(
     Notes
     -----
     pMSE = sum (p - c)^2 / N. Under plug-in synthesis from the right model its expectation is
-    (K - 1) (1 - c)^2 c / N (Snoke et al. 2018), and (K - 1) (1 - c) c / N for proper draws, where K - 1
-    is the number of coefficients that can be estimated (the rank). If columns were left
+    (K - 1) (1 - c)^2 c / N (Snoke et al. 2018), and (K - 1) (1 - c) c / N for proper draws, where
+    K - 1 is the number of coefficients that can be estimated (the rank). If columns were left
     unsynthesised, only the rank that the synthesised ones add counts; synthpop 1.9-2 counts
     coefficients by their names, and counts none with ``print.flag = FALSE``. Predictors
     that others determine are dropped before the fit by a pivoted Cholesky factorisation.

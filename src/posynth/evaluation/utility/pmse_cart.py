@@ -49,7 +49,7 @@ def measure(
 
     Notes
     -----
-    synthpop fits ``rpart(method = "class", cp = 1e-3, minbucket = 5)``. The tree here splits on Gini,
+    synthpop fits ``rpart(method = "class", cp = 1e-3, minbucket = 5)``. Here splits minimise Gini,
     leaves hold at least 5 rows, nodes of fewer than 15 are not split, depth is at most 30,
     and the full tree is cut back by misclassification cost with penalty cp x (root's errors) a
     leaf, as rpart does. An unordered column is split along its levels ordered by their share of
@@ -143,4 +143,3 @@ def _pruned(left: Labels, right: Labels, errors: Floats, complexity: float) -> L
         if left[node] >= 0 and not (leaf[node] == node and keep[node]):
             leaf[left[node]] = leaf[right[node]] = leaf[node]
     return leaf
-

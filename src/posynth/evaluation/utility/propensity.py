@@ -130,9 +130,9 @@ def ratio(name: str, values: Sequence[Statistics], null: Sequence[Statistics]) -
     original and a perfect proper copy are two samples of one population. S_plugin is this over
     (1 - c)^order. synthpop halves the null of pMSE whatever k / n is.
 
-    Against *pairs* of copies, 2^order times this has ideal 1 for plug-in and proper copies alike: two
-    copies differ by twice the variance given the original, 2 V n / k or 2 (V + V n / k), original
-    and copy by V n / k or V + V n / k. synthpop multiplies by 2 for linear statistics as
+    Against *pairs* of copies, 2^order times this has ideal 1 for plug-in and proper copies alike:
+    two copies differ with variance 2 V n / k or 2 (V + V n / k), original and copy with
+    V n / k or V + V n / k. synthpop multiplies by 2 for linear statistics as
     well, uses the null of SPECKS for PO50, and divides U itself, which hides any misfit.
     """
     own = np.array([value[f"{name}_excess"] for value in values])

@@ -115,7 +115,6 @@ def _sentence(
     where = f" of {subject}" if subject else ""
     kind = "proper" if comparison.provenance.proper else "plug-in"
     return (
-        f"{measure}{where}: {means[0]:.2f} on the plug-in scale, {means[1]:.2f} corrected for proper "
-        f"draws; these copies are {kind}, so 1 is ideal on the {kind} scale and above "
-        f"{LIMIT:g} the conditionals deserve work."
+        f"{measure}{where}: {means[0]:.2f} on the plug-in scale, {means[1]:.2f} corrected for "
+        f"proper draws (copies are {kind}: read the {kind} number; 1 is ideal, {LIMIT:g} a limit)."
     )

@@ -228,9 +228,7 @@ def s_u(t: Counts) -> float:
     p = t.pooled
     spread = np.sqrt(np.outer(p, p) * np.add.outer(p, p) / t.k)
     np.fill_diagonal(spread, 0.0)
-    return _ratio(
-        wilcoxon(t) / (t.n * t.k) - 0.5, float(np.sqrt(2 / np.pi) * spread.sum() / 4)
-    )
+    return _ratio(wilcoxon(t) / (t.n * t.k) - 0.5, float(np.sqrt(2 / np.pi) * spread.sum() / 4))
 
 
 def s_wmabsdd(t: Counts) -> float:

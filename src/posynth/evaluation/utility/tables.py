@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -170,7 +171,7 @@ def _judge(subset: Sequence[Coded], comparison: Comparison, names: list[str]) ->
     tables = [Counts.of(original, copy) for copy in copies]
     raw = {name: np.array([f(t) for t in tables]) for name, f in RAW.items()}
     ratios = {name: np.array([f(t) for t in tables]) for name, (f, _) in STANDARDISED.items()}
-    details = {
+    details: dict[str, Any] = {
         "df": float(np.mean([t.df for t in tables])),
         "dfG": float(np.mean([t.df_g for t in tables])),
         "cells": int(original.size),
@@ -194,12 +195,13 @@ def _judge(subset: Sequence[Coded], comparison: Comparison, names: list[str]) ->
     ]
 
 
-def _raw_result(name: str, per_copy: Floats, subject: str, details: dict[str, object]) -> Result:
+def _raw_result(name: str, per_copy: Floats, subject: str, details: dict[str, Any]) -> Result:
     value = float(np.mean(per_copy))
     text = f"{name} of {subject}: {value:.4g} (0 is no difference; see S_{name} for its scale)."
     if name == "U":
         text = f"U of {subject}: {value:.0f} (half the number of pairs of rows is no difference)."
-    return Result(name, value, subject, text=text, details={"per_copy": per_copy.tolist(), **details})
+    every = {"per_copy": per_copy.tolist(), **details}
+    return Result(name, value, subject, text=text, details=every)
 
 
 def _all_proper(ratios: dict[str, Floats], comparison: Comparison) -> dict[str, float]:

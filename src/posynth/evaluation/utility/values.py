@@ -92,7 +92,7 @@ def judged(comparison: Comparison, columns: Iterable[str] | None = None) -> list
             raise MeasureError(unknown(what, name, [column.name for column in modelled]))
     chosen = [column for column in modelled if wanted is None or column.name in wanted]
     if not chosen:
-        raise MeasureError("no column to judge: the schema has no modelled column, or none was named")
+        raise MeasureError("no column to judge: none was named, or the schema has none modelled")
     for column in chosen:
         _check_presence(comparison, column.name)
     return chosen
@@ -167,7 +167,8 @@ def _floats(values: pd.Series, column: Column, where: str) -> Floats:
         ) from error
     if np.isinf(array).any():
         raise MeasureError(
-            f"column {column.name!r}: {where} holds an infinite value; replace it or code it missing"
+            f"column {column.name!r}: {where} holds an infinite value; replace it or make it "
+            "missing"
         )
     return array
 
@@ -178,7 +179,8 @@ def _plain(values: pd.Series) -> Floats:
 
 def _days(values: pd.Series, column: Column) -> Floats:
     stamps = pd.to_datetime(values, format=column.date_format or None)
-    return np.asarray((stamps - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1), dtype=np.float64)
+    days = (stamps - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
+    return np.asarray(days, dtype=np.float64)
 
 
 def _first_text(values: pd.Series) -> object:
