@@ -95,11 +95,25 @@ def inner_breaks(values: Floats, groups: int) -> Floats:
     if present.size == 0:
         return np.empty(0)
     low, high = present.min(), present.max()
-    inner = np.quantile(present, np.linspace(0, 1, groups + 1))[1:-1]
+    inner = _quantiles(np.sort(present), groups)
     inner = np.unique(inner[(inner > low) & (inner < high)])
     if inner.size < 2:
         inner = np.unique(np.linspace(low, high, groups + 1)[1:-1])
     return np.asarray(inner[inner > low])
+
+
+def _quantiles(ordered: Floats, groups: int) -> Floats:
+    """Return the inner type 7 quantiles; at whole positions exactly a value, as in R.
+
+    NumPy's interpolation can miss by a rounding error there and put every row of that value into
+    the interval below.
+    """
+    position = np.arange(1, groups) * (ordered.size - 1) / groups
+    below = np.floor(position + 1e-9).astype(np.int64)
+    part = np.maximum(position - below, 0.0)
+    above = np.minimum(below + 1, ordered.size - 1)
+    step = np.where(part > 1e-9, part * (ordered[above] - ordered[below]), 0.0)
+    return np.asarray(ordered[below] + step)
 
 
 def _cut(column: Numbers, groups: int, cut: str) -> Coded:

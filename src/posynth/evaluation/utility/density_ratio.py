@@ -8,6 +8,7 @@ import numpy as np
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility.design import main_effects
+from posynth.evaluation.utility.threads import one_thread
 from posynth.evaluation.utility.values import Floats
 from posynth.results import Result
 
@@ -75,7 +76,8 @@ def measure(
       H = mean of phi phi' over the copy, h = mean of phi over the original, lambda by 5-fold
       cross-validation; PE = mean r(original) / 2 - mean r(copy) + 1/2.
     * KLIEP (Sugiyama et al. 2008): alpha >= 0 maximises mean log r(original) with mean
-      r(copy) = 1; KL = mean log max(r(original), 1e-6).
+      r(copy) = 1; KL = mean log max(r(original), 1e-6); kernels cannot
+      make r = 1 everywhere, so KL of equal densities is a little below 0.
 
     p is the share of relabellings with at least this divergence, counting the data themselves,
     so that it cannot be 0. Relabelled rows are two samples of one population: the test is that
@@ -89,10 +91,11 @@ def measure(
     sizes = sizes or Sizes()
     design = main_effects(comparison, columns)
     share = -(-sizes.nperms // len(design.copies))
-    runs = [
-        _test(DIVERGENCES[method], (design.original, copy), sizes, share, rng)
-        for copy in design.copies
-    ]
+    with one_thread():
+        runs = [
+            _test(DIVERGENCES[method], (design.original, copy), sizes, share, rng)
+            for copy in design.copies
+        ]
     return [_result(method, [value for value, _ in runs], [x for _, null in runs for x in null])]
 
 

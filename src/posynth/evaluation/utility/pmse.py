@@ -1,6 +1,7 @@
 """Propensity scores by logistic regression, with the null expectation that theory gives."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -9,11 +10,14 @@ from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility.design import Design, main_effects, with_interactions
 from posynth.evaluation.utility.discriminate import Discriminator, Null, judge
 from posynth.evaluation.utility.propensity import Labels
+from posynth.evaluation.utility.threads import one_thread
 from posynth.evaluation.utility.values import Floats
 from posynth.results import Result
 
 MOST_PREDICTORS = 1500
 RANK_TOLERANCE = 1e-9
+EQUAL_MEANS = 1e-10
+WORTH_THREADS = 200
 
 
 def measure(
@@ -96,11 +100,14 @@ def logit(X: Floats, t: Labels) -> Floats:
     """
     from sklearn.linear_model import LogisticRegression
 
-    kept = independent(X)
-    if kept.size == 0:
-        return np.full(len(t), t.mean())
+    centred = X - X.mean(axis=0)
+    unit = centred[:, independent(X)]
+    unit /= np.sqrt((unit**2).mean(axis=0))
+    if np.abs(unit.T @ (t - t.mean())).max(initial=0.0) < EQUAL_MEANS * len(t):
+        return np.full(len(t), t.mean())  # the likelihood's slope is 0 there: it is the maximum
     solver = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-6, max_iter=200)
-    return np.asarray(solver.fit(X[:, kept], t).predict_proba(X[:, kept])[:, 1])
+    with one_thread() if unit.shape[1] < WORTH_THREADS else nullcontext():
+        return np.asarray(solver.fit(unit, t).predict_proba(unit)[:, 1])
 
 
 def independent(X: Floats) -> np.ndarray:
