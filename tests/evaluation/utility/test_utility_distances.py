@@ -71,6 +71,17 @@ def test_correlations_worked_by_hand_on_rows_present_in_both(compare):
     assert result.value == pytest.approx(-0.2)
 
 
+def test_correlation_is_standardised_by_fishers_variance(compare):
+    """r = .8 against .6: sums of squares 5 and 5, sum of products 4 and 3; k - 3 = 1."""
+    real = pd.DataFrame({"x": [1.0, 2, 3, 4], "y": [1.0, 3, 2, 4]})
+    fake = pd.DataFrame({"x": [1.0, 2, 3, 4], "y": [2.0, 1, 4, 3]})
+    details = correlations.measure(compare(real, [fake]))[0].details
+    assert (details["original"], details["copies"]) == pytest.approx((0.8, 0.6))
+    expected = (log(1.8 / 0.2) / 2 - log(1.6 / 0.4) / 2) ** 2
+    assert details["S_plugin"] == pytest.approx(expected)
+    assert details["S_proper"] == pytest.approx(expected / 2)
+
+
 def test_spearman_is_pearson_of_ranks(compare, rng):
     real = pd.DataFrame({"x": rng.normal(size=50), "y": rng.normal(size=50)})
     ranks = compare(real.rank(), [real.rank()])

@@ -109,11 +109,9 @@ def _quantiles(ordered: Floats, groups: int) -> Floats:
     the interval below.
     """
     position = np.arange(1, groups) * (ordered.size - 1) / groups
-    below = np.floor(position + 1e-9).astype(np.int64)
-    part = np.maximum(position - below, 0.0)
+    below = np.floor(position).astype(np.int64)  # exact: a whole ratio of integers has no error
     above = np.minimum(below + 1, ordered.size - 1)
-    step = np.where(part > 1e-9, part * (ordered[above] - ordered[below]), 0.0)
-    return np.asarray(ordered[below] + step)
+    return np.asarray(ordered[below] + (position - below) * (ordered[above] - ordered[below]))
 
 
 def _cut(column: Numbers, groups: int, cut: str) -> Coded:

@@ -183,16 +183,18 @@ def _judge(subset: Sequence[Coded], comparison: Comparison, names: list[str]) ->
     return [
         _raw_result(name, raw[name], subject, details)
         if name in RAW
-        else ratio_result(
-            name,
-            ratios[name],
-            comparison,
-            subject=subject,
-            order=STANDARDISED[name][1],
-            details={"raw": details["statistics"][name.split("_")[1]], **details},
-        )
+        else _ratio_result(name, ratios[name], subject, details, comparison)
         for name in names
     ]
+
+
+def _ratio_result(
+    name: str, plugin: Floats, subject: str, details: dict[str, Any], comparison: Comparison
+) -> Result:
+    raw = details["statistics"][name.split("_")[1]]
+    every = {"raw": raw, **details}
+    order = STANDARDISED[name][1]
+    return ratio_result(name, plugin, comparison, subject=subject, order=order, details=every)
 
 
 def _raw_result(name: str, per_copy: Floats, subject: str, details: dict[str, Any]) -> Result:
