@@ -26,7 +26,7 @@ def test_ks_worked_by_hand_with_missing_left_out(compare):
 @pytest.mark.parametrize("ratio", [1, 3], ids=["k=n", "k=3n"])
 def test_ks_and_hellinger_nulls(ratio, compare, rng):
     """Finite rows make D discrete and its mean a little low (order 1/sqrt(n)), hence the .03."""
-    n, runs = 3000, 300
+    n, runs = 3000, 200
     found = {"plug-in": [], "second": []}
     for _ in range(runs):
         real = pd.DataFrame({"x": rng.normal(size=n)})
@@ -37,7 +37,7 @@ def test_ks_and_hellinger_nulls(ratio, compare, rng):
         found["second"].append(details["per_copy_proper"][1])
     for values in found.values():
         error = np.std(values, ddof=1) / sqrt(runs)
-        assert error < 0.025
+        assert error < 0.03
         assert -4 * error - 0.03 < np.mean(values) - 1 < 4 * error
 
 
@@ -110,7 +110,7 @@ def test_ordinal_levels_enter_in_the_schemas_order_and_nominal_ones_do_not(compa
 
 @pytest.mark.parametrize("ratio", [1, 3], ids=["k=n", "k=3n"])
 def test_correlation_null_is_one_plugin_and_one_over_one_minus_c(ratio, compare, rng):
-    n, runs, second = 300, 400, []
+    n, runs, second = 300, 250, []
     plugin = []
     for _ in range(runs):
         real, other = (_bivariate(size, 0.5, rng) for size in (n, ratio * n))
@@ -120,7 +120,7 @@ def test_correlation_null_is_one_plugin_and_one_over_one_minus_c(ratio, compare,
         second.append(correlations.measure(compare(real, [other]))[0].details["S_proper"])
     for values in (plugin, second):
         error = np.std(values, ddof=1) / sqrt(runs)
-        assert error < 0.1
+        assert error < 0.12
         assert abs(np.mean(values) - 1) < 4 * error
 
 
@@ -182,11 +182,11 @@ def test_density_ratio_finds_a_shift_and_leaves_equal_samples_alone(method, comp
     assert found.details["p"] == pytest.approx(1 / 10)
     assert found.value > 2 * found.details["null_mean"]
     tails = []
-    for _ in range(40):
+    for _ in range(30):
         same = compare(_bivariate(100, 0.5, rng), [_bivariate(100, 0.5, rng)])
         tails.append(density_ratio.measure(same, rng, method=method, sizes=small)[0].details["p"])
     # p is uniform on 1/10 ... 1: mean .55, sd .287
-    assert abs(np.mean(tails) - 0.55) < 4 * 0.287 / sqrt(40)
+    assert abs(np.mean(tails) - 0.55) < 4 * 0.287 / sqrt(30)
 
 
 def test_density_ratio_without_a_test_says_so(compare, rng):

@@ -4,7 +4,7 @@ import doctest
 import importlib
 import json
 import pkgutil
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pandas as pd
@@ -122,13 +122,13 @@ def test_examples_in_docstrings_run(name):
 
 
 @pytest.mark.slow
-def test_five_copies_of_five_thousand_rows_take_under_twelve_seconds(compare, shared_data, rng):
+def test_five_copies_of_five_thousand_rows_take_under_twelve_cpu_seconds(compare, shared_data, rng):
     real = pd.read_csv(shared_data("sd2011_12.csv"))
     real = real.astype({name: float for name in real if real[name].dtype.kind == "i"})
     copies = [real.sample(len(real), replace=True, random_state=rng) for _ in range(5)]
-    start = perf_counter()
+    start = process_time()
     results = evaluate_utility(compare(real, copies, proper=False), rng)
-    assert perf_counter() - start < 12
+    assert process_time() - start < 12
     pairs = [r.value for r in results if r.measure == "S_pMSE" and ":" in r.subject]
     assert len(pairs) == 66
     # resamples: mean 1, and 66 x 5 overlapping tables have a standard error of about .03
