@@ -1,7 +1,6 @@
 """Propensity scores by logistic regression, with the null expectation that theory gives."""
 
 from collections.abc import Iterable
-from contextlib import nullcontext
 
 import numpy as np
 
@@ -17,7 +16,6 @@ from posynth.results import Result
 MOST_PREDICTORS = 1500
 RANK_TOLERANCE = 1e-9
 EQUAL_MEANS = 1e-10
-WORTH_THREADS = 200
 
 
 def measure(
@@ -106,7 +104,7 @@ def logit(X: Floats, t: Labels) -> Floats:
     if np.abs(unit.T @ (t - t.mean())).max(initial=0.0) < EQUAL_MEANS * len(t):
         return np.full(len(t), t.mean())  # the likelihood's slope is 0 there: it is the maximum
     solver = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-6, max_iter=200)
-    with one_thread() if unit.shape[1] < WORTH_THREADS else nullcontext():
+    with one_thread(unit.shape[1]):
         return np.asarray(solver.fit(unit, t).predict_proba(unit)[:, 1])
 
 
@@ -124,7 +122,8 @@ def independent(X: Floats) -> np.ndarray:
     if varied.size == 0:
         return varied
     unit = centred[:, varied] / length[varied]
-    _, pivots, rank, _ = dpstrf(unit.T @ unit, tol=RANK_TOLERANCE, lower=1)
+    with one_thread(varied.size):
+        _, pivots, rank, _ = dpstrf(unit.T @ unit, tol=RANK_TOLERANCE, lower=1)
     return np.sort(varied[pivots[:rank] - 1])
 
 
