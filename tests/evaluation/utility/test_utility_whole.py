@@ -15,9 +15,9 @@ from posynth.errors import MeasureError
 from posynth.evaluation.utility import MEASURES, evaluate_utility
 
 
-@pytest.fixture
-def mixed(rng):
-    n = 250
+@pytest.fixture(scope="module")
+def mixed():
+    n, rng = 250, np.random.default_rng(20261124)
     frame = pd.DataFrame({"x": rng.normal(size=n), "i": rng.integers(0, 9, n).astype(float)})
     frame["g"] = rng.choice(list("abc"), n)
     frame["b"] = rng.choice(["no", "yes"], n)
@@ -26,15 +26,25 @@ def mixed(rng):
     return frame
 
 
-@pytest.fixture
-def comparison(mixed, compare, rng):
+@pytest.fixture(scope="module")
+def comparison(mixed, compare):
+    rng = np.random.default_rng(7)
     copies = [mixed.sample(250, replace=True, random_state=rng) for _ in range(2)]
     return compare(mixed, [copy.reset_index(drop=True) for copy in copies], proper=False)
 
 
-def test_every_measure_answers_on_a_mixed_table_with_holes(comparison):
-    results = evaluate_utility(comparison, np.random.default_rng(1))
-    names = {result.measure for result in results}
+@pytest.fixture(scope="module")
+def every(comparison):
+    """All records of the mixed table, after a check that the tables were left as they were."""
+    before = comparison.original.copy(), comparison.copies[0].copy()
+    results = evaluate_utility(comparison, np.random.default_rng(3))
+    pd.testing.assert_frame_equal(comparison.original, before[0])
+    pd.testing.assert_frame_equal(comparison.copies[0], before[1])
+    return results
+
+
+def test_every_measure_answers_on_a_mixed_table_with_holes(every):
+    names = {result.measure for result in every}
     assert names >= {
         "S_pMSE",
         "pMSE_logit",
@@ -50,13 +60,12 @@ def test_every_measure_answers_on_a_mixed_table_with_holes(comparison):
         "KL_kliep",
         "advice",
     }
-    assert all(np.isfinite(result.value) for result in results)
-    assert all(result.text for result in results)
+    assert all(np.isfinite(result.value) for result in every)
+    assert all(result.text for result in every)
 
 
-def test_records_are_plain_data(comparison):
-    results = evaluate_utility(comparison, np.random.default_rng(1))
-    for result in results:
+def test_records_are_plain_data(every):
+    for result in every:
         assert type(result.value) is float, result.measure
         assert result.passed is None or type(result.passed) is bool, result.measure
         json.dumps(result.to_dict(), allow_nan=False)
@@ -71,19 +80,11 @@ def test_an_exact_copy_scores_zero_everywhere(mixed, compare):
     assert results[-1].passed is True
 
 
-def test_one_measure_alone_gives_the_same_records(comparison):
-    every = evaluate_utility(comparison, np.random.default_rng(3))
+def test_one_measure_alone_gives_the_same_records(comparison, every):
     for name in ("cart", "ulsif", "kliep"):
         alone = evaluate_utility(comparison, np.random.default_rng(3), measures=[name])
         assert alone
         assert all(result in every for result in alone)
-
-
-def test_tables_given_are_left_as_they_were(comparison):
-    before = comparison.original.copy(), comparison.copies[0].copy()
-    evaluate_utility(comparison, np.random.default_rng(1))
-    pd.testing.assert_frame_equal(comparison.original, before[0])
-    pd.testing.assert_frame_equal(comparison.copies[0], before[1])
 
 
 def test_one_nominal_column_is_judged_by_what_applies(comparison):
