@@ -1,6 +1,5 @@
 """The verbs on files: describe, synthesize, fit, draw, diagnose, demo."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -42,6 +41,7 @@ class EngineName(StrEnum):
     AUTO = "auto"
     EXACT = "exact"
     LAPLACE = "laplace"
+    HMC = "hmc"
     NUTS = "nuts"
 
 
@@ -111,7 +111,7 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str]:
 
 
 @app.command()
-def describe(  # noqa: PLR0913 - options of a command
+def describe(  # noqa: PLR0913, PLR0917 - options of a command
     data: Data,
     order: Order = "",
     method: Method = None,
@@ -146,7 +146,7 @@ def describe(  # noqa: PLR0913 - options of a command
 
 
 @app.command()
-def synthesize(  # noqa: PLR0913 - options of a command
+def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
     data: Data,
     m: M = 5,
     k: Rows = None,
@@ -184,7 +184,7 @@ def synthesize(  # noqa: PLR0913 - options of a command
 
 
 @app.command()
-def fit(  # noqa: PLR0913 - options of a command
+def fit(  # noqa: PLR0913, PLR0917 - options of a command
     data: Data,
     m: M = 5,
     seed: Seed = 0,
@@ -278,4 +278,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

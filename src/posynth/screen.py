@@ -1,5 +1,6 @@
 """What the command line shows: progress on a terminal, and tables of what was done."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,8 +102,8 @@ def print_diagnostics(console: "Console", table: "pd.DataFrame") -> None:
         grid.add_row(
             *(plain(str(v)) for v in (row.target, row.family, row.engine)),
             *(str(v) for v in (row.n, row.parameters)),
-            *(f"{v:.{d}f}" if v == v else "" for v, d in ((row.k_hat, 2), (row.r_hat, 3))),
-            *(f"{row.ess:.0f}", str(row.divergences), f"{row.seconds:.2f}"),
+            *(_number(row.k_hat, 2), _number(row.r_hat, 3), _number(row.ess, 0)),
+            *(str(row.divergences), _number(row.seconds, 2)),
             "[green]yes[/green]" if row.passed else "[red]no[/red]",
         )
     console.print(grid)
@@ -113,9 +114,8 @@ def print_diagnostics(console: "Console", table: "pd.DataFrame") -> None:
 def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Path) -> None:
     """Print what was written and what a user of the copies must know."""
     kind = "proper: each took its own posterior draw" if manifest["proper"] else "NOT proper"
-    console.print(
-        f"{manifest['m']} copies of {manifest['k']} rows in {plain(str(folder / 'copies'))} ({kind})"
-    )
+    place = plain(str(folder / "copies"))
+    console.print(f"{manifest['m']} copies of {manifest['k']} rows in {place} ({kind})")
     for name, reason in manifest["filled"].items():
         if reason in ("identifier", "text"):
             console.print(
@@ -123,6 +123,10 @@ def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Pat
             )
     if manifest["missing"] != "none":
         console.print(f"note: {plain(manifest['missing_note'])}")
+
+
+def _number(value: Any, digits: int) -> str:
+    return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _grid(title: str) -> Any:

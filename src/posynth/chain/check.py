@@ -130,7 +130,10 @@ def _check_predictors(
     conditional: Conditional, spec: ChainSpec, schema: Schema, facts: FamilyFacts
 ) -> None:
     earlier = spec.earlier(conditional.target)
+    indicators = {i: c for c, i in spec.predicting(schema).items()}
     for name in conditional.predictors or ():
+        if name in indicators and indicators[name] in earlier:
+            continue
         if name not in schema:
             raise SpecError(
                 f"column {conditional.column!r}: {unknown('predictor', name, schema.names)}"
@@ -151,11 +154,12 @@ def _check_predictors(
 def _check_cells(conditional: Conditional, spec: ChainSpec, schema: Schema) -> None:
     cells = 1
     for name in spec.predictors(conditional.target):
-        column = schema[name]
-        if not column.kind.is_categorical:
+        column = schema[name] if name in schema else None
+        if column is None or not column.kind.is_categorical:
             raise SpecError(
                 f"column {conditional.column!r}: family {conditional.family!r} crosses its "
-                f"predictors' levels, but {name!r} is {column.kind.value}; list predictors that "
+                f"predictors' levels, but {name!r} is {column.kind.value if column else 'an indicator'}; "
+                "list predictors that "
                 "are categorical (predictors = [] for the marginal)"
             )
         cells *= len(column.levels) + (column.missing > 0)

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from posynth.engines.base import Fit, Task
-from posynth.engines.compiled import CompiledModel
+from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.exact import fit_exact
+from posynth.engines.mode import Mode, find_mode, refine
+from posynth.engines.warp import warp
 from posynth.errors import FitError
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
         Data and prior.
     engine : str
         ``"auto"``: exact where the posterior is known, else Laplace with independence Metropolis
-        steps, else (a poor proposal or too few effective draws) NUTS. Or one of the three by name.
+        steps, else (a poor proposal or too few effective draws) whitened HMC, else NUTS. Or
+        one of the four by name.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -59,20 +62,37 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
 
 
 def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Generator) -> Fit:
+    """Try the engines in turn, each only if the one before could not be relied on."""
+    from posynth.engines.hmc import fit_hmc
     from posynth.engines.laplace import fit_laplace
     from posynth.engines.nuts import fit_nuts
 
     compiled = compiled_for(task, model)
-    laplace_rng, nuts_rng = rng.spawn(2)
-    if engine == "nuts":
-        return _checked(fit_nuts(task, compiled, model, nuts_rng).because("asked for"), task)
-    found = fit_laplace(task, compiled, model, laplace_rng)
-    if found.draws:
-        return found
-    if engine == "laplace":
-        raise FitError(f"the Laplace proposal fails: {found.why}; use engine 'nuts' or 'auto'")
-    sampled = fit_nuts(task, compiled, model, nuts_rng).because(f"Laplace proposal: {found.why}")
-    return _checked(sampled, task)
+    mode_rng, *streams = rng.spawn(4)
+    density = Density(compiled, model)
+    map = warp(density, _approximation(density, engine, mode_rng))
+    ladder = {"laplace": fit_laplace, "hmc": fit_hmc, "nuts": fit_nuts}
+    failures: list[str] = []
+    for (name, run), stream in zip(ladder.items(), streams, strict=True):
+        if engine not in ("auto", name):
+            continue
+        found = run(task, compiled, model, map, stream)
+        if found.draws:
+            tried = "; ".join(failures) or ("asked for" if engine == name else "")
+            found = found.because("; ".join(filter(None, (tried, found.why))))
+            return _checked(found, task) if name == "nuts" else found
+        failures.append(f"{name}: {found.why}")
+    raise FitError(f"{failures[-1]}; use engine 'nuts' or 'auto'")
+
+
+def _approximation(density: Density, engine: str, rng: np.random.Generator) -> Mode:
+    """Return the normal approximation; NUTS on request can do without an interior mode."""
+    try:
+        return refine(density, find_mode(density), rng)
+    except FitError:
+        if engine != "nuts":
+            raise
+        return Mode(density.start(), np.eye(density.size))
 
 
 def _checked(found: Fit, task: Task) -> Fit:

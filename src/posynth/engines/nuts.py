@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from posynth.engines.base import CHAINS, Fit, Task, labels
 from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.diagnostics import convergence
-from posynth.engines.mode import Mode, find_mode, refine
-from posynth.errors import FitError
+from posynth.engines.mode import Mode
+from posynth.engines.warp import Warp
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -22,7 +22,11 @@ ROUNDS = 3
 
 
 def fit_nuts(
-    task: Task, compiled: CompiledModel, model: "pm.Model", rng: np.random.Generator
+    task: Task,
+    compiled: CompiledModel,
+    model: "pm.Model",
+    map: Warp,
+    rng: np.random.Generator,
 ) -> Fit:
     """Sample with NUTS until R-hat and ESS are as needed, doubling the draws up to twice.
 
@@ -34,6 +38,8 @@ def fit_nuts(
         The family's compiled form.
     model : pymc.Model
         The model on the task's data.
+    map : Warp
+        Its normal approximation whitens the coordinates.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -42,8 +48,7 @@ def fit_nuts(
     Fit
         Draws with R-hat, ESS and divergences; whether they suffice is judged by the caller.
     """
-    density = Density(compiled, model)
-    mode = _whitening(density, rng)
+    density, mode = Density(compiled, model), map.mode
     draws, tune = task.draws, TUNE
     for _ in range(ROUNDS):
         thetas, divergences = _sample(density, mode, draws, tune, rng)
@@ -55,14 +60,6 @@ def fit_nuts(
     named = {name: a.reshape(*thetas.shape[:2], *a.shape[1:]) for name, a in flat.items()}
     dims, coords = labels(model, list(named))
     return Fit(named, dims, coords, "nuts", mixed, divergences=divergences)
-
-
-def _whitening(density: Density, rng: np.random.Generator) -> Mode:
-    """Return the Laplace approximation, or the identity at the start where there is no mode."""
-    try:
-        return refine(density, find_mode(density), rng)
-    except FitError:
-        return Mode(density.start(), np.eye(density.size))
 
 
 def _sample(

@@ -78,7 +78,8 @@ class _Job:
         schema, target = self.chain.schema, self.conditional.target
         levels = 2 if self.conditional.indicates else len(schema[target].levels)
         width = sum(
-            max(len(schema[name].levels) - 1, 1) for name in self.chain.spec.predictors(target)
+            max(len(schema[name].levels) - 1, 1) if name in schema else 1
+            for name in self.chain.spec.predictors(target)
         )
         return 0.0 if self.exact else float((1 + width) * max(levels - 1, 1))
 
