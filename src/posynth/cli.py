@@ -58,7 +58,10 @@ KindOption = Annotated[
 ]
 ChainFile = Annotated[Path | None, typer.Option("--chain", help="A chain file to follow.")]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="Engine of every fit.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes; no effect on results.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes, no effect on results; by default as needed."),
+]
 FormatOption = Annotated[Format | None, typer.Option("--format", help="Format of the copies.")]
 Missing = Annotated[
     str, typer.Option("--missing", help="'pattern' reproduces holes, 'error' refuses them.")
@@ -157,7 +160,7 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
     chain: ChainFile = None,
     engine: EngineOption = EngineName.AUTO,
     missing: Missing = "pattern",
-    workers: Workers = 1,
+    workers: Workers = None,
     format: FormatOption = None,
     to: Out = Path("synthetic"),
 ) -> None:
@@ -194,7 +197,7 @@ def fit(  # noqa: PLR0913, PLR0917 - options of a command
     chain: ChainFile = None,
     engine: EngineOption = EngineName.AUTO,
     missing: Missing = "pattern",
-    workers: Workers = 1,
+    workers: Workers = None,
     to: Out = Path("synthetic"),
 ) -> None:
     """Fit the chain only: posterior, chain and diagnostics; copies are drawn later."""
@@ -252,7 +255,7 @@ def diagnose(
 
 
 @app.command()
-def demo(to: Out = Path("demo"), m: M = 5, seed: Seed = 1, workers: Workers = 1) -> None:
+def demo(to: Out = Path("demo"), m: M = 5, seed: Seed = 1, workers: Workers = None) -> None:
     """Synthesise the embedded heart_failure table (299 x 13, CC BY 4.0)."""
     from importlib.resources import as_file, files
 

@@ -154,14 +154,14 @@ def _check_predictors(
 def _check_cells(conditional: Conditional, spec: ChainSpec, schema: Schema) -> None:
     cells = 1
     for name in spec.predictors(conditional.target):
-        column = schema[name] if name in schema else None
-        if column is None or not column.kind.is_categorical:
+        found = schema[name].kind.value if name in schema else "an indicator"
+        if found not in ("binary", "nominal", "ordinal"):
             raise SpecError(
                 f"column {conditional.column!r}: family {conditional.family!r} crosses its "
-                f"predictors' levels, but {name!r} is {column.kind.value if column else 'an indicator'}; "
-                "list predictors that "
-                "are categorical (predictors = [] for the marginal)"
+                f"predictors' levels, but {name!r} is {found}; list predictors that are "
+                "categorical (predictors = [] for the marginal)"
             )
+        column = schema[name]
         cells *= len(column.levels) + (column.missing > 0)
     if cells > MAX_CELLS:
         raise SpecError(

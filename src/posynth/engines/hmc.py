@@ -1,9 +1,9 @@
 r"""Hamiltonian Monte Carlo in coordinates in which the posterior is nearly standard normal.
 
 On a standard normal a trajectory of length :math:`\pi/2` forgets where it began: two or three
-leapfrog steps give a draw that is all but independent (Neal 2011, section 5.4). Step sizes are jittered by a fifth. A pilot run moves center
-and spread towards the posterior's own and halves or widens the step until about eight in ten
-proposals are accepted; it is thrown away.
+leapfrog steps give a draw that is all but independent (Neal 2011, section 5.4). Step sizes are
+jittered by a fifth. A pilot run moves center and spread towards the posterior's own and the step
+towards eight accepted proposals in ten; it is thrown away.
 """
 
 import math

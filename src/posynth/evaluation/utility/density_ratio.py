@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from posynth.engines.threads import one_thread
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility.design import main_effects
-from posynth.evaluation.utility.threads import one_thread
 from posynth.evaluation.utility.values import Floats
 from posynth.results import Result
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from posynth.engines.threads import one_thread
 from posynth.errors import MeasureError
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility.design import Design, main_effects, with_interactions
 from posynth.evaluation.utility.discriminate import Discriminator, Null, judge
 from posynth.evaluation.utility.propensity import Labels
-from posynth.evaluation.utility.threads import one_thread
 from posynth.evaluation.utility.values import Floats
 from posynth.results import Result
 
