@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 _VERBS = {"fit": "fitting", "draw": "drawing"}
 
 
+def console(stderr: bool = False) -> "Console":
+    """Return a console; text that goes to a file is not folded at 80 columns."""
+    from rich.console import Console
+
+    found = Console(stderr=stderr)
+    return found if found.is_terminal else Console(stderr=stderr, width=120)
+
+
 @contextmanager
 def shown(console: "Console") -> "Iterator[Progress]":
     """Show one bar a stage with the column's name and engine, if the console is a terminal.

@@ -4,7 +4,7 @@ First z with theta = center + L z, from the normal approximation. Then, axis by 
 z_j = T_j(x_j): along each axis the log-density is looked at from the center in four more points,
 with slopes; a cubic through them (Hermite), with exponential tails beyond the last point, gives a
 density g_j, and T_j maps a standard normal x_j to g_j. T_j is tabulated and linear between the
-points of its table, so its Jacobian is known exactly and whatever is sampled in x is exact for theta.
+points of its table, so its Jacobian is known exactly and what is sampled in x is exact for theta.
 """
 
 from dataclasses import dataclass

@@ -161,7 +161,7 @@ def fit_chain(
 
 
 def _workers(jobs: dict[str, _Job]) -> int:
-    """Number of processes where the user leaves it open: starting one costs more than a second."""
+    """Return how many processes the work is worth: starting one costs more than a second."""
     work = sum(job.cost * job.chain.schema.rows for job in jobs.values())
     return min(os.cpu_count() or 1, 4) if work > WORTH_A_PROCESS else 1
 
