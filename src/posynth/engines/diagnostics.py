@@ -19,7 +19,7 @@ class Convergence:
     Attributes
     ----------
     r_hat : float
-        Largest rank-normalised split R-hat, bulk or folded.
+        Largest rank-normalised split R-hat, bulk or folded; NaN if a parameter never moves.
     ess : float
         Smallest bulk effective sample size.
     limit : float
@@ -56,9 +56,11 @@ def convergence(thetas: Floats, need: float) -> Convergence:
         return Convergence(1.0, float(chains * draws), 1.01)
     bulk = _rank_normalise(_split(thetas))
     folded = _rank_normalise(_split(np.abs(thetas - np.median(thetas, axis=(0, 1)))))
-    r_hat = max(float(_r_hat(bulk).max()), float(_r_hat(folded).max()))
-    ess = float(_ess(bulk).min())
-    effective = max(min(ess, float(_ess(folded).min()), chains * draws), need)
+    # A parameter that never moves gives 0 / 0: NaN, which is not "enough".
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r_hat = float(np.max([_r_hat(bulk), _r_hat(folded)]))
+        ess, spread = float(_ess(bulk).min()), float(_ess(folded).min())
+    effective = max(need, min(ess, spread, chains * draws))
     return Convergence(r_hat, ess, r_hat_limit(chains, effective, size))
 
 
