@@ -20,7 +20,8 @@ def compiled_for(task: Task, model: "pm.Model") -> CompiledModel:
     if not task.family.shared:
         return CompiledModel(model)
     if task.key not in _shared:
-        _shared[task.key] = CompiledModel(model)
+        # A model of its own: the caller's must keep its data when the template moves on.
+        _shared[task.key] = CompiledModel(task.model())
     return _shared[task.key]
 
 
@@ -59,14 +60,20 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
 
 
 def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Generator) -> Fit:
-    from posynth.engines.laplace import fit_laplace
+    from posynth.engines.laplace import failed, fit_laplace
     from posynth.engines.nuts import fit_nuts
 
     compiled = compiled_for(task, model)
     laplace_rng, nuts_rng = rng.spawn(2)
     if engine == "nuts":
         return _checked(fit_nuts(task, compiled, model, nuts_rng).because("asked for"), task)
-    found = fit_laplace(task, compiled, model, laplace_rng)
+    try:
+        found = fit_laplace(task, compiled, model, laplace_rng)
+    except FitError as error:
+        # Without a mode a posterior can still be proper, if its prior is (a group sd at zero).
+        if engine == "laplace" or compiled.flat:
+            raise
+        found = failed(str(error))
     if found.draws:
         return found
     if engine == "laplace":

@@ -101,8 +101,7 @@ def fit_laplace(
     chains.extend(task.draws)
     check = chains.check()
     if not check.passed:
-        unmixed = Convergence(float("nan"), 0.0, 1.01)
-        return Fit({}, {}, {}, "laplace", unmixed, why=str(check), k_hat=check.k_hat)
+        return failed(str(check), check.k_hat)
     for _ in range(ROUNDS):
         thetas, acceptance = chains.run()
         mixed = convergence(thetas, task.need)
@@ -118,6 +117,12 @@ def fit_laplace(
     dims, coords = labels(model, list(draws))
     why = f"{check}, then independence Metropolis, {acceptance:.0%} accepted"
     return Fit(draws, dims, coords, "laplace", mixed, why, k_hat=check.k_hat)
+
+
+def failed(why: str, k_hat: float = float("nan")) -> Fit:
+    """Return a fit without draws, which sends "auto" to NUTS."""
+    unmixed = Convergence(float("nan"), 0.0, 1.01)
+    return Fit({}, {}, {}, "laplace", unmixed, why=why, k_hat=k_hat)
 
 
 class _Chains:

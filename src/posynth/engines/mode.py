@@ -1,6 +1,7 @@
 r"""Normal approximation of a posterior: mode, curvature, and a step towards mean and spread.
 
-1. Mode of the unconstrained log-density by L-BFGS, polished by Newton steps.
+1. Mode of the unconstrained log-density by L-BFGS, polished by Newton steps, and refused if the
+   density is higher three sds away.
 2. Hessian at the mode by differences of the gradient; L with L L' its inverse.
 3. The approximation is moved from the mode towards the posterior mean: with
    r = grad log p + z in whitened coordinates, E[r] = 0 at the best Gaussian (the stationarity
@@ -20,6 +21,13 @@ type Floats = NDArray[np.float64]
 POOL = 100  # gradients that refine the approximation, in antithetic pairs
 REFINEMENTS = 3
 STEP = 1e-5
+RESTARTS = 3  # from a point above what looked like the mode
+FLATTEST = 5  # directions in which such a point is sought
+NO_MODE = (
+    "the posterior has no interior mode: it is improper, or flat in some direction (perfect "
+    "separation, a level that never occurs, or collinear predictors under a flat prior); use "
+    "prior 'weak'"
+)
 
 
 @dataclass(frozen=True)
@@ -59,20 +67,44 @@ def find_mode(density: Density) -> Mode:
     theta = density.start()
     if density.size == 0:
         return Mode(theta, np.zeros((0, 0)))
-    found = minimize(
-        negative, theta, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-3}
-    )
-    theta = np.asarray(found.x)
+    for _ in range(RESTARTS):
+        found = minimize(
+            negative, theta, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-3}
+        )
+        theta, hessian = _polish(density, np.asarray(found.x))
+        mode = Mode(theta, _factor(hessian))
+        higher = _higher(density, mode, hessian)
+        if higher is None:
+            return mode
+        theta = higher
+    raise FitError(NO_MODE)
+
+
+def _polish(density: Density, theta: Floats) -> tuple[Floats, Floats]:
+    """Take Newton steps from a point near the mode; return it and minus the Hessian there."""
     hessian = _hessian(density, theta)
     for _ in range(8):
         gradient = density(theta)[1]
         step = _solve(hessian, gradient)
         if gradient @ step < 1e-10:
-            break
+            return theta, hessian
         theta = _climb(density, theta, step)
-    else:
-        hessian = _hessian(density, theta)
-    return Mode(theta, _factor(hessian))
+    return theta, _hessian(density, theta)
+
+
+def _higher(density: Density, mode: Mode, hessian: Floats) -> Floats | None:
+    """Look three sds away along the flattest directions for a point above the mode.
+
+    Where an improper posterior rises for ever towards a bound (separated classes, a level that
+    never occurs), every optimiser stops at a point that only looks like a mode.
+    """
+    values, vectors = np.linalg.eigh(hessian)
+    flattest = (vectors / np.sqrt(values)).T[:FLATTEST]
+    points = mode.theta + 3.0 * np.concatenate([flattest, -flattest])
+    heights = density.values(points)
+    here = density(mode.theta)[0]
+    best = int(heights.argmax())
+    return points[best] if heights[best] > here + 1e-7 + 1e-10 * abs(here) else None
 
 
 def refine(density: Density, mode: Mode, rng: np.random.Generator) -> Mode:
@@ -139,10 +171,7 @@ def _factor(hessian: Floats) -> Floats:
 
     values = np.linalg.eigvalsh(hessian)
     if not np.isfinite(values).all() or values[0] <= 1e-9 * max(values[-1], 1e-9):
-        raise FitError(
-            "the posterior has no interior mode: it is improper, or flat in some direction "
-            "(perfect separation or collinear predictors under a flat prior); use prior 'weak'"
-        )
+        raise FitError(NO_MODE)
     lower = cholesky(hessian, lower=True)
     inverse: Floats = solve_triangular(lower, np.eye(len(lower)), lower=True)
     return inverse.T

@@ -41,9 +41,14 @@ def fit_nuts(
     -------
     Fit
         Draws with R-hat, ESS and divergences; whether they suffice is judged by the caller.
+
+    Raises
+    ------
+    FitError
+        If the posterior is improper, or the density cannot be evaluated around the start.
     """
     density = Density(compiled, model)
-    mode = _whitening(density, rng)
+    mode = _whitening(density, compiled.flat, rng)
     draws, tune = task.draws, TUNE
     for _ in range(ROUNDS):
         thetas, divergences = _sample(density, mode, draws, tune, rng)
@@ -57,11 +62,16 @@ def fit_nuts(
     return Fit(named, dims, coords, "nuts", mixed, divergences=divergences)
 
 
-def _whitening(density: Density, rng: np.random.Generator) -> Mode:
-    """Return the Laplace approximation, or the identity at the start where there is no mode."""
+def _whitening(density: Density, flat: bool, rng: np.random.Generator) -> Mode:
+    """Return the Laplace approximation, or the identity at the start where there is no mode.
+
+    Under a flat prior no mode means that there is no posterior to sample.
+    """
     try:
         return refine(density, find_mode(density), rng)
     except FitError:
+        if flat:
+            raise
         return Mode(density.start(), np.eye(density.size))
 
 
@@ -86,14 +96,17 @@ def _sample(
     compiled = from_pyfunc(
         size, make_logp, make_expand, [np.dtype("float64")], [(size,)], ["theta"]
     )
-    trace = nutpie.sample(
-        compiled,
-        draws=draws,
-        tune=tune,
-        chains=CHAINS,
-        cores=1,
-        seed=int(rng.integers(2**31)),
-        progress_bar=False,
-    )
+    seed = int(rng.integers(2**31))
+    try:
+        trace = nutpie.sample(
+            compiled, draws=draws, tune=tune, chains=CHAINS, cores=1, seed=seed, progress_bar=False
+        )
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of Rust code, and no Exception to Python
+            raise
+        raise FitError(
+            "NUTS cannot start: the log-density or its gradient is not finite, or flat, around "
+            "its starting point; use a tighter prior or another family"
+        ) from None
     divergences = int(trace["sample_stats"]["diverging"].sum())
     return trace["posterior"]["theta"].to_numpy(), divergences
