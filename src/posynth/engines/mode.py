@@ -93,18 +93,20 @@ def _polish(density: Density, theta: Floats) -> tuple[Floats, Floats]:
 
 
 def _higher(density: Density, mode: Mode, hessian: Floats) -> Floats | None:
-    """Look three sds away along the flattest directions for a point above the mode.
+    """Look ten Newton steps and three sds away for a point above the mode.
 
     Where an improper posterior rises for ever towards a bound (separated classes, a level that
-    never occurs), every optimiser stops at a point that only looks like a mode.
+    never occurs), every optimiser stops at a point that only looks like a mode. There Newton
+    steps keep their length: with tails like exp(-t) gradient and curvature fall together.
     """
+    here, gradient = density(mode.theta)
     values, vectors = np.linalg.eigh(hessian)
-    flattest = (vectors / np.sqrt(values)).T[:FLATTEST]
-    points = mode.theta + 3.0 * np.concatenate([flattest, -flattest])
+    flattest = 3.0 * (vectors / np.sqrt(values)).T[:FLATTEST]
+    step = 10.0 * _solve(hessian, gradient)
+    points = mode.theta + np.concatenate([step[None], flattest, -flattest])
     heights = density.values(points)
-    here = density(mode.theta)[0]
     best = int(heights.argmax())
-    return points[best] if heights[best] > here + 1e-7 + 1e-10 * abs(here) else None
+    return points[best] if heights[best] > here + 1e-9 + 1e-11 * abs(here) else None
 
 
 def refine(density: Density, mode: Mode, rng: np.random.Generator) -> Mode:

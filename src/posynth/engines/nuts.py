@@ -102,7 +102,8 @@ def _sample(
             compiled, draws=draws, tune=tune, chains=CHAINS, cores=1, seed=seed, progress_bar=False
         )
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # of Rust code, and no Exception to Python
+        # A panic of Rust code is no Exception to Python, and its class cannot be imported.
+        if type(error).__name__ != "PanicException" and not isinstance(error, RuntimeError):
             raise
         raise FitError(
             "NUTS cannot start: the log-density or its gradient is not finite, or flat, around "
