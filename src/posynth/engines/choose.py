@@ -12,7 +12,7 @@ from posynth.errors import FitError
 if TYPE_CHECKING:
     import pymc as pm
 
-_shared: dict[tuple[str, str], CompiledModel] = {}
+_shared: dict[tuple[str, str, str], CompiledModel] = {}
 
 
 def compiled_for(task: Task, model: "pm.Model") -> CompiledModel:
