@@ -55,7 +55,7 @@ def logistic_quadrature() -> Callable[..., Moments]:
     """Give exact moments of (alpha, beta) of a logistic regression, by summing a fine grid."""
 
     def quadrature(x: np.ndarray, y: np.ndarray, sds: tuple[float, float], box) -> Moments:
-        axes = [np.linspace(low, high, 801) for low, high in box]
+        axes = [np.linspace(low, high, 401) for low, high in box]
         alpha, beta = np.meshgrid(*axes, indexing="ij")
         log_p = -0.5 * (alpha / sds[0]) ** 2 - 0.5 * (beta / sds[1]) ** 2
         for xi, yi in zip(x, y, strict=True):

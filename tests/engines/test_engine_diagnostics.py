@@ -21,7 +21,9 @@ CHAINS = {
     "heavy tails": lambda rng: rng.standard_cauchy((4, 200, 2)),
     "positive autocorrelation": lambda rng: _autoregressive(rng, 0.9, (4, 300, 2)),
     "negative autocorrelation": lambda rng: _autoregressive(rng, -0.7, (4, 300, 2)),
-    "one chain elsewhere": lambda rng: rng.standard_normal((4, 200, 1)) + [[[3]], [[0]], [[0]], [[0]]],
+    "one chain elsewhere": lambda rng: (
+        rng.standard_normal((4, 200, 1)) + 3 * np.eye(4)[0][:, None, None]
+    ),
     "one chain wider": lambda rng: rng.standard_normal((4, 200, 1)) * [[[4]], [[1]], [[1]], [[1]]],
     "trend": lambda rng: rng.standard_normal((4, 200, 1)) + np.linspace(0, 3, 200)[None, :, None],
     "ties": lambda rng: np.floor(2 * rng.standard_normal((4, 250, 2))),
