@@ -64,7 +64,10 @@ def test_the_gradient_is_that_of_the_log_density(name, prior, simulate, density_
         np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-6)
 
 
-def test_the_first_column_of_a_family_keeps_its_data_when_the_template_moves_on(simulate):
+def test_the_first_column_of_a_family_keeps_its_data_when_the_template_moves_on(
+    simulate, monkeypatch
+):
+    monkeypatch.setattr("posynth.engines.choose._shared", {})  # as in a new process
     tasks = [simulate("categorical", "weak", *size) for size in SIZES]
     models = [task.model() for task in tasks]
     compiled = compiled_for(tasks[0], models[0])
