@@ -42,3 +42,55 @@ def heart() -> pd.DataFrame:
     """The embedded heart_failure table as a plain data frame."""
     folder = Path(__file__).resolve().parents[1] / "src" / "posynth" / "data"
     return pd.read_csv(folder / "heart_failure.csv")
+
+
+@pytest.fixture(scope="session")
+def make_task():
+    """Give the builder of a task from plain arrays, so that a test states only its data."""
+    from posynth.engines.base import Task
+    from posynth.families import family
+    from posynth.families.base import Design, Response
+
+    def build(name, prior, X, y, levels=0, draws=250, need=400, **scales) -> Task:
+        predictors = tuple(f"x{j}" for j in range(X.shape[1]))
+        response = Response("outcome", np.asarray(y), tuple("abcdefgh"[:levels]))
+        priors = {**family(name).facts.priors[prior], **scales}
+        return Task(family(name), Design(X, predictors), response, prior, priors, draws, need)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def density_of():
+    """Give a task's log-density on the family's shared compiled form."""
+    from posynth.engines.choose import compiled_for
+    from posynth.engines.compiled import Density
+
+    def density(task) -> Density:
+        model = task.model()
+        return Density(compiled_for(task, model), model)
+
+    return density
+
+
+@pytest.fixture(scope="session")
+def unconstrain():
+    """Give the map from named parameters to the flat vector a log-density takes."""
+    import pytensor
+
+    functions: dict[int, object] = {}
+
+    def flat(compiled, parameters) -> np.ndarray:
+        model = compiled.model
+        if id(model) not in functions:
+            inputs = [rv.type(name=rv.name) for rv in model.free_RVs]
+            transforms = [model.rvs_to_transforms[rv] for rv in model.free_RVs]
+            outputs = [
+                value if transform is None else transform.forward(value, *rv.owner.inputs)
+                for rv, value, transform in zip(model.free_RVs, inputs, transforms, strict=True)
+            ]
+            functions[id(model)] = pytensor.function(inputs, outputs, on_unused_input="ignore")
+        values = functions[id(model)](*(parameters[name] for name in compiled.names))
+        return np.concatenate([np.ravel(value) for value in values])
+
+    return flat

@@ -54,9 +54,9 @@ class Task:
         return self.family.model(self.prior, self.design, self.response, self.priors)
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Name under which the compiled form is shared."""
-        return self.family.facts.name, self.prior
+    def key(self) -> tuple[str, str, str]:
+        """Name under which the compiled form is shared; whole and real numbers do not share one."""
+        return self.family.facts.name, self.prior, self.response.y.dtype.kind
 
 
 @dataclass(frozen=True)

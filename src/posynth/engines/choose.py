@@ -8,13 +8,13 @@ from posynth.engines.base import Fit, Task
 from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.exact import fit_exact
 from posynth.engines.mode import Mode, find_mode, refine
-from posynth.engines.warp import warp
+from posynth.engines.warp import plain, warp
 from posynth.errors import FitError
 
 if TYPE_CHECKING:
     import pymc as pm
 
-_shared: dict[tuple[str, str], CompiledModel] = {}
+_shared: dict[tuple[str, str, str], CompiledModel] = {}
 
 
 def compiled_for(task: Task, model: "pm.Model") -> CompiledModel:
@@ -22,7 +22,8 @@ def compiled_for(task: Task, model: "pm.Model") -> CompiledModel:
     if not task.family.shared:
         return CompiledModel(model)
     if task.key not in _shared:
-        _shared[task.key] = CompiledModel(model)
+        # A model of its own: the caller's must keep its data when the template moves on.
+        _shared[task.key] = CompiledModel(task.model())
     return _shared[task.key]
 
 
@@ -70,10 +71,19 @@ def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Gene
     compiled = compiled_for(task, model)
     mode_rng, *streams = rng.spawn(4)
     density = Density(compiled, model)
-    map = warp(density, _approximation(density, engine, mode_rng))
     ladder = {"laplace": fit_laplace, "hmc": fit_hmc, "nuts": fit_nuts}
+    if not task.family.shared and engine == "auto":
+        del ladder["hmc"]  # a model of one's own may have any geometry: NUTS adapts to more of them
     failures: list[str] = []
-    for (name, run), stream in zip(ladder.items(), streams, strict=True):
+    try:
+        map = warp(density, refine(density, find_mode(density), mode_rng))
+    except FitError as error:
+        # Without a mode a posterior can still be proper, if its prior is (a group sd at zero).
+        if compiled.flat or engine not in ("auto", "nuts"):
+            raise
+        map, engine = plain(Mode(density.start(), np.eye(density.size))), "nuts"
+        failures.append(f"laplace: {error}")
+    for (name, run), stream in zip(ladder.items(), streams, strict=False):
         if engine not in ("auto", name):
             continue
         found = run(task, compiled, model, map, stream)
@@ -83,16 +93,6 @@ def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Gene
             return _checked(found, task) if name == "nuts" else found
         failures.append(f"{name}: {found.why}")
     raise FitError(f"{failures[-1]}; use engine 'nuts' or 'auto'")
-
-
-def _approximation(density: Density, engine: str, rng: np.random.Generator) -> Mode:
-    """Return the normal approximation; NUTS on request can do without an interior mode."""
-    try:
-        return refine(density, find_mode(density), rng)
-    except FitError:
-        if engine != "nuts":
-            raise
-        return Mode(density.start(), np.eye(density.size))
 
 
 def _checked(found: Fit, task: Task) -> Fit:

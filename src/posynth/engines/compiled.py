@@ -44,6 +44,13 @@ class CompiledModel:
         self.values = model.value_vars
         self.names = [rv.name for rv in model.free_RVs]
 
+    @property
+    def flat(self) -> bool:
+        """Whether some parameter has a flat, hence improper prior."""
+        from pymc.distributions.continuous import FlatRV, HalfFlatRV
+
+        return any(isinstance(rv.owner.op, FlatRV | HalfFlatRV) for rv in self.model.free_RVs)
+
     def move(self, model: "pm.Model") -> None:
         """Take over the data and dims of another model of the same form; nothing is compiled."""
         import pymc as pm
@@ -109,15 +116,19 @@ class CompiledModel:
     def shapes(self) -> list[tuple[int, ...]]:
         """Return the shape of each unconstrained value under the current data."""
         dims = self.model.named_vars_to_dims
-        lengths = {name: len(labels) for name, labels in self.model.coords.items() if labels}
+        used = {dim for rv in self.model.free_RVs for dim in dims.get(rv.name) or ()}
+        lengths = {
+            name: int(self.model.dim_lengths[name].eval()) if labels is None else len(labels)
+            for name, labels in self.model.coords.items()
+            if name in used
+        }
         simple = all(
             rv.owner.op.ndim_supp == 0 and (rv.ndim == 0 or None not in dims.get(rv.name, (None,)))
             for rv in self.model.free_RVs
         )
         if simple:
             return [
-                tuple(lengths.get(dim, 0) for dim in dims.get(rv.name, ()))
-                for rv in self.model.free_RVs
+                tuple(lengths[dim] for dim in dims.get(rv.name, ())) for rv in self.model.free_RVs
             ]
         start = self.model.initial_point()
         return [np.shape(start[value.name]) for value in self.values]
@@ -148,11 +159,12 @@ class CompiledModel:
         theta : list of ndarray
             One value for each free variable, in the model's order.
         rng : numpy.random.Generator
-            Source of randomness; a graph with several draws gets one spawned child each.
+            Source of randomness; every random node of the graph gets one spawned child, so that
+            a second call with the same generator gives other draws.
         """
         function, generators = self._draw
-        children = [rng] if len(generators) == 1 else rng.spawn(len(generators))
-        for shared, child in zip(generators, children, strict=True):
+        # The compiled function works on a copy and would not advance ``rng`` itself.
+        for shared, child in zip(generators, rng.spawn(len(generators)), strict=True):
             shared.set_value(child, borrow=True)
         drawn: NDArray[Any] = function(*theta)
         return drawn

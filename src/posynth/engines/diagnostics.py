@@ -19,7 +19,7 @@ class Convergence:
     Attributes
     ----------
     r_hat : float
-        Largest rank-normalised split R-hat, bulk or folded.
+        Largest rank-normalised split R-hat, bulk or folded; NaN if a parameter never moves.
     ess : float
         Smallest bulk effective sample size.
     limit : float
@@ -56,9 +56,11 @@ def convergence(thetas: Floats, need: float) -> Convergence:
         return Convergence(1.0, float(chains * draws), 1.01)
     bulk = _rank_normalise(_split(thetas))
     folded = _rank_normalise(_split(np.abs(thetas - np.median(thetas, axis=(0, 1)))))
-    r_hat = max(float(_r_hat(bulk).max()), float(_r_hat(folded).max()))
-    ess = float(_ess(bulk).min())
-    effective = max(min(ess, float(_ess(folded).min()), chains * draws), need)
+    # A parameter that never moves gives 0 / 0: NaN, which is not "enough".
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r_hat = float(np.max([_r_hat(bulk), _r_hat(folded)]))
+        ess, spread = float(_ess(bulk).min()), float(_ess(folded).min())
+    effective = max(need, min(ess, spread, chains * draws))
     return Convergence(r_hat, ess, r_hat_limit(chains, effective, size))
 
 
@@ -93,7 +95,7 @@ def k_hat(log_ratios: Floats) -> float:
     ratios = np.sort(np.where(np.isfinite(log_ratios), log_ratios, -np.inf))
     ratios = np.exp(ratios - ratios[-1])
     count = len(ratios)
-    tail = int(np.ceil(min(0.2 * count, 3 * np.sqrt(count))))
+    tail = int(min(0.2 * count, 3 * np.sqrt(count)))
     excess = ratios[-tail:] - ratios[-tail - 1]
     if excess[-1] < 1e-9 or tail < 5:
         return float("-inf") if excess[-1] < 1e-9 else float("inf")
@@ -110,7 +112,8 @@ def _pareto_shape(excess: Floats) -> float:
     b = b / (3 * quartile) + 1 / excess[-1]
     k = np.mean(np.log1p(-b[:, None] * excess), axis=1)
     score = count * (np.log(-(b / k)) - k - 1)
-    weight = 1 / np.sum(np.exp(score - score[:, None]), axis=1)
+    weight = np.exp(score - score.max())
+    weight /= weight.sum()
     keep = weight >= 10 * np.finfo(float).eps
     posterior_b = np.sum(b[keep] * weight[keep]) / weight[keep].sum()
     shape = float(np.mean(np.log1p(-posterior_b * excess)))
@@ -157,10 +160,10 @@ def _ess(z: Floats) -> Floats:
     rho[0] = 1.0
     even, odd = rho[0 : count - 2 : 2], rho[1 : count - 1 : 2]
     positive = np.logical_and.accumulate(even + odd > 0, axis=0)
+    positive[-1] = False  # nothing is known of the pair after the last
     monotone = np.minimum.accumulate(np.where(positive, even + odd, 0.0), axis=0)
     # The even lag of the first pair that is not positive still counts where it is positive.
-    first = np.argmin(positive, axis=0)
-    rest = np.where(positive.all(axis=0), 0.0, np.take_along_axis(even, first[None], axis=0)[0])
+    rest = np.take_along_axis(even, np.argmin(positive, axis=0)[None], axis=0)[0]
     tau = -1 + 2 * monotone.sum(axis=0) + np.maximum(rest, 0.0)
     draws = chains * count
     effective: Floats = draws / np.maximum(tau, 1 / np.log10(draws))

@@ -5,7 +5,9 @@ Under ``conjugate``, ``jeffreys`` and ``flat`` the posterior is normal-inverse-g
 form. Under ``weak`` the coefficients' prior does not depend on :math:`\sigma`; given
 :math:`\sigma` they are normal, and the marginal posterior of :math:`\sigma` is known up to a
 constant, so it is drawn by inverting its distribution function on a fine grid of
-:math:`\log\sigma`.
+:math:`\log\sigma`. If y is an exact linear function of X that density has no integral at
+:math:`\sigma = 0`; :math:`\sigma` is therefore kept above 1e-7 of the size of y, which is where
+rounding of the cross-products hides it anyway.
 """
 
 from collections.abc import Callable
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 type Floats = NDArray[np.float64]
 
 GRID = 4001
+SMALLEST = 1e-7  # of the root mean square of y: the smallest residual sd told from rounding
 
 
 def fit_exact(task: Task, model: "pm.Model", rng: np.random.Generator) -> Fit:
@@ -59,10 +62,12 @@ def _dirichlet(task: Task, size: int, rng: np.random.Generator) -> dict[str, Flo
     cells = task.design.X.argmax(axis=1)
     counts = np.zeros((len(task.design.predictors), len(task.response.levels)))
     np.add.at(counts, (cells, task.response.y), 1.0)
-    gammas = rng.standard_gamma(counts + task.priors["concentration"], (size, *counts.shape))
-    # A gamma variate of tiny shape can underflow to 0 in every level of an empty cell.
-    gammas = np.maximum(gammas, np.finfo(float).tiny)
-    return {"p": gammas / gammas.sum(axis=-1, keepdims=True)}
+    shape = counts + task.priors["concentration"]
+    # log G(a) = log G(a + 1) + log(U) / a, since a variate of tiny shape underflows to 0.
+    gammas = np.log(rng.standard_gamma(shape + 1.0, (size, *counts.shape)))
+    gammas -= rng.standard_exponential(gammas.shape) / shape
+    p = np.exp(gammas - gammas.max(axis=-1, keepdims=True))
+    return {"p": p / p.sum(axis=-1, keepdims=True)}
 
 
 def _linear(task: Task, size: int, rng: np.random.Generator) -> dict[str, Floats]:
@@ -120,7 +125,8 @@ def _semi_conjugate(
         density: Floats = fit - rate * np.exp(log_sigma) + log_sigma
         return density
 
-    sigma: Floats = np.exp(_inverse_cdf(log_marginal, size, rng))
+    floor = np.log(SMALLEST * (np.sqrt(moments.square / moments.n) or 1.0))
+    sigma: Floats = np.exp(_inverse_cdf(log_marginal, floor, size, rng))
     precision = lam / sigma[:, None] ** 2 + 1.0
     mean = cross / sigma[:, None] ** 2 / precision
     u = mean + rng.standard_normal(mean.shape) / np.sqrt(precision)
@@ -128,10 +134,10 @@ def _semi_conjugate(
 
 
 def _inverse_cdf(
-    log_density: Callable[[Floats], Floats], size: int, rng: np.random.Generator
+    log_density: Callable[[Floats], Floats], floor: float, size: int, rng: np.random.Generator
 ) -> Floats:
     """Draw from a one-dimensional density by inverting its distribution function on a grid."""
-    grid = np.linspace(-25.0, 10.0, GRID)
+    grid = np.linspace(floor, floor + 30.0, GRID)
     for _ in range(3):
         values = log_density(grid)
         inside = np.flatnonzero(values > values.max() - 45.0)

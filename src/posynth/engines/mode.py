@@ -1,6 +1,7 @@
 r"""Normal approximation of a posterior: mode, curvature, and a step towards mean and spread.
 
-1. Mode of the unconstrained log-density by L-BFGS, polished by Newton steps.
+1. Mode of the unconstrained log-density by L-BFGS, polished by Newton steps, and refused if the
+   density is higher three sds away.
 2. Hessian at the mode by differences of the gradient; L with L L' its inverse.
 3. The approximation is moved from the mode towards the posterior mean: with
    r = grad log p + z in whitened coordinates, E[r] = 0 at the best Gaussian (the stationarity
@@ -20,6 +21,13 @@ type Floats = NDArray[np.float64]
 POOL = 60  # gradients that refine the approximation, in antithetic pairs
 REFINEMENTS = 2
 STEP = 1e-5
+RESTARTS = 3  # from a point above what looked like the mode
+FLATTEST = 5  # directions in which such a point is sought
+NO_MODE = (
+    "the posterior has no interior mode: it is improper, or flat in some direction (perfect "
+    "separation, a level that never occurs, or collinear predictors under a flat prior); use "
+    "prior 'weak'"
+)
 
 
 @dataclass(frozen=True)
@@ -59,20 +67,46 @@ def find_mode(density: Density) -> Mode:
     theta = density.start()
     if density.size == 0:
         return Mode(theta, np.zeros((0, 0)))
-    found = minimize(
-        negative, theta, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-3}
-    )
-    theta = np.asarray(found.x)
+    for _ in range(RESTARTS):
+        found = minimize(
+            negative, theta, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-3}
+        )
+        theta, hessian = _polish(density, np.asarray(found.x))
+        mode = Mode(theta, _factor(hessian))
+        higher = _higher(density, mode, hessian)
+        if higher is None:
+            return mode
+        theta = higher
+    raise FitError(NO_MODE)
+
+
+def _polish(density: Density, theta: Floats) -> tuple[Floats, Floats]:
+    """Take Newton steps from a point near the mode; return it and minus the Hessian there."""
     hessian = _hessian(density, theta)
     for _ in range(8):
         gradient = density(theta)[1]
         step = _solve(hessian, gradient)
         if gradient @ step < 1e-10:
-            break
+            return theta, hessian
         theta = _climb(density, theta, step)
-    else:
-        hessian = _hessian(density, theta)
-    return Mode(theta, _factor(hessian))
+    return theta, _hessian(density, theta)
+
+
+def _higher(density: Density, mode: Mode, hessian: Floats) -> Floats | None:
+    """Look ten Newton steps and three sds away for a point above the mode.
+
+    Where an improper posterior rises for ever towards a bound (separated classes, a level that
+    never occurs), every optimiser stops at a point that only looks like a mode. There Newton
+    steps keep their length: with tails like exp(-t) gradient and curvature fall together.
+    """
+    here, gradient = density(mode.theta)
+    values, vectors = np.linalg.eigh(hessian)
+    flattest = 3.0 * (vectors / np.sqrt(values)).T[:FLATTEST]
+    step = 10.0 * _solve(hessian, gradient)
+    points = mode.theta + np.concatenate([step[None], flattest, -flattest])
+    heights = density.values(points)
+    best = int(heights.argmax())
+    return points[best] if heights[best] > here + 1e-9 + 1e-11 * abs(here) else None
 
 
 def refine(density: Density, mode: Mode, rng: np.random.Generator) -> Mode:
@@ -145,10 +179,7 @@ def _factor(hessian: Floats) -> Floats:
     """
     values = np.linalg.eigvalsh(hessian)
     if not np.isfinite(values).all() or values[0] <= 1e-9 * max(values[-1], 1e-9):
-        raise FitError(
-            "the posterior has no interior mode: it is improper, or flat in some direction "
-            "(perfect separation or collinear predictors under a flat prior); use prior 'weak'"
-        )
+        raise FitError(NO_MODE)
     order = np.argsort(-np.diag(hessian), kind="stable")
     inverse = np.linalg.inv(hessian)
     factor = np.empty_like(hessian)

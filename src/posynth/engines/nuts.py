@@ -11,6 +11,7 @@ from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.diagnostics import convergence
 from posynth.engines.mode import Mode
 from posynth.engines.warp import Warp
+from posynth.errors import FitError
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -47,6 +48,11 @@ def fit_nuts(
     -------
     Fit
         Draws with R-hat, ESS and divergences; whether they suffice is judged by the caller.
+
+    Raises
+    ------
+    FitError
+        If the density cannot be evaluated around the start.
     """
     density, mode = Density(compiled, model), map.mode
     draws, tune = task.draws, TUNE
@@ -83,14 +89,18 @@ def _sample(
     compiled = from_pyfunc(
         size, make_logp, make_expand, [np.dtype("float64")], [(size,)], ["theta"]
     )
-    trace = nutpie.sample(
-        compiled,
-        draws=draws,
-        tune=tune,
-        chains=CHAINS,
-        cores=1,
-        seed=int(rng.integers(2**31)),
-        progress_bar=False,
-    )
+    seed = int(rng.integers(2**31))
+    try:
+        trace = nutpie.sample(
+            compiled, draws=draws, tune=tune, chains=CHAINS, cores=1, seed=seed, progress_bar=False
+        )
+    except BaseException as error:
+        # A panic of Rust code is no Exception to Python, and its class cannot be imported.
+        if type(error).__name__ != "PanicException" and not isinstance(error, RuntimeError):
+            raise
+        raise FitError(
+            "NUTS cannot start: the log-density or its gradient is not finite, or flat, around "
+            "its starting point; use a tighter prior or another family"
+        ) from None
     divergences = int(trace["sample_stats"]["diverging"].sum())
     return trace["posterior"]["theta"].to_numpy(), divergences

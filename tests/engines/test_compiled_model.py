@@ -1,0 +1,149 @@
+"""One compiled form serves every column: gradients, moves, and draws."""
+
+import numpy as np
+import pymc as pm
+import pytest
+
+from posynth.engines.choose import compiled_for, fit
+from posynth.engines.compiled import CompiledModel, Density, compilations
+from posynth.errors import SpecError
+from posynth.families import families
+from posynth.families.own import as_family
+
+PAIRS = [(name, prior) for name, f in families().items() for prior in f.facts.priors]
+
+
+@pytest.fixture
+def simulate(make_task):
+    """Give a task of any family on simulated data of any size."""
+
+    def build(name, prior, n, p, levels, seed=1):
+        rng, facts = np.random.default_rng([n, p, levels, seed]), families()[name].facts
+        X = rng.standard_normal((n, p))
+        if facts.design == "cells":
+            X = np.eye(p)[rng.integers(0, p, n)]
+        if facts.response != "codes":
+            return make_task(name, prior, X, np.abs(rng.standard_normal(n).round(1)) + 1)
+        levels = 2 if facts.kinds == families()["bernoulli"].facts.kinds else levels
+        return make_task(name, prior, X, rng.integers(0, levels, n), levels=levels)
+
+    return build
+
+
+SIZES = [(23, 2, 3), (1, 1, 2), (40, 5, 6), (7, 1, 2), (23, 2, 3)]
+
+
+@pytest.mark.parametrize(("name", "prior"), PAIRS)
+def test_a_moved_template_equals_a_fresh_model_and_compiles_nothing(name, prior, simulate):
+    tasks = [simulate(name, prior, *size) for size in SIZES]
+    compiled = compiled_for(tasks[0], tasks[0].model())
+    Density(compiled, tasks[0].model())
+    before = dict(compilations)
+    rng = np.random.default_rng(2)
+    for task in tasks:
+        model = task.model()
+        density = Density(compiled_for(task, model), model)
+        fresh = model.compile_logp(mode="FAST_COMPILE")
+        for _ in range(3):
+            theta = 0.5 * rng.standard_normal(density.size)
+            parts = density.compiled.split(theta, density.shapes)
+            point = dict(zip((v.name for v in model.value_vars), parts, strict=True))
+            assert density(theta)[0] == pytest.approx(float(fresh(point)), rel=1e-12, abs=1e-9)
+    assert compilations == before
+
+
+@pytest.mark.parametrize(("name", "prior"), PAIRS)
+def test_the_gradient_is_that_of_the_log_density(name, prior, simulate, density_of):
+    density = density_of(simulate(name, prior, 23, 2, 3))
+    rng, step = np.random.default_rng(3), 1e-5
+    for _ in range(5):
+        theta = 0.7 * rng.standard_normal(density.size)
+        gradient = density(theta)[1]
+        offsets = step * np.eye(density.size)
+        numeric = [(density(theta + h)[0] - density(theta - h)[0]) / (2 * step) for h in offsets]
+        np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-6)
+
+
+def test_the_first_column_of_a_family_keeps_its_data_when_the_template_moves_on(
+    simulate, monkeypatch
+):
+    monkeypatch.setattr("posynth.engines.choose._shared", {})  # as in a new process
+    tasks = [simulate("categorical", "weak", *size) for size in SIZES]
+    models = [task.model() for task in tasks]
+    compiled = compiled_for(tasks[0], models[0])
+    theta = np.full(6, 0.3)
+    first = Density(compiled, models[0])(theta)[0]
+    for task, model in zip(tasks[1:], models[1:], strict=True):
+        Density(compiled_for(task, model), model)
+        compiled.set_rows(np.zeros((2, task.design.X.shape[1])))
+    assert Density(compiled, models[0])(theta)[0] == first
+
+
+@pytest.mark.parametrize("levels", [2, 3, 6])
+@pytest.mark.parametrize("p", [0, 1, 4])
+def test_categorical_columns_of_any_size_are_fitted_and_drawn(levels, p, simulate):
+    task = simulate("categorical", "weak", 80, p, levels)
+    found = fit(task, "auto", np.random.default_rng(1))
+    assert found.draws["alpha"].shape[2:] == (levels - 1,)
+    assert found.draws["beta"].shape[2:] == (p, levels - 1)
+    compiled = compiled_for(task, task.model())
+    compiled.set_rows(np.zeros((500, p)))
+    theta = [found.draws[name][0, 0] for name in compiled.names]
+    drawn = compiled.draw(theta, np.random.default_rng(1))
+    assert drawn.shape == (500,) and set(drawn) <= set(range(levels))
+
+
+def test_gaussian_columns_without_predictors_are_drawn(simulate):
+    task = simulate("gaussian", "weak", 30, 0, 0)
+    compiled = compiled_for(task, task.model())
+    compiled.move(task.model())
+    compiled.set_rows(np.empty((1000, 0)))
+    theta = [np.array(2.0), np.empty(0), np.array(0.5)]
+    drawn = compiled.draw(theta, np.random.default_rng(1))
+    assert drawn.shape == (1000,)
+    assert abs(drawn.mean() - 2) < 4 * 0.5 / np.sqrt(1000)
+
+
+def test_a_second_draw_with_one_generator_is_another_draw(simulate):
+    task = simulate("gaussian", "weak", 30, 1, 0)
+    compiled = compiled_for(task, task.model())
+    compiled.move(task.model())
+    theta, rng = [np.array(0.0), np.zeros(1), np.array(1.0)], np.random.default_rng(1)
+    first, second = compiled.draw(theta, rng), compiled.draw(theta, rng)
+    assert abs(np.corrcoef(first, second)[0, 1]) < 4 / np.sqrt(30)
+    again = compiled.draw(theta, np.random.default_rng(1))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_a_model_without_coordinates_keeps_its_slopes(make_task):
+    def build(design, response, priors):
+        with pm.Model() as model:
+            X = pm.Data("X", design.X, dims=("row", "predictor"))
+            y = pm.Data("y", response.y, dims="row")
+            slope = pm.Normal("slope", dims="predictor")
+            pm.Normal("r", X @ slope, 1.0, observed=y, dims="row")
+        return model
+
+    from dataclasses import replace
+
+    X = np.random.default_rng(1).standard_normal((200, 2))
+    task = make_task("gaussian", "weak", X, X @ [1.0, -1.0])
+    task = replace(task, family=as_family(build), prior="own", priors={})
+    found = fit(task, "auto", np.random.default_rng(1))
+    np.testing.assert_allclose(found.draws["slope"].mean(axis=(0, 1)), [1, -1], atol=4 * 0.08)
+
+
+def test_a_model_of_another_form_is_refused():
+    with pm.Model() as model:
+        pm.Normal("a")
+    with pytest.raises(SpecError, match=r"needs pm.Data\('X', ...\) and exactly one observed"):
+        CompiledModel(model)
+
+
+def test_whole_and_real_responses_do_not_share_a_compiled_form(make_task, density_of):
+    X = np.random.default_rng(1).standard_normal((9, 1))
+    for y in (np.arange(9), np.arange(9) / 4, np.arange(9)):
+        density = density_of(make_task("gaussian", "weak", X, y))
+        residual = 0.5 * np.sum(y**2) + 9 * 0.5 * np.log(2 * np.pi)
+        prior = 2 * np.log(2.5 * np.sqrt(2 * np.pi)) + 1
+        assert density(np.zeros(3))[0] == pytest.approx(-residual - prior)
