@@ -192,7 +192,7 @@ def test_a_proposal_that_does_not_fit_is_told_by_name_and_auto_turns_to_nuts(ban
     with pytest.raises(FitError, match=text):
         fit(banana_task, "laplace", np.random.default_rng(1))
     found, draws = _fitted(banana_task, engine="auto")
-    assert found.engine == "nuts" and found.why.startswith("Laplace proposal: ")
+    assert found.engine == "nuts" and found.why.startswith("the Laplace proposal fails: ")
     # bend is N(0, 1) and arm is 2 bend^2 with some noise: mean 2, variance 8.25.
     assert abs(draws[:, 0].mean()) < LIMIT / np.sqrt(found.mixed.ess)
     assert abs(draws[:, 1].mean() - 2) < LIMIT * np.sqrt(8.25 / found.mixed.ess)

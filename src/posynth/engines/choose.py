@@ -14,6 +14,7 @@ from posynth.errors import FitError
 if TYPE_CHECKING:
     import pymc as pm
 
+_FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}
 _shared: dict[tuple[str, str, str], CompiledModel] = {}
 
 
@@ -82,7 +83,7 @@ def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Gene
         if compiled.flat or engine not in ("auto", "nuts"):
             raise
         map, engine = plain(Mode(density.start(), np.eye(density.size))), "nuts"
-        failures.append(f"laplace: {error}")
+        failures.append(f"{_FAILS['laplace']}: {error}")
     for (name, run), stream in zip(ladder.items(), streams, strict=False):
         if engine not in ("auto", name):
             continue
@@ -91,7 +92,7 @@ def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Gene
             tried = "; ".join(failures) or ("asked for" if engine == name else "")
             found = found.because("; ".join(filter(None, (tried, found.why))))
             return _checked(found, task) if name == "nuts" else found
-        failures.append(f"{name}: {found.why}")
+        failures.append(f"{_FAILS[name]}: {found.why}")
     raise FitError(f"{failures[-1]}; use engine 'nuts' or 'auto'")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 type Floats = NDArray[np.float64]
 
 TUNE = 150
-ROUNDS = 3
+ACCEPT = (0.8, 0.95, 0.99)  # share of moves to accept; draws double each time it is raised
 
 
 def fit_nuts(
@@ -29,7 +29,7 @@ def fit_nuts(
     map: Warp,
     rng: np.random.Generator,
 ) -> Fit:
-    """Sample with NUTS until R-hat and ESS are as needed, doubling the draws up to twice.
+    """Sample with NUTS until R-hat and ESS are as needed, with ever smaller steps and more draws.
 
     Parameters
     ----------
@@ -56,8 +56,9 @@ def fit_nuts(
     """
     density, mode = Density(compiled, model), map.mode
     draws, tune = task.draws, TUNE
-    for _ in range(ROUNDS):
-        thetas, divergences = _sample(density, mode, draws, tune, rng)
+    for accept in ACCEPT:
+        settings = {"draws": draws, "tune": tune, "target_accept": accept}
+        thetas, divergences = _sample(density, mode, settings, rng)
         mixed = convergence(thetas, task.need)
         if mixed.enough(task.need) and not divergences:
             break
@@ -69,7 +70,7 @@ def fit_nuts(
 
 
 def _sample(
-    density: Density, mode: Mode, draws: int, tune: int, rng: np.random.Generator
+    density: Density, mode: Mode, settings: dict[str, float], rng: np.random.Generator
 ) -> tuple[Floats, int]:
     """Return draws (chain, draw, d) and the number of divergences."""
     import nutpie
@@ -92,7 +93,7 @@ def _sample(
     seed = int(rng.integers(2**31))
     try:
         trace = nutpie.sample(
-            compiled, draws=draws, tune=tune, chains=CHAINS, cores=1, seed=seed, progress_bar=False
+            compiled, chains=CHAINS, cores=1, seed=seed, progress_bar=False, **settings
         )
     except BaseException as error:
         # A panic of Rust code is no Exception to Python, and its class cannot be imported.
