@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.errors import FitError, SpecError
+from posynth.families.base import Contents
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -51,16 +52,26 @@ class CompiledModel:
 
         return any(isinstance(rv.owner.op, FlatRV | HalfFlatRV) for rv in self.model.free_RVs)
 
-    def move(self, model: "pm.Model") -> None:
-        """Take over the data and dims of another model of the same form; nothing is compiled."""
-        import pymc as pm
+    def move(self, held: "pm.Model | Contents") -> None:
+        """Take over the data and labels of another model of the same form; nothing is compiled.
 
-        if model is self.model:
+        Parameters
+        ----------
+        held : pymc.Model or Contents
+            That model, or what it would hold.
+        """
+        if held is self.model:
             return
-        data = {variable.name: variable.get_value() for variable in model.data_vars}
-        coords = {name: labels for name, labels in model.coords.items() if labels is not None}
-        with self.model:
-            pm.set_data(data, coords=coords)
+        if not isinstance(held, Contents):
+            data = {variable.name: (variable.get_value(), ()) for variable in held.data_vars}
+            coords = {name: tuple(labels) for name, labels in held.coords.items() if labels}
+            held = Contents(data, coords)
+        # pm.set_data checks dims by evaluating graphs, 30 ms a column; the values are the same.
+        for name, (value, _) in held.data.items():
+            variable = self.model[name]
+            variable.set_value(np.asarray(value, dtype=variable.type.dtype))
+        for name, labels in held.coords.items():
+            self.model.set_dim(name, len(labels), coord_values=labels)
 
     def set_rows(self, X: Floats) -> None:
         """Put other predictor rows under the model, for drawing."""
@@ -182,12 +193,12 @@ class Density:
     ----------
     compiled : CompiledModel
         The compiled form.
-    model : pymc.Model
-        The model that holds the data.
+    held : pymc.Model or Contents
+        The model that holds the data, or what it would hold.
     """
 
-    def __init__(self, compiled: CompiledModel, model: "pm.Model") -> None:
-        compiled.move(model)
+    def __init__(self, compiled: CompiledModel, held: "pm.Model | Contents") -> None:
+        compiled.move(held)
         self.compiled = compiled
         self.shapes = compiled.shapes()
         self.size = sum(int(np.prod(shape)) for shape in self.shapes)

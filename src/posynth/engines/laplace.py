@@ -12,7 +12,6 @@ r"""Laplace proposal, importance check, and independence Metropolis steps that m
 
 from dataclasses import dataclass
 from math import lgamma
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +20,6 @@ from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task, labels
 from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.diagnostics import Convergence, convergence, k_hat
 from posynth.engines.warp import Warp
-
-if TYPE_CHECKING:
-    import pymc as pm
 
 type Floats = NDArray[np.float64]
 
@@ -71,7 +67,6 @@ def check_ratios(log_ratios: Floats) -> ImportanceCheck:
 def fit_laplace(
     task: Task,
     compiled: CompiledModel,
-    model: "pm.Model",
     map: Warp,
     rng: np.random.Generator,
 ) -> Fit:
@@ -82,9 +77,7 @@ def fit_laplace(
     task : Task
         Data, prior, number of draws.
     compiled : CompiledModel
-        The family's compiled form.
-    model : pymc.Model
-        The model on the task's data.
+        The family's compiled form, holding the task's data.
     map : Warp
         Coordinates in which the posterior is nearly standard normal.
     rng : numpy.random.Generator
@@ -96,7 +89,7 @@ def fit_laplace(
         Draws with k-hat, R-hat, ESS and acceptance; ``draws`` is empty if k-hat is too large or
         ESS too small, so that "auto" can turn to another.
     """
-    density = Density(compiled, model)
+    density = Density(compiled, compiled.model)
     chains = _Chains(density, map, rng)
     chains.extend(task.draws)
     check = chains.check()
@@ -117,7 +110,7 @@ def fit_laplace(
     flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
     shape = thetas.shape[:2]
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
-    dims, coords = labels(model, list(draws))
+    dims, coords = labels(compiled.model, list(draws))
     why = f"{check}, then independence Metropolis, {acceptance:.0%} accepted"
     return Fit(draws, dims, coords, "laplace", mixed, why, k_hat=check.k_hat)
 

@@ -1,7 +1,7 @@
 """NUTS by nutpie, in coordinates whitened by the Laplace approximation where there is one."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from posynth.engines.mode import Mode
 from posynth.engines.warp import Warp
 from posynth.errors import FitError
 
-if TYPE_CHECKING:
-    import pymc as pm
-
 type Floats = NDArray[np.float64]
 
 TUNE = 150
@@ -25,7 +22,6 @@ ACCEPT = (0.8, 0.95, 0.99)  # share of moves to accept; draws double each time i
 def fit_nuts(
     task: Task,
     compiled: CompiledModel,
-    model: "pm.Model",
     map: Warp,
     rng: np.random.Generator,
 ) -> Fit:
@@ -36,9 +32,7 @@ def fit_nuts(
     task : Task
         Data, prior, number of draws.
     compiled : CompiledModel
-        The family's compiled form.
-    model : pymc.Model
-        The model on the task's data.
+        The family's compiled form, holding the task's data.
     map : Warp
         Its normal approximation whitens the coordinates.
     rng : numpy.random.Generator
@@ -54,7 +48,7 @@ def fit_nuts(
     FitError
         If the density cannot be evaluated around the start.
     """
-    density, mode = Density(compiled, model), map.mode
+    density, mode = Density(compiled, compiled.model), map.mode
     draws, tune = task.draws, TUNE
     for accept in ACCEPT:
         settings = {"draws": draws, "tune": tune, "target_accept": accept}
@@ -65,7 +59,7 @@ def fit_nuts(
         draws, tune = 2 * draws, 2 * tune
     flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
     named = {name: a.reshape(*thetas.shape[:2], *a.shape[1:]) for name, a in flat.items()}
-    dims, coords = labels(model, list(named))
+    dims, coords = labels(compiled.model, list(named))
     return Fit(named, dims, coords, "nuts", mixed, divergences=divergences)
 
 
