@@ -64,7 +64,7 @@ class CompiledModel:
             return
         if not isinstance(held, Contents):
             data = {variable.name: (variable.get_value(), ()) for variable in held.data_vars}
-            coords = {name: tuple(labels) for name, labels in held.coords.items() if labels}
+            coords = {n: tuple(labels) for n, labels in held.coords.items() if labels is not None}
             held = Contents(data, coords)
         # pm.set_data checks dims by evaluating graphs, 30 ms a column; the values are the same.
         for name, (value, _) in held.data.items():
