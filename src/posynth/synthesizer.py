@@ -164,7 +164,7 @@ def fit(
     *,
     seed: int = 0,
     m: int = 5,
-    workers: int = 1,
+    workers: int | None = 1,
     progress: Progress = silent,
 ) -> Posterior:
     """Fit every conditional of a chain.
@@ -179,8 +179,8 @@ def fit(
         Seed of the fits.
     m : int
         Number of copies that will be drawn: max(400, 20 m) effective draws are asked for.
-    workers : int
-        Processes; the draws do not depend on it.
+    workers : int, optional
+        Processes, or None for as many as are worth it; the draws do not depend on it.
     progress : callable
         Told of each conditional.
 
@@ -248,7 +248,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     engine: str = "auto",
     missing: str = "pattern",
     kinds: Mapping[str, str] | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
     progress: Progress = silent,
 ) -> Copies:
     """Turn a confidential table into m synthetic copies, properly drawn.
@@ -263,8 +263,8 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
         One seed for fits and draws.
     chain, order, methods, engine, missing, kinds
         What to model, as for ``specify``.
-    workers : int
-        Processes; the copies do not depend on it.
+    workers : int, optional
+        Processes, or None for as many as are worth it; the copies do not depend on it.
     progress : callable
         Told of each conditional.
 

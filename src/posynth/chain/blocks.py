@@ -41,7 +41,7 @@ class Rows:
     arrays : Mapping of str to ndarray, shape (n,)
         Encoded values: numbers, days or level indices; NaN = missing.
     indicators : Mapping of str to str
-        Column -> name of its missingness indicator.
+        Column -> name of its missingness indicator, where that is a predictor.
     count : int
         Number of rows n.
     """
@@ -59,9 +59,13 @@ class Rows:
         return self.count
 
     def block(self, name: str) -> Block:
-        """Return the block of one column, made on first use."""
+        """Return the block of one column, or of one indicator by its own name; made once."""
         if name not in self._blocks:
-            self._blocks[name] = self._make(self.schema[name])
+            columns = {indicator: column for column, indicator in self.indicators.items()}
+            if name in columns:
+                self._blocks[name] = Block((name,), self._holes(columns[name]))
+            else:
+                self._blocks[name] = self._make(self.schema[name])
         return self._blocks[name]
 
     def frame(self, names: Iterable[str], fill: Mapping[str, float]) -> pd.DataFrame:
@@ -85,19 +89,22 @@ class Rows:
                 data[name] = np.where(np.isnan(values), fill.get(name, 0.0), values)
         return pd.DataFrame(data)
 
+    def _holes(self, column: str) -> Floats:
+        return np.isnan(self.arrays[column]).astype(np.float64)[:, None]
+
     def _make(self, column: Column) -> Block:
         values = self.arrays[column.name]
         names: list[str] = []
         parts: list[Floats] = []
         if column.name in self.indicators:
             names.append(self.indicators[column.name])
-            parts.append(np.isnan(values).astype(float)[:, None])
+            parts.append(self._holes(column.name))
         if column.kind.is_modelled:
             coded = _levels(column, values) if column.kind.is_categorical else values
             labels, matrix = _main_effect(column.name, pd.Series(coded))
             names += labels
             parts.append(matrix)
-        return Block(tuple(names), np.hstack(parts))
+        return Block(tuple(names), np.hstack([np.empty((len(self), 0)), *parts]))
 
 
 def _levels(column: Column, codes: Floats) -> Any:

@@ -130,7 +130,10 @@ def _check_predictors(
     conditional: Conditional, spec: ChainSpec, schema: Schema, facts: FamilyFacts
 ) -> None:
     earlier = spec.earlier(conditional.target)
+    indicators = {i: c for c, i in spec.predicting(schema).items()}
     for name in conditional.predictors or ():
+        if name in indicators and indicators[name] in earlier:
+            continue
         if name not in schema:
             raise SpecError(
                 f"column {conditional.column!r}: {unknown('predictor', name, schema.names)}"
@@ -151,13 +154,14 @@ def _check_predictors(
 def _check_cells(conditional: Conditional, spec: ChainSpec, schema: Schema) -> None:
     cells = 1
     for name in spec.predictors(conditional.target):
-        column = schema[name]
-        if not column.kind.is_categorical:
+        found = schema[name].kind.value if name in schema else "an indicator"
+        if found not in ("binary", "nominal", "ordinal"):
             raise SpecError(
                 f"column {conditional.column!r}: family {conditional.family!r} crosses its "
-                f"predictors' levels, but {name!r} is {column.kind.value}; list predictors that "
-                "are categorical (predictors = [] for the marginal)"
+                f"predictors' levels, but {name!r} is {found}; list predictors that are "
+                "categorical (predictors = [] for the marginal)"
             )
+        column = schema[name]
         cells *= len(column.levels) + (column.missing > 0)
     if cells > MAX_CELLS:
         raise SpecError(

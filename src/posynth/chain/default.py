@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from posynth.chain.spec import ChainSpec, Conditional
+from posynth.chain.spec import LEAST_EVENTS, ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
+
+#: With fewer holes than this they are predicted by earlier holes only, not by values.
+EVENTS_FOR_VALUES = 200
 
 FAMILY_OF_KIND = {
     Kind.CONTINUOUS: "gaussian",
@@ -56,14 +59,15 @@ def default_chain(
                 f"(kind {schema[name].kind.value!r}); declare another kind for it first"
             )
     links: list[Conditional] = []
-    for name in visit_order(schema, order):
+    visited = visit_order(schema, order)
+    for place, name in enumerate(visited):
         column = schema[name]
         if missing == "error" and column.missing:
             raise SpecError(
                 f"column {name!r} has {column.missing} missing values and the plan for missing "
                 "values is 'error'; complete the table first, or use missing = 'pattern'"
             )
-        links += _links(column, first=not links, family=methods.get(name), schema=schema)
+        links += _links(column, visited[:place], methods.get(name), schema)
     return ChainSpec(tuple(_with_engine(link, engine) for link in links), missing)
 
 
@@ -104,18 +108,13 @@ def _has_something_to_model(column: Column) -> bool:
     return column.kind.is_modelled or has_holes
 
 
-def _links(column: Column, first: bool, family: str | None, schema: Schema) -> list[Conditional]:
+def _links(
+    column: Column, earlier: tuple[str, ...], family: str | None, schema: Schema
+) -> list[Conditional]:
+    first = not earlier
     links = []
     if column.missing:
-        links.append(
-            Conditional(
-                indicator_name(schema, column.name),
-                "dirichlet" if first else "bernoulli",
-                indicates=column.name,
-                note=f"{column.missing} of {schema.rows} values of {column.name!r} are missing; "
-                "the pattern is reproduced",
-            )
-        )
+        links.append(_indicator(column, earlier, schema))
     if column.kind.is_modelled:
         marginal = first and column.kind.is_categorical
         chosen = family or ("dirichlet" if marginal else FAMILY_OF_KIND[column.kind])
@@ -124,6 +123,28 @@ def _links(column: Column, first: bool, family: str | None, schema: Schema) -> l
             reason = f"marginal of the first column ({column.kind.value}): no predictors"
         links.append(Conditional(column.name, chosen, note=reason))
     return links
+
+
+def _indicator(column: Column, earlier: tuple[str, ...], schema: Schema) -> Conditional:
+    """Model holes by logistic regression; few holes by other holes, or by their rate alone."""
+    holes = f"{column.missing} of {schema.rows} values of {column.name!r} are missing; "
+    rarer = min(column.missing, schema.rows - column.missing)
+    name = indicator_name(schema, column.name)
+    others = tuple(
+        indicator_name(schema, other)
+        for other in earlier
+        if LEAST_EVENTS <= schema[other].missing <= schema.rows - LEAST_EVENTS
+    )
+    if rarer >= EVENTS_FOR_VALUES and earlier:
+        note = f"{holes}the pattern is reproduced"
+        return Conditional(name, "bernoulli", indicates=column.name, note=note)
+    if rarer >= LEAST_EVENTS and others:
+        note = f"{holes}given the holes of earlier columns: {rarer} cases support little more"
+        return Conditional(name, "bernoulli", others, indicates=column.name, note=note)
+    note = f"{holes}the rate is reproduced: " + (
+        f"{rarer} cases support no predictors" if earlier else "first column"
+    )
+    return Conditional(name, "dirichlet", (), indicates=column.name, note=note)
 
 
 def _with_engine(link: Conditional, engine: str) -> Conditional:

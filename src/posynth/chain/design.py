@@ -13,6 +13,11 @@ from posynth.errors import SpecError
 
 type Mask = NDArray[np.bool_]
 
+#: A 0/1 column is centred but not scaled, as in Gelman et al. (2008, Ann. Appl. Stat. 2:1360).
+#: Dividing by its own sd would give the contrast of a rare level a prior as wide as the level is
+#: rare: 67 logits for 7 rows of 5000.
+DUMMY_SCALE = 1.0
+
 
 @dataclass(frozen=True)
 class Encoder:
@@ -27,10 +32,12 @@ class Encoder:
     predictors : tuple of str
         Names of the p columns of the design that were kept.
     keep : tuple of int
-        Their positions among all columns of the coded matrix; those constant on the fitted rows
-        are dropped, since nothing can be learned about them.
+        Their positions among all columns of the coded matrix. Dropped are those constant on the
+        fitted rows, and 0/1 columns with a handful of cases (``least_cases``): such a level counts
+        as the reference level, since what could be learned is about those persons.
     center, scale : tuple of float
-        Mean and standard deviation of each kept column over the fitted rows.
+        Mean and standard deviation of each kept column over the fitted rows; the scale of a 0/1
+        column is 1.
     fill : Mapping of str to float
         Numeric column -> its mean, which stands in for a missing value inside a formula.
     state : Mapping
@@ -105,14 +112,17 @@ def learn(
     fill = {
         name: float(np.nanmean(rows.arrays[name]))
         for name in columns
-        if rows.schema[name].kind.is_numeric
+        if name in rows.schema and rows.schema[name].kind.is_numeric
     }
     draft = Encoder(columns, formula, fill=fill if formula else {})
     labels, matrix, state = _coded(draft, rows)
     matrix = matrix if fitted is None else matrix[fitted]
     center = np.nan_to_num(_nanmean(matrix))
     scale = np.sqrt(np.nan_to_num(_nanmean((matrix - center) ** 2)))
-    keep = np.flatnonzero(scale > 1e-10 * np.abs(center))
+    dummy = _is_dummy(matrix)
+    rare = dummy & (np.minimum(center, 1 - center) * len(matrix) < least_cases(len(matrix)))
+    keep = np.flatnonzero((scale > 1e-10 * np.abs(center)) & ~rare)
+    scale[dummy] = DUMMY_SCALE
     encoder = Encoder(
         columns,
         formula,
@@ -146,13 +156,26 @@ def cells(rows: Rows, columns: tuple[str, ...]) -> tuple[tuple[str, ...], Floats
     for name in columns:
         column, codes = rows.schema[name], rows.arrays[name]
         levels = [str(level) for level in column.levels]
+        hole = 0
         if name in rows.indicators:
             levels.append("missing")
-        index = index * len(levels) + np.where(np.isnan(codes), len(levels) - 1, codes).astype(int)
+            hole = len(levels) - 1
+        index = index * len(levels) + np.where(np.isnan(codes), hole, codes).astype(int)
         names = [f"{old}:{name}={level}".lstrip(":") for old in names for level in levels]
     matrix = np.zeros((len(rows), len(names)))
     matrix[np.arange(len(rows)), index] = 1.0
     return (tuple(names) if columns else ("all",)), matrix
+
+
+def least_cases(rows: int) -> float:
+    """Return the cases a 0/1 predictor must have: 20, or a fiftieth of a table under 1000 rows."""
+    return min(20.0, rows / 50)
+
+
+def _is_dummy(matrix: Floats) -> Mask:
+    """Whether each column holds nothing but 0 and 1."""
+    mask: Mask = np.all((matrix == 0) | (matrix == 1), axis=0)
+    return mask
 
 
 def _nanmean(matrix: Floats) -> Floats:

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from posynth.errors import SpecError, unknown
+from posynth.table.schema import Schema
 
-ENGINES = ("auto", "exact", "laplace", "nuts")
+ENGINES = ("auto", "exact", "laplace", "hmc", "nuts")
 MISSING_MODES = ("pattern", "error")
+#: With fewer holes (or values) than this an indicator has no predictors and predicts nothing:
+#: a handful of persons would decide coefficients of every later conditional.
+LEAST_EVENTS = 20
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Conditional:
     scales : Mapping of str to float
         Scales that differ from the prior's defaults.
     engine : str
-        ``"auto"``, ``"exact"``, ``"laplace"`` or ``"nuts"``.
+        ``"auto"``, ``"exact"``, ``"laplace"``, ``"hmc"`` or ``"nuts"``.
     indicates : str
         For a missingness indicator: the column whose holes it models.
     note : str
@@ -105,6 +109,14 @@ class ChainSpec:
     def indicators(self) -> dict[str, str]:
         """Column -> name of its missingness indicator."""
         return {c.indicates: c.target for c in self.conditionals if c.indicates}
+
+    def predicting(self, schema: Schema) -> dict[str, str]:
+        """Column -> indicator, for the indicators that later conditionals may depend on."""
+        return {
+            column: name
+            for column, name in self.indicators.items()
+            if LEAST_EVENTS <= schema[column].missing <= schema.rows - LEAST_EVENTS
+        }
 
     def earlier(self, target: str) -> tuple[str, ...]:
         """Columns visited before the one that ``target`` is about."""

@@ -83,6 +83,24 @@ def write_copies(
         write_copy(frame, posterior.schema, posterior.source, path, ending)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name, then rename it.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise StoreError(f"{str(path)!r} cannot be written: {error.strerror}") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 class Draft:
     """A folder being written; its parts take their final names together, at the end.
 

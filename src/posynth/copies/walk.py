@@ -78,7 +78,8 @@ class _Batch:
     def copies(self, seed: int, progress: Progress) -> Iterator[dict[str, Floats]]:
         arrays: dict[str, Floats] = {}
         spec, total = self.posterior.spec, self.k * len(self.numbers)
-        rows = Rows(self.posterior.schema, arrays, spec.indicators, total)
+        schema = self.posterior.schema
+        rows = Rows(schema, arrays, spec.predicting(schema), total)
         for done, conditional in enumerate(spec):
             name = f"{conditional.target} (copies {self.numbers[0] + 1}-{self.numbers[-1] + 1})"
             progress(Step("draw", name, "", done, len(spec)))

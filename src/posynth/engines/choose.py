@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from posynth.engines.base import Fit, Task
-from posynth.engines.compiled import CompiledModel
+from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.exact import fit_exact
+from posynth.engines.mode import Mode, find_mode, refine
+from posynth.engines.warp import warp
 from posynth.errors import FitError
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
         Data and prior.
     engine : str
         ``"auto"``: exact where the posterior is known, else Laplace with independence Metropolis
-        steps, else (a poor proposal or too few effective draws) NUTS. Or one of the three by name.
+        steps, else (a poor proposal or too few effective draws) whitened HMC, else NUTS. Or
+        one of the four by name.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -60,26 +63,35 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
 
 
 def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Generator) -> Fit:
-    from posynth.engines.laplace import failed, fit_laplace
+    """Try the engines in turn, each only if the one before could not be relied on."""
+    from posynth.engines.hmc import fit_hmc
+    from posynth.engines.laplace import fit_laplace
     from posynth.engines.nuts import fit_nuts
 
     compiled = compiled_for(task, model)
-    laplace_rng, nuts_rng = rng.spawn(2)
-    if engine == "nuts":
-        return _checked(fit_nuts(task, compiled, model, nuts_rng).because("asked for"), task)
+    mode_rng, *streams = rng.spawn(4)
+    density = Density(compiled, model)
+    ladder = {"laplace": fit_laplace, "hmc": fit_hmc, "nuts": fit_nuts}
+    failures: list[str] = []
     try:
-        found = fit_laplace(task, compiled, model, laplace_rng)
+        mode = refine(density, find_mode(density), mode_rng)
     except FitError as error:
         # Without a mode a posterior can still be proper, if its prior is (a group sd at zero).
-        if engine == "laplace" or compiled.flat:
+        if compiled.flat or engine not in ("auto", "nuts"):
             raise
-        found = failed(str(error))
-    if found.draws:
-        return found
-    if engine == "laplace":
-        raise FitError(f"the Laplace proposal fails: {found.why}; use engine 'nuts' or 'auto'")
-    sampled = fit_nuts(task, compiled, model, nuts_rng).because(f"Laplace proposal: {found.why}")
-    return _checked(sampled, task)
+        mode, engine = Mode(density.start(), np.eye(density.size)), "nuts"
+        failures.append(str(error))
+    map = warp(density, mode)
+    for (name, run), stream in zip(ladder.items(), streams, strict=True):
+        if engine not in ("auto", name):
+            continue
+        found = run(task, compiled, model, map, stream)
+        if found.draws:
+            tried = "; ".join(failures) or ("asked for" if engine == name else "")
+            found = found.because("; ".join(filter(None, (tried, found.why))))
+            return _checked(found, task) if name == "nuts" else found
+        failures.append(f"{name}: {found.why}")
+    raise FitError(f"{failures[-1]}; use engine 'nuts' or 'auto'")
 
 
 def _checked(found: Fit, task: Task) -> Fit:

@@ -1,11 +1,12 @@
 r"""Laplace proposal, importance check, and independence Metropolis steps that make it exact.
 
 1. Normal approximation ``center + L z`` from the mode and curvature (``engines.mode``).
-2. Proposals, nine in ten normal and one in ten multivariate t; importance ratios against the
-   model's own density; Pareto k-hat.
+2. Proposals in coordinates that follow the posterior's skew (``engines.warp``), nine in ten
+   normal and one in ten multivariate t; importance ratios against the model's own density;
+   Pareto k-hat.
 3. If k-hat < 0.7, or no ratio is above five times their mean (k-hat describes the shape of the
    tail and can be large where all ratios are all but equal): four independence Metropolis chains
-   over those proposals. They leave the posterior invariant (Tierney 1994), so the normal shape
+   over those proposals. They leave the posterior invariant (Tierney 1994), so the approximation
    is only a proposal, and R-hat and ESS judge the result like that of any sampler.
 """
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task, labels
 from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.diagnostics import Convergence, convergence, k_hat
-from posynth.engines.mode import Mode, find_mode, refine
+from posynth.engines.warp import Warp
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 type Floats = NDArray[np.float64]
 
 POOL = 100  # proposals from which the chains' starting points are drawn
-ROUNDS = 3  # times the chains may be doubled before the engine gives up
-LARGEST_LIMIT = 5.0  # times the mean ratio
 SHARE, FREEDOM = 0.1, 5.0  # of multivariate t in the proposal, and its degrees of freedom
+LARGEST_LIMIT = 5.0  # times the mean ratio
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,11 @@ def check_ratios(log_ratios: Floats) -> ImportanceCheck:
 
 
 def fit_laplace(
-    task: Task, compiled: CompiledModel, model: "pm.Model", rng: np.random.Generator
+    task: Task,
+    compiled: CompiledModel,
+    model: "pm.Model",
+    map: Warp,
+    rng: np.random.Generator,
 ) -> Fit:
     """Fit by the numbered steps above.
 
@@ -81,6 +85,8 @@ def fit_laplace(
         The family's compiled form.
     model : pymc.Model
         The model on the task's data.
+    map : Warp
+        Coordinates in which the posterior is nearly standard normal.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -88,29 +94,26 @@ def fit_laplace(
     -------
     Fit
         Draws with k-hat, R-hat, ESS and acceptance; ``draws`` is empty if k-hat is too large or
-        ESS too small, so that "auto" can turn to NUTS.
-
-    Raises
-    ------
-    FitError
-        If there is no interior mode.
+        ESS too small, so that "auto" can turn to another.
     """
     density = Density(compiled, model)
-    mode = refine(density, find_mode(density), rng)
-    chains = _Chains(density, mode, rng)
+    chains = _Chains(density, map, rng)
     chains.extend(task.draws)
     check = chains.check()
     if not check.passed:
-        return failed(str(check), check.k_hat)
-    for _ in range(ROUNDS):
+        unmixed = Convergence(float("nan"), 0.0, 1.01)
+        return Fit({}, {}, {}, "laplace", unmixed, why=str(check), k_hat=check.k_hat)
+    for last in (False, True):
         thetas, acceptance = chains.run()
         mixed = convergence(thetas, task.need)
         if mixed.enough(task.need):
             break
-        chains.extend(chains.length)
-    else:
-        why = f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {task.need} needed"
-        return Fit({}, {}, {}, "laplace", mixed, why=why, k_hat=check.k_hat)
+        # Chains that would need more than three times their length are left to another engine.
+        if last or mixed.ess < task.need / 3:
+            why = f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {task.need} needed"
+            return Fit({}, {}, {}, "laplace", mixed, why=why, k_hat=check.k_hat)
+        wanted = int(1.2 * task.need / mixed.ess * chains.length)
+        chains.extend(max(chains.length // 2, wanted - chains.length))
     flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
     shape = thetas.shape[:2]
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
@@ -119,17 +122,11 @@ def fit_laplace(
     return Fit(draws, dims, coords, "laplace", mixed, why, k_hat=check.k_hat)
 
 
-def failed(why: str, k_hat: float = float("nan")) -> Fit:
-    """Return a fit without draws, which sends "auto" to NUTS."""
-    unmixed = Convergence(float("nan"), 0.0, 1.01)
-    return Fit({}, {}, {}, "laplace", unmixed, why=why, k_hat=k_hat)
-
-
 class _Chains:
     """Independence Metropolis chains over a growing set of proposals."""
 
-    def __init__(self, density: Density, mode: Mode, rng: np.random.Generator) -> None:
-        self.density, self.mode, self.rng = density, mode, rng
+    def __init__(self, density: Density, map: Warp, rng: np.random.Generator) -> None:
+        self.density, self.map, self.rng = density, map, rng
         pool, ratios = self._propose(POOL)
         weight = np.exp(ratios - ratios.max())
         start = rng.choice(POOL, size=CHAINS, replace=False, p=_mix(weight))
@@ -165,22 +162,22 @@ class _Chains:
         return self.points[each[:, None], path], accepted
 
     def _propose(self, count: int) -> tuple[Floats, Floats]:
-        z = self.rng.standard_normal((count, self.density.size))
+        x = self.rng.standard_normal((count, self.density.size))
         heavy = self.rng.random(count) < SHARE
         stretch = np.sqrt(FREEDOM / self.rng.chisquare(FREEDOM, count))
-        z[heavy] *= stretch[heavy, None]
-        points = self.mode.at(z)
-        return points, self.density.values(points) - proposal_log_density(z)
+        x[heavy] *= stretch[heavy, None]
+        points, jacobian = self.map.theta(x)
+        return points, self.density.values(points) + jacobian - proposal_log_density(x)
 
 
-def proposal_log_density(z: Floats) -> Floats:
-    """Log-density, up to a constant, of the proposal in whitened coordinates z (s, d).
+def proposal_log_density(x: Floats) -> Floats:
+    """Log-density, up to a constant, of the proposal at points x (s, d).
 
-    A normal with a share of multivariate t: the t bounds the ratios where the posterior is skew
-    and its tail outlasts the normal's, at the cost of that share of proposals.
+    A normal with a share of multivariate t: the t bounds the ratios where coordinates depend on
+    each other and the posterior outlasts the normal, at the cost of that share of proposals.
     """
-    size = z.shape[1]
-    square = np.sum(z**2, axis=1)
+    size = x.shape[1]
+    square = np.sum(x**2, axis=1)
     half = (FREEDOM + size) / 2
     constant = lgamma(half) - lgamma(FREEDOM / 2) + size / 2 * np.log(2 / FREEDOM)
     t = constant - half * np.log1p(square / FREEDOM)

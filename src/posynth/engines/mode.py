@@ -18,8 +18,8 @@ from posynth.errors import FitError
 
 type Floats = NDArray[np.float64]
 
-POOL = 100  # gradients that refine the approximation, in antithetic pairs
-REFINEMENTS = 3
+POOL = 60  # gradients that refine the approximation, in antithetic pairs
+REFINEMENTS = 2
 STEP = 1e-5
 RESTARTS = 3  # from a point above what looked like the mode
 FLATTEST = 5  # directions in which such a point is sought
@@ -143,13 +143,16 @@ def refine(density: Density, mode: Mode, rng: np.random.Generator) -> Mode:
 
 
 def _hessian(density: Density, theta: Floats) -> Floats:
-    """Return minus the Hessian by central differences of the gradient, (d, d)."""
-    step = STEP * np.maximum(1.0, np.abs(theta))
+    """Return minus the Hessian by forward differences of the gradient, (d, d).
+
+    It shapes a proposal that is then corrected, so the error of order ``STEP`` does not matter.
+    """
+    base = density(theta)[1]
     rows = np.empty((len(theta), len(theta)))
-    for i, h in enumerate(step):
+    for i, h in enumerate(STEP * np.maximum(1.0, np.abs(theta))):
         offset = np.zeros_like(theta)
         offset[i] = h
-        rows[i] = (density(theta - offset)[1] - density(theta + offset)[1]) / (2 * h)
+        rows[i] = (base - density(theta + offset)[1]) / h
     return (rows + rows.T) / 2
 
 
@@ -169,11 +172,16 @@ def _climb(density: Density, theta: Floats, step: Floats) -> Floats:
 
 
 def _factor(hessian: Floats) -> Floats:
-    from scipy.linalg import cholesky, solve_triangular
+    """Return L with L L' the inverse of the Hessian, triangular in order of information.
 
+    The least informed parameters come last: their coordinates then stand for what is left of them
+    given all others, and it is there that posteriors are skew (rare levels, near separation).
+    """
     values = np.linalg.eigvalsh(hessian)
     if not np.isfinite(values).all() or values[0] <= 1e-9 * max(values[-1], 1e-9):
         raise FitError(NO_MODE)
-    lower = cholesky(hessian, lower=True)
-    inverse: Floats = solve_triangular(lower, np.eye(len(lower)), lower=True)
-    return inverse.T
+    order = np.argsort(-np.diag(hessian), kind="stable")
+    inverse = np.linalg.inv(hessian)
+    factor = np.empty_like(hessian)
+    factor[order] = np.linalg.cholesky(inverse[np.ix_(order, order)])
+    return factor

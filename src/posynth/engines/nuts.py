@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from posynth.engines.base import CHAINS, Fit, Task, labels
 from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.diagnostics import convergence
-from posynth.engines.mode import Mode, find_mode, refine
+from posynth.engines.mode import Mode
+from posynth.engines.warp import Warp
 from posynth.errors import FitError
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ ROUNDS = 3
 
 
 def fit_nuts(
-    task: Task, compiled: CompiledModel, model: "pm.Model", rng: np.random.Generator
+    task: Task,
+    compiled: CompiledModel,
+    model: "pm.Model",
+    map: Warp,
+    rng: np.random.Generator,
 ) -> Fit:
     """Sample with NUTS until R-hat and ESS are as needed, doubling the draws up to twice.
 
@@ -34,6 +39,8 @@ def fit_nuts(
         The family's compiled form.
     model : pymc.Model
         The model on the task's data.
+    map : Warp
+        Its normal approximation whitens the coordinates.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -45,10 +52,9 @@ def fit_nuts(
     Raises
     ------
     FitError
-        If the posterior is improper, or the density cannot be evaluated around the start.
+        If the density cannot be evaluated around the start.
     """
-    density = Density(compiled, model)
-    mode = _whitening(density, compiled.flat, rng)
+    density, mode = Density(compiled, model), map.mode
     draws, tune = task.draws, TUNE
     for _ in range(ROUNDS):
         thetas, divergences = _sample(density, mode, draws, tune, rng)
@@ -60,19 +66,6 @@ def fit_nuts(
     named = {name: a.reshape(*thetas.shape[:2], *a.shape[1:]) for name, a in flat.items()}
     dims, coords = labels(model, list(named))
     return Fit(named, dims, coords, "nuts", mixed, divergences=divergences)
-
-
-def _whitening(density: Density, flat: bool, rng: np.random.Generator) -> Mode:
-    """Return the Laplace approximation, or the identity at the start where there is no mode.
-
-    Under a flat prior no mode means that there is no posterior to sample.
-    """
-    try:
-        return refine(density, find_mode(density), rng)
-    except FitError:
-        if flat:
-            raise
-        return Mode(density.start(), np.eye(density.size))
 
 
 def _sample(

@@ -47,6 +47,9 @@ class Response:
     center, scale : float
         Mean and standard deviation on the natural scale, for numeric responses. A standardised
         response is ``(value - center) / scale``.
+    reference : int
+        Index of the level that others are contrasted with: the most frequent one, since contrasts
+        with a rare level would all share its uncertainty.
     """
 
     name: str
@@ -54,6 +57,12 @@ class Response:
     levels: tuple[str, ...] = ()
     center: float = 0.0
     scale: float = 1.0
+    reference: int = 0
+
+    @property
+    def contrasts(self) -> tuple[str, ...]:
+        """The levels but for the reference."""
+        return self.levels[: self.reference] + self.levels[self.reference + 1 :]
 
 
 class Build(Protocol):

@@ -1,8 +1,8 @@
 r"""Bayesian multinomial logistic regression.
 
-.. math:: P(y = c) \propto \exp(\alpha_c + X\beta_c), \qquad \alpha_1 = \beta_1 = 0
+.. math:: P(y = c) \propto \exp(\alpha_c + X\beta_c), \qquad \alpha_r = \beta_r = 0
 
-The first level is the reference. Predictors are standardised; by default
+The most frequent level r is the reference. Predictors are standardised; by default
 :math:`\alpha_c \sim N(0, 5)` and :math:`\beta_{jc} \sim N(0, 2.5)`; prior ``flat`` is constant.
 """
 
@@ -23,14 +23,14 @@ def _likelihood(design: Design, response: Response, parameters: Any) -> "pm.Mode
     coords = {
         "predictor": design.predictors,
         "level": response.levels,
-        "contrast": response.levels[1:],
+        "contrast": response.contrasts,
     }
     with pm.Model(coords=coords) as model:
         X = pm.Data("X", design.X, dims=("row", "predictor"))
         y = pm.Data("y", response.y, dims="row")
         # A product with a contrast matrix compiles in half the time of joining a column of zeros.
-        reference = np.eye(len(response.levels))[1:]
-        contrasts = pm.Data("contrasts", reference, dims=("contrast", "level"))
+        others = np.delete(np.eye(len(response.levels)), response.reference, axis=0)
+        contrasts = pm.Data("contrasts", others, dims=("contrast", "level"))
         alpha, beta = parameters()
         eta = (alpha + X @ beta) @ contrasts  # (row, level)
         pm.Categorical("response", logit_p=eta, observed=y, dims="row")
@@ -64,7 +64,7 @@ FAMILY = Family(
     FamilyFacts(
         name="categorical",
         kinds=CATEGORICAL,
-        summary="Bayesian multinomial logistic regression, first level as reference",
+        summary="Bayesian multinomial logistic regression, most frequent level as reference",
         priors={"weak": {"intercept": 5.0, "slope": 2.5}, "flat": {}},
     ),
     build,

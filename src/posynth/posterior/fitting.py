@@ -1,5 +1,6 @@
 """Fit every conditional of a chain, one after the other or in several processes."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from posynth.chain.blocks import Rows
 from posynth.chain.spec import Conditional
 from posynth.engines.base import Fit, Task
 from posynth.engines.choose import fit as fit_task
+from posynth.engines.threads import one_thread
 from posynth.errors import SpecError
 from posynth.families import families
 from posynth.families.base import Family
@@ -20,6 +22,9 @@ from posynth.posterior.record import Diagnosis, Link, Posterior, to_dataset
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.task import Coding, encode_table, make_task
 from posynth.table.frame import Table
+
+#: Rows times coefficients from which on a second process pays.
+WORTH_A_PROCESS = 4e5
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class _Job:
         schema, target = self.chain.schema, self.conditional.target
         levels = 2 if self.conditional.indicates else len(schema[target].levels)
         width = sum(
-            max(len(schema[name].levels) - 1, 1) for name in self.chain.spec.predictors(target)
+            max(len(schema[name].levels) - 1, 1) if name in schema else 1
+            for name in self.chain.spec.predictors(target)
         )
         return 0.0 if self.exact else float((1 + width) * max(levels - 1, 1))
 
@@ -101,7 +107,7 @@ def fit_chain(
     chain: Chain,
     seed: int,
     need: int = 400,
-    workers: int = 1,
+    workers: int | None = 1,
     progress: Progress = silent,
 ) -> Posterior:
     """Fit a chain to a table.
@@ -116,8 +122,9 @@ def fit_chain(
         Seed; each conditional has a stream of its own.
     need : int
         Effective draws asked for, max(400, 20 m) for m copies.
-    workers : int
-        Processes; the result does not depend on it.
+    workers : int, optional
+        Processes; None for as many as there are cores where the work is worth it. The result
+        does not depend on it.
     progress : callable
         Told of each conditional started and finished.
 
@@ -133,12 +140,13 @@ def fit_chain(
     """
     import posynth
 
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise SpecError(f"workers = {workers}; it must be 1 or more")
     rows = encode_table(table, chain.spec)
     known = chain.families
     jobs = {c.target: _Job(rows, chain, c, known[c.family], need, seed) for c in chain.spec}
-    done = _run(jobs, workers, progress)
+    with one_thread():
+        done = _run(jobs, _workers(jobs) if workers is None else workers, progress)
     return Posterior(
         spec=chain.spec,
         schema=chain.schema,
@@ -150,6 +158,12 @@ def fit_chain(
         folders=chain.folders,
         own=chain.own,
     )
+
+
+def _workers(jobs: dict[str, _Job]) -> int:
+    """Return how many processes the work is worth: starting one costs more than a second."""
+    work = sum(job.cost * job.chain.schema.rows for job in jobs.values())
+    return min(os.cpu_count() or 1, 4) if work > WORTH_A_PROCESS else 1
 
 
 def _run(jobs: dict[str, _Job], workers: int, progress: Progress) -> dict[str, _Done]:
@@ -196,7 +210,8 @@ def _fit_elsewhere(
     names: tuple[str, str, str], plain: dict[str, Any], coding: Coding, seed: int
 ) -> _Done:
     family, target, engine = names
-    return _timed(Task(family=families()[family], **plain), coding, target, engine, seed)
+    with one_thread():
+        return _timed(Task(family=families()[family], **plain), coding, target, engine, seed)
 
 
 def _fit(job: _Job) -> _Done:

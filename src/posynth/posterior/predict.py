@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
-from posynth.families.base import Design, Family, Response
+from posynth.families.base import Design, Family
 from posynth.posterior.record import Link
 
 
@@ -83,7 +83,7 @@ def _stub(family: Family, target: str, link: Link, prior: str) -> Task:
         rows[:, 0] = 1.0
     whole = coding.levels or family.facts.response == "natural"
     y = np.zeros(2, dtype=np.int64 if whole else np.float64)
-    response = Response(target, y, coding.levels, coding.center, coding.scale)
+    response = coding.response(target, y)
     return Task(
         family, Design(rows, coding.predictors), response, prior, family.facts.priors[prior]
     )

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.design import Encoder, cells, learn
@@ -32,6 +34,8 @@ class Coding:
         Levels of a categorical response.
     center, scale : float
         The response is ``center + scale * y``.
+    reference : int
+        Index of the reference level.
     """
 
     encoder: Encoder | None
@@ -40,6 +44,11 @@ class Coding:
     levels: tuple[str, ...] = ()
     center: float = 0.0
     scale: float = 1.0
+    reference: int = 0
+
+    def response(self, name: str, y: NDArray[Any]) -> Response:
+        """Return values of the response under this coding."""
+        return Response(name, y, self.levels, self.center, self.scale, self.reference)
 
     def design(self, rows: Rows) -> Floats:
         """Code predictor rows, (n, p)."""
@@ -55,7 +64,7 @@ def encode_table(table: Table, spec: ChainSpec) -> Rows:
         elif column.name in spec.indicators:
             holes = table.frame[column.name].isna().to_numpy(dtype=bool)
             arrays[column.name] = np.where(holes, np.nan, 0.0)
-    return Rows(table.schema, arrays, spec.indicators, len(table.frame))
+    return Rows(table.schema, arrays, spec.predicting(table.schema), len(table.frame))
 
 
 def make_task(
@@ -88,10 +97,11 @@ def make_task(
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
     observed = holes.astype(float) if conditional.indicates else values[~holes]
     response = _response(rows.schema, conditional, family.facts, observed)
-    coding = Coding(encoder, columns, names, response.levels, response.center, response.scale)
+    about = (response.levels, response.center, response.scale, response.reference)
+    coding = Coding(encoder, columns, names, *about)
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
-    draws = max(250, need // 4)
+    draws = max(150, 3 * need // 8)  # in each of four chains: half again what is needed
     return Task(family, Design(X, names), response, prior, scales, draws, need), coding
 
 
@@ -105,15 +115,8 @@ def _design(
     if facts.design == "cells":
         names, X = cells(rows, columns)
         return None, names, X if fitted is None else X[fitted]
-    if conditional.formula:
-        columns = spec_columns(columns, rows)
     encoder, X = learn(rows, columns, conditional.formula, fitted)
     return encoder, encoder.predictors, X
-
-
-def spec_columns(columns: tuple[str, ...], rows: Rows) -> tuple[str, ...]:
-    """Keep the columns that a formula can name: those that carry values."""
-    return tuple(name for name in columns if name in rows.arrays)
 
 
 def _response(
@@ -125,7 +128,8 @@ def _response(
     column = schema[name]
     if column.kind.is_categorical:
         levels = tuple(str(level) for level in column.levels)
-        return Response(name, values.astype(np.int64), levels)
+        codes = values.astype(np.int64)
+        return Response(name, codes, levels, reference=int(np.bincount(codes).argmax()))
     center, scale = float(values.mean()), float(values.std())
     if facts.response == "standardised":
         return Response(name, (values - center) / scale, (), center, scale)

@@ -1,0 +1,236 @@
+"""What an analysis of one copy gives: named estimates with their covariance matrix."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from posynth.errors import MeasureError
+from posynth.evaluation.inference.moments import Floats
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Estimates from one table, as if it were real data.
+
+    Attributes
+    ----------
+    names : tuple of str
+        One name a coefficient or statistic.
+    q : array
+        Estimates, (p,).
+    cov : array
+        Their covariance matrix, (p, p).
+    df_com : float
+        Residual degrees of freedom of the analysis; infinite where it uses a normal reference.
+    notes : tuple of str
+        What the analysis warned of (not converged, rows left out).
+
+    Examples
+    --------
+    >>> Estimate(("mean age",), [40.0], [[4.0]]).std_error.tolist()
+    [2.0]
+    """
+
+    names: tuple[str, ...]
+    q: Floats
+    cov: Floats
+    df_com: float = float("inf")
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(map(str, self.names)))
+        object.__setattr__(self, "q", np.asarray(self.q, dtype=float))
+        object.__setattr__(self, "cov", np.asarray(self.cov, dtype=float))
+        _check(self)
+
+    @property
+    def std_error(self) -> Floats:
+        """Standard errors, (p,)."""
+        root: Floats = np.sqrt(np.diag(self.cov))
+        return root
+
+    def ordered(self, names: Sequence[str]) -> "Estimate":
+        """Return the same estimates in the order of ``names``."""
+        at = [self.names.index(name) for name in names]
+        return replace(self, names=tuple(names), q=self.q[at], cov=self.cov[np.ix_(at, at)])
+
+
+def _check(estimate: Estimate) -> None:
+    p = len(estimate.names)
+    if len(set(estimate.names)) != p or p == 0:
+        raise MeasureError(
+            f"estimates need one unique name each, found {estimate.names}; name every coefficient"
+        )
+    if estimate.q.shape != (p,) or estimate.cov.shape != (p, p):
+        raise MeasureError(
+            f"{p} names need estimates of shape ({p},) and a covariance matrix of shape "
+            f"({p}, {p}), found {estimate.q.shape} and {estimate.cov.shape}; return the full "
+            "covariance matrix, not standard errors"
+        )
+    for name, value, variance in zip(
+        estimate.names, estimate.q, np.diag(estimate.cov), strict=True
+    ):
+        if not (np.isfinite(value) and np.isfinite(variance) and variance >= 0):
+            raise MeasureError(
+                f"coefficient {name!r} has estimate {value:g} with variance {variance:g}; it "
+                "cannot be estimated here: simplify the model or merge rare levels"
+            )
+
+
+type Analysis = Callable[[pd.DataFrame], Any]
+
+
+def fit_copies(analysis: Analysis, copies: Iterable[pd.DataFrame]) -> tuple[Estimate, ...]:
+    """Run an analysis on every copy.
+
+    Parameters
+    ----------
+    analysis : callable
+        Takes a data frame and returns an `Estimate`, a fitted statsmodels result, or a pair
+        (estimates, covariance matrix) whose estimates are a Series or a mapping by name.
+    copies : iterable of pandas.DataFrame
+        The copies.
+
+    Returns
+    -------
+    tuple of Estimate
+        In the order of the copies, coefficients in the order of the first.
+
+    Raises
+    ------
+    MeasureError
+        If the analysis fails on a copy or gives other coefficients there; the text names both.
+
+    Examples
+    --------
+    >>> frames = [pd.DataFrame({"x": [1.0, 2.0, 3.0]}), pd.DataFrame({"x": [2.0, 4.0, 6.0]})]
+    >>> def analysis(frame):
+    ...     return {"mean": frame["x"].mean()}, [[frame["x"].var() / len(frame)]]
+    >>> [round(float(e.cov[0, 0]), 3) for e in fit_copies(analysis, frames)]
+    [0.333, 1.333]
+    """
+    return aligned([_run(analysis, copy, number) for number, copy in enumerate(copies, start=1)])
+
+
+def _run(analysis: Analysis, copy: pd.DataFrame, number: int) -> Estimate:
+    # A user's analysis may raise anything; whatever it is, he needs to know on which copy.
+    try:
+        return as_estimate(analysis(copy))
+    except MeasureError as error:
+        raise MeasureError(f"copy {number}: {error}") from error
+    except Exception as error:
+        raise MeasureError(
+            f"copy {number}: the analysis failed with {type(error).__name__}: {error}; run it on "
+            "that copy alone to see where"
+        ) from error
+
+
+def aligned(estimates: Sequence[Estimate]) -> tuple[Estimate, ...]:
+    """Put the coefficients of every copy in the order of the first copy.
+
+    Raises
+    ------
+    MeasureError
+        If there is no estimate, or a copy lacks a coefficient or has one more.
+    """
+    if not estimates:
+        raise MeasureError("there are no estimates to pool; run the analysis on every copy")
+    sets = Counter(frozenset(estimate.names) for estimate in estimates)
+    reference = sets.most_common(1)[0][0]
+    for number, estimate in enumerate(estimates, start=1):
+        odd = sorted(reference.symmetric_difference(estimate.names))
+        if odd:
+            raise MeasureError(_mismatch(number, odd[0], estimate))
+    return tuple(estimate.ordered(estimates[0].names) for estimate in estimates)
+
+
+def _mismatch(number: int, name: str, estimate: Estimate) -> str:
+    verb = "has a coefficient" if name in estimate.names else "lacks the coefficient"
+    return (
+        f"copy {number} {verb} {name!r}, unlike other copies; most often a level does not occur "
+        "in every copy: merge rare levels before fitting, or leave the term out of the model"
+    )
+
+
+def as_estimate(found: Any) -> Estimate:
+    """Turn what an analysis returned into an `Estimate`.
+
+    Parameters
+    ----------
+    found : Estimate, statsmodels result, or pair
+        See `fit_copies`.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    MeasureError
+        If it is none of these.
+    """
+    if isinstance(found, Estimate):
+        return found
+    if hasattr(found, "params") and hasattr(found, "cov_params"):
+        df_com = float(found.df_resid) if getattr(found, "use_t", False) else float("inf")
+        return _from_pair(found.params, found.cov_params(), df_com)
+    if isinstance(found, tuple) and len(found) == 2:
+        return _from_pair(found[0], found[1])
+    raise MeasureError(
+        f"the analysis returned {type(found).__name__}; return an Estimate, a fitted statsmodels "
+        "result, or a pair (estimates by name, covariance matrix)"
+    )
+
+
+def _from_pair(values: Any, cov: npt.ArrayLike, df_com: float = float("inf")) -> Estimate:
+    if not isinstance(values, (pd.Series, Mapping)):
+        raise MeasureError(
+            f"the estimates are a {type(values).__name__} without names; return a pandas Series "
+            "or a mapping from name to estimate"
+        )
+    series = pd.Series(values)
+    return Estimate(tuple(series.index), series.to_numpy(), np.asarray(cov), df_com)
+
+
+def combine_imputations(estimates: Sequence[Estimate]) -> Estimate:
+    """Total of an analysis over multiple imputations of one copy, as one `Estimate`.
+
+    For copies that reproduce the holes of the source: inside a copy the covariance matrix is
+    Rubin's Ū + (1 + 1/M)B over M imputations, and that total is what `pool` needs.
+
+    Parameters
+    ----------
+    estimates : sequence of Estimate
+        One an imputation of the same copy, at least two.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    MeasureError
+        If there are fewer than two.
+
+    Examples
+    --------
+    >>> pair = [Estimate(("a",), [q], [[1.0]]) for q in (0.0, 2.0)]
+    >>> combine_imputations(pair).cov.tolist()
+    [[4.0]]
+    """
+    if len(estimates) < 2:
+        raise MeasureError(
+            f"{len(estimates)} imputation(s) of a copy do not show their spread; impute it at "
+            "least twice"
+        )
+    same = aligned(estimates)
+    q = np.array([estimate.q for estimate in same])
+    between = np.cov(q, rowvar=False, ddof=1).reshape(q.shape[1], q.shape[1])
+    cov = np.mean([estimate.cov for estimate in same], axis=0) + (1 + 1 / len(q)) * between
+    notes = tuple(dict.fromkeys(note for estimate in same for note in estimate.notes))
+    return Estimate(same[0].names, q.mean(axis=0), cov, notes=notes)

@@ -1,0 +1,191 @@
+"""The averages and variances over copies from which every combining rule is computed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from posynth.errors import MeasureError
+from posynth.evaluation.base import Provenance
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What a rule reads: m estimates with their variances, summarised.
+
+    For scalar rules every array holds one value an estimand (any shape). For multivariate rules
+    ``center`` is (..., p) and the others are covariance matrices (..., p, p).
+
+    Attributes
+    ----------
+    center : array
+        q̄, mean of the estimates.
+    within : array
+        v̄, mean of the variances each copy reports as if it were real data.
+    between : array
+        b = Σ(q_l - q̄)² / (m - 1); NaN for m = 1.
+    nest_between : array
+        B, variance of the nest means (divisor L - 1); NaN for one nest.
+    nest_within : array
+        b̄, mean over nests of the variance inside a nest (divisor r - 1); NaN for r = 1.
+    m, nests : int
+        Number of copies m and of nests L; r = m / L copies a nest.
+    n, k : int
+        Rows of the source and of a copy.
+    df_com : float
+        Degrees of freedom a complete-data analysis has; infinite for a normal reference.
+    """
+
+    center: Floats
+    within: Floats
+    between: Floats
+    nest_between: Floats
+    nest_within: Floats
+    m: int
+    nests: int
+    n: int
+    k: int
+    df_com: float = float("inf")
+
+    @property
+    def ratio(self) -> float:
+        """The factor k/n that turns v̄ into an estimate of the original fit's variance V."""
+        return self.k / self.n
+
+    @property
+    def original(self) -> Floats:
+        """V̂ = v̄·k/n, the variance the estimate from the original rows would have."""
+        return self.within * self.ratio
+
+    @property
+    def per_nest(self) -> int:
+        """Copies a nest, r."""
+        return self.m // self.nests
+
+
+def scalar_moments(
+    q: npt.ArrayLike, v: npt.ArrayLike, provenance: Provenance, df_com: float = float("inf")
+) -> Moments:
+    """Summarise m estimates and variances, each estimand on its own.
+
+    Parameters
+    ----------
+    q, v : array_like
+        Estimates and their variances, (m, ...), copies along the first axis; in a nested design
+        the copies of one imputation stand together.
+    provenance : Provenance
+        How the copies were made.
+    df_com : float
+        Degrees of freedom a complete-data analysis has.
+
+    Returns
+    -------
+    Moments
+
+    Examples
+    --------
+    >>> x = scalar_moments([1.0, 2.0, 3.0], [0.5, 0.5, 0.8], Provenance(n=100, k=50, m=3))
+    >>> float(x.center), round(float(x.within), 3), float(x.between), float(x.ratio)
+    (2.0, 0.6, 1.0, 0.5)
+    """
+    estimates = _stack(q, provenance)
+    return _moments(estimates, _stack(v, provenance), _squares, provenance, df_com)
+
+
+def matrix_moments(
+    q: npt.ArrayLike, cov: npt.ArrayLike, provenance: Provenance, df_com: float = float("inf")
+) -> Moments:
+    """Summarise m estimate vectors and covariance matrices.
+
+    Parameters
+    ----------
+    q : array_like
+        Estimates, (m, ..., p).
+    cov : array_like
+        Covariance matrices, (m, ..., p, p).
+    provenance : Provenance
+        How the copies were made.
+    df_com : float
+        Degrees of freedom a complete-data analysis has.
+
+    Returns
+    -------
+    Moments
+        With ``center`` (..., p) and matrices (..., p, p) elsewhere.
+
+    Examples
+    --------
+    >>> q = [[0.0, 0.0], [2.0, 4.0]]
+    >>> x = matrix_moments(q, [np.eye(2), np.eye(2)], Provenance(n=9, k=9, m=2))
+    >>> x.between.tolist()
+    [[2.0, 4.0], [4.0, 8.0]]
+    """
+    estimates = _stack(q, provenance)
+    return _moments(estimates, _stack(cov, provenance), _products, provenance, df_com)
+
+
+def _stack(values: npt.ArrayLike, provenance: Provenance) -> Floats:
+    stack = np.asarray(values, dtype=float)
+    if stack.ndim == 0 or len(stack) != provenance.m:
+        found = len(stack) if stack.ndim else 1
+        raise MeasureError(
+            f"{found} estimates, but the manifest speaks of m = {provenance.m} copies; estimate "
+            "on every copy, or pass dataclasses.replace(provenance, m=...) for a subset"
+        )
+    check_sizes(provenance)
+    return stack
+
+
+def check_sizes(provenance: Provenance) -> None:
+    """Refuse a provenance whose sizes no rule can use.
+
+    Raises
+    ------
+    MeasureError
+        If n, k or m is below 1, or the copies cannot be split evenly over the nests.
+    """
+    for name in ("n", "k", "m", "nests"):
+        if (found := getattr(provenance, name)) < 1:
+            raise MeasureError(
+                f"provenance: {name} = {found}, but it must be at least 1; read the provenance "
+                "from the manifest written with the copies"
+            )
+    if provenance.m % provenance.nests:
+        raise MeasureError(
+            f"provenance: {provenance.m} copies cannot be split evenly over {provenance.nests} "
+            "imputations; pool the same number of copies from each imputation"
+        )
+
+
+def _moments(q: Floats, v: Floats, outer: Any, provenance: Provenance, df_com: float) -> Moments:
+    nests = q.reshape(provenance.nests, -1, *q.shape[1:])  # (L, r, ...)
+    means = nests.mean(axis=1)
+    inside = nests.reshape(q.shape) - np.repeat(means, nests.shape[1], axis=0)
+    return Moments(
+        center=q.mean(axis=0),
+        within=v.mean(axis=0),
+        between=_variance(q - q.mean(axis=0), outer, len(q) - 1),
+        nest_between=_variance(means - means.mean(axis=0), outer, len(means) - 1),
+        nest_within=_variance(inside, outer, len(q) - len(means)),
+        m=provenance.m,
+        nests=provenance.nests,
+        n=provenance.n,
+        k=provenance.k,
+        df_com=df_com,
+    )
+
+
+def _variance(deviations: Floats, outer: Any, divisor: int) -> Floats:
+    total: Floats = outer(deviations).sum(axis=0)
+    return total / divisor if divisor else np.full_like(total, np.nan)
+
+
+def _squares(deviations: Floats) -> Floats:
+    return deviations**2
+
+
+def _products(deviations: Floats) -> Floats:
+    return deviations[..., :, np.newaxis] * deviations[..., np.newaxis, :]

@@ -1,0 +1,248 @@
+"""Pool the estimates of m copies into one inference, and say in words what was done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from posynth.errors import MeasureError, unknown
+from posynth.evaluation.base import Provenance
+from posynth.evaluation.inference.catalogue import check_estimand, rule_named
+from posynth.evaluation.inference.choose import Choice, check_enough, choose
+from posynth.evaluation.inference.estimates import Estimate, aligned
+from posynth.evaluation.inference.moments import Floats, Moments, matrix_moments, scalar_moments
+from posynth.results import Result
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """One inference from m copies.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a coefficient: estimate, std error, df, t, p, lower, upper, fmi (share of the
+        information about Q lost on the way from the original rows; NaN for the estimand
+        "original"), within v̄, between b, and expected error √(v̄·k/n), the standard error the
+        original fit would have.
+    choice : Choice
+        The rule and why.
+    estimand : str
+        ``"population"`` (Q) or ``"original"`` (q̂_obs).
+    level : float
+        Level of the intervals.
+    provenance : Provenance
+        How the copies were made.
+    moments : Moments
+        Mean estimates and covariance matrices, for multivariate tests.
+    notes : tuple of str
+        Warnings of the choice, of the rule and of the fits, each with its copy.
+    """
+
+    table: pd.DataFrame
+    choice: Choice
+    estimand: str
+    level: float
+    provenance: Provenance
+    moments: Moments
+    notes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+        return tuple(self.table.index)
+
+    @property
+    def text(self) -> str:
+        """The estimand, the rule and its reason in words, and every note."""
+        about = {
+            "population": "the population value Q",
+            "original": "the estimate the original rows would have given, q̂_obs",
+        }[self.estimand]
+        p = self.provenance
+        sizes = f"{p.m} cop{'y' if p.m == 1 else 'ies'} of {p.k} rows from a source of {p.n} rows"
+        formula = rule_named(self.choice.rule).formula
+        shown = f" ({formula})" if self.estimand == "population" else ""
+        lines = [
+            f"Inference about {about}, from {sizes}.",
+            f"Rule {self.choice.rule!r}{shown}: {self.choice.reason}.",
+            *(f"Note: {note}." for note in self.notes),
+        ]
+        return "\n".join(lines)
+
+    def results(self) -> list[Result]:
+        """Return one Result a coefficient, the interval included."""
+        return [
+            Result(
+                "pooled estimate",
+                float(row["estimate"]),
+                subject=str(name),
+                interval=(float(row["lower"]), float(row["upper"])),
+                text=f"rule {self.choice.rule!r}, estimand {self.estimand!r}",
+                details={key: float(row[key]) for key in self.table.columns},
+            )
+            for name, row in self.table.iterrows()
+        ]
+
+    def wald(self, names: Sequence[str] | None = None, null: Sequence[float] | float = 0) -> Result:
+        """Test that several coefficients together equal their null values.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            The coefficients; all if not given.
+        null : float or sequence of float
+            Their values under the null hypothesis.
+
+        Returns
+        -------
+        Result
+            The F statistic; df1, df2 (infinite: χ²/df1) and p among the details; NaN if the rule
+            has no test with so few copies.
+
+        Raises
+        ------
+        MeasureError
+            If a name is not among the coefficients, or their covariance matrix is singular.
+        """
+        wanted = self.names if names is None else tuple(names)
+        for name in wanted:
+            if name not in self.names:
+                raise MeasureError(unknown("coefficient", name, self.names))
+        part = _part(self.moments, [self.names.index(name) for name in wanted])
+        difference = part.center - np.broadcast_to(np.asarray(null, dtype=float), len(wanted))
+        try:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                test = rule_named(self.choice.rule).test(difference, part, self.estimand)
+        except np.linalg.LinAlgError:
+            raise MeasureError(
+                f"the covariance matrix of {', '.join(map(repr, wanted))} is singular; test fewer "
+                "coefficients at once"
+            ) from None
+        details = {"df1": test.df1, "df2": float(test.df2), "p": float(test.p)}
+        text = f"F({test.df1}, {details['df2']:.4g}), p = {details['p']:.4g}"
+        if np.isnan(details["p"]):
+            text = f"rule {self.choice.rule!r} has no joint test here; make more copies"
+        return Result(
+            "Wald F", float(test.statistic), ", ".join(wanted), text=text, details=details
+        )
+
+
+def pool(
+    estimates: Sequence[Estimate],
+    provenance: Provenance,
+    rule: str = "auto",
+    estimand: str = "population",
+    level: float = 0.95,
+) -> Pooled:
+    """Pool the estimates from every copy.
+
+    Parameters
+    ----------
+    estimates : sequence of Estimate
+        One a copy, see `fit_copies`; in a nested design the copies of an imputation together.
+    provenance : Provenance
+        How the copies were made; it decides the rule.
+    rule : str
+        ``"auto"``, or a name in the catalogue to use against the choice.
+    estimand : str
+        ``"population"``: Q, with the uncertainty of both sampling and synthesis.
+        ``"original"``: q̂_obs, with the uncertainty of synthesis alone.
+    level : float
+        Level of the intervals.
+
+    Returns
+    -------
+    Pooled
+
+    Raises
+    ------
+    MeasureError
+        If the copies have different coefficients, the number of copies is not the provenance's,
+        or the rule cannot be used for them.
+
+    Examples
+    --------
+    >>> copies = [Estimate(("slope",), [q], [[0.04]]) for q in (1.0, 1.2, 0.9, 1.1, 0.8)]
+    >>> pooled = pool(copies, Provenance(n=100, k=100, m=5))
+    >>> pooled.choice.rule, round(float(pooled.table.loc["slope", "std error"]), 4)
+    ('t_p_star', 0.2121)
+    """
+    check_estimand(estimand)
+    if not 0 < level < 1:
+        raise MeasureError(f"level {level} is not between 0 and 1; 0.95 is usual")
+    same = aligned(estimates)
+    choice = choose(provenance, rule)
+    check_enough(choice.rule, provenance, estimand)
+    q, cov = np.array([e.q for e in same]), np.array([e.cov for e in same])
+    df_com = min(estimate.df_com for estimate in same)
+    x = scalar_moments(q, np.diagonal(cov, axis1=1, axis2=2), provenance, df_com)
+    table = _table(same[0].names, x, choice.rule, estimand, level)
+    fits = [f"copy {i}: {note}" for i, e in enumerate(same, start=1) for note in e.notes]
+    return Pooled(
+        table=table,
+        choice=choice,
+        estimand=estimand,
+        level=level,
+        provenance=provenance,
+        moments=matrix_moments(q, cov, provenance, df_com),
+        notes=(*choice.warnings, *_refused(table), *fits),
+    )
+
+
+def _table(
+    names: Sequence[str], x: Moments, name: str, estimand: str, level: float
+) -> pd.DataFrame:
+    rule = rule_named(name)
+    spread = rule.spread(x, estimand)
+    lost = rule.lost(x, spread) if estimand == "population" else np.full_like(x.center, np.nan)
+    error = np.sqrt(np.where(spread.variance >= 0, spread.variance, np.nan))
+    half = error * _t_quantile(level, spread.df)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = x.center / error
+    return pd.DataFrame(
+        {
+            "estimate": x.center,
+            "std error": error,
+            "df": np.where(np.isnan(error), np.nan, spread.df),
+            "t": t,
+            "p": 2 * stats.t.sf(np.abs(t), spread.df),
+            "lower": x.center - half,
+            "upper": x.center + half,
+            "fmi": lost,
+            "within": x.within,
+            "between": x.between,
+            "expected error": np.sqrt(x.original),
+        },
+        index=pd.Index(names, name="coefficient"),
+    )
+
+
+def _t_quantile(level: float, df: Floats) -> Floats:
+    return np.asarray(stats.t.ppf((1 + level) / 2, df))
+
+
+def _refused(table: pd.DataFrame) -> list[str]:
+    negative = [str(name) for name in table.index[table["std error"].isna()]]
+    if not negative:
+        return []
+    return [
+        f"the variance of {', '.join(map(repr, negative))} is negative or undefined under this "
+        "rule, so there is no interval; use rule='auto' or make more copies"
+    ]
+
+
+def _part(x: Moments, at: list[int]) -> Moments:
+    def square(matrix: Floats) -> Floats:
+        return matrix[np.ix_(at, at)]
+
+    return replace(
+        x,
+        center=x.center[at],
+        within=square(x.within),
+        between=square(x.between),
+        nest_between=square(x.nest_between),
+        nest_within=square(x.nest_within),
+    )

@@ -1,0 +1,217 @@
+"""Pictures of utility: misfit of pairs as a heat map, distributions of original and copies."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from posynth.errors import MeasureError
+from posynth.evaluation.base import Comparison
+from posynth.evaluation.utility.scale import fitting
+from posynth.evaluation.utility.values import Coded, Floats, Numbers, judged, levels, numbers
+from posynth.results import Result
+from posynth.table.schema import Column
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+REAL, SYNTHETIC = "#1b4965", "#e07a3f"
+COLUMNS_A_ROW = 3
+SHOWN_LEVELS = 12
+BINS = 30
+
+
+def heatmap(
+    results: Iterable[Result],
+    comparison: Comparison,
+    measure: str = "S_pMSE",
+    limits: tuple[float, float] | None = None,
+) -> "Figure":
+    """Draw the misfit of every pair of columns, that of single columns on the diagonal.
+
+    Parameters
+    ----------
+    results : iterable of Result
+        Records of ``tables.measure`` with ``ways`` 1 and 2; others are passed over.
+    comparison : Comparison
+        Tells which scale fits the copies; it is named beside the colours.
+    measure : str
+        Which standardised statistic.
+    limits : tuple of float, optional
+        Ends of the colour scale, so that two syntheses can be drawn alike; by default from 0
+        to the largest value, at least 3.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture; nothing is shown or written.
+    """
+    names = [column.name for column in judged(comparison)]
+    grid = _grid(results, comparison, measure, names)
+    if np.isnan(grid).all():
+        raise MeasureError(
+            f"no {measure!r} of columns or pairs among the results; run tables.measure first"
+        )
+    low, high = limits or (0.0, max(3.0, float(np.nanmax(grid))))
+    figure, axes = _canvas((3.2 + 0.52 * len(names), 2.2 + 0.46 * len(names)))
+    image = axes.imshow(grid, cmap="YlOrRd", vmin=low, vmax=high)
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), names)
+    _write_cells(axes, grid, (low + high) / 2)
+    kind = "proper" if comparison.provenance.proper else "plug-in"
+    figure.colorbar(image, label=f"{measure}, {kind} scale (1 is ideal)", shrink=0.85)
+    axes.set_title(f"Misfit of pairs and, on the diagonal, of columns: {measure}", fontsize=10)
+    return figure
+
+
+def overlay(comparison: Comparison, name: str) -> "Figure":
+    """Draw one column of the original over that of all copies.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The original and its copies.
+    name : str
+        The column.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A histogram (numbers) or bars (levels), in per cent of rows, one mark a copy.
+    """
+    return overlays(comparison, [name])
+
+
+def overlays(comparison: Comparison, columns: Iterable[str] | None = None) -> "Figure":
+    """Draw several columns of the original over those of all copies.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The original and its copies.
+    columns : iterable of str, optional
+        Columns wanted; by default every modelled column.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel a column.
+    """
+    chosen = judged(comparison, columns)
+    across = min(COLUMNS_A_ROW, len(chosen))
+    down = -(-len(chosen) // across)
+    figure = _figure((4.2 * across, 2.9 * down + 0.4))
+    grid = figure.subplots(down, across, squeeze=False).ravel()
+    for axes, column in zip(grid, chosen, strict=False):
+        _panel(axes, comparison, column)
+    for axes in grid[len(chosen) :]:
+        axes.set_axis_off()
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=8, frameon=False)
+    return figure
+
+
+def _figure(size: tuple[float, float]) -> "Figure":
+    """Make a figure that no global state knows of, so that nothing must be closed."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _canvas(size: tuple[float, float]) -> tuple["Figure", "Axes"]:
+    figure = _figure(size)
+    return figure, figure.subplots()
+
+
+def _grid(
+    results: Iterable[Result], comparison: Comparison, measure: str, names: Sequence[str]
+) -> Floats:
+    place = {a: (i, i) for i, a in enumerate(names)}
+    place |= {f"{a}:{b}": (i, j) for i, a in enumerate(names) for j, b in enumerate(names)}
+    grid = np.full((len(names), len(names)), np.nan)
+    for result in results:
+        if result.measure == measure and result.subject in place:
+            i, j = place[result.subject]
+            details = result.details
+            grid[i, j] = fitting(details["S_plugin"], details["S_proper"], comparison)
+            grid[j, i] = grid[i, j]
+    return grid
+
+
+def _write_cells(axes: "Axes", grid: Floats, middle: float) -> None:
+    for (i, j), value in np.ndenumerate(grid):
+        if not np.isnan(value):
+            shown = f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+            colour = "white" if value > middle else "black"
+            axes.text(j, i, shown, ha="center", va="center", fontsize=7, color=colour)
+
+
+def _panel(axes: "Axes", comparison: Comparison, column: Column) -> None:
+    if column.kind.is_numeric:
+        _histogram(axes, numbers(comparison, column))
+    else:
+        _bars(axes, levels(comparison, column))
+    axes.set_title(column.name, fontsize=9)
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _histogram(axes: "Axes", column: Numbers) -> None:
+    edges = _edges(column)
+    axes.set_ylabel("% of rows", fontsize=7)
+    shares = [_binned(side, edges) for side in (column.original, *column.copies)]
+    axes.stairs(shares[0], edges, fill=True, color=REAL, alpha=0.35, label="original")
+    for i, share in enumerate(shares[1:]):
+        label = "copies" if i == 0 else None
+        axes.stairs(share, edges, color=SYNTHETIC, linewidth=1.0, alpha=0.8, label=label)
+    if column.has_missing:
+        own = 100 * float(np.isnan(column.original).mean())
+        copies = 100 * float(np.mean([np.isnan(copy).mean() for copy in column.copies]))
+        axes.set_xlabel(f"missing: {own:.1f} % of original, {copies:.1f} % of copies", fontsize=7)
+
+
+def _binned(values: Floats, edges: Floats) -> Floats:
+    inside = np.clip(values[~np.isnan(values)], edges[0], edges[-1])
+    return 100 * np.histogram(inside, edges)[0] / len(values)
+
+
+def _edges(column: Numbers) -> Floats:
+    """Give bins over the bulk of all values; of whole numbers for whole numbers.
+
+    A single wild value would squeeze all others into one bin, so the range leaves out 0.2 % at
+    either end; what lies beyond is drawn in the first and last bin.
+    """
+    every = np.concatenate((column.original, *column.copies))
+    present = np.unique(every[~np.isnan(every)])
+    if present.size == 0:
+        return np.array([0.0, 1.0])
+    low, high = float(present[0]), float(present[-1])
+    whole = bool((present == np.round(present)).all())
+    if not whole or high - low >= 2 * BINS:
+        low, high = (float(q) for q in np.nanquantile(every, [0.002, 0.998]))
+    if whole:
+        step = np.ceil((high - low + 1) / (2 * BINS))
+        return np.arange(np.floor(low) - 0.5, high + step, step)
+    return np.linspace(low, high if high > low else low + 1, BINS + 1)
+
+
+def _bars(axes: "Axes", column: Coded) -> None:
+    sides = (column.original, *column.copies)
+    counts = [np.bincount(side, minlength=len(column.levels)) for side in sides]
+    shown = np.sort(np.argsort(-counts[0], kind="stable")[:SHOWN_LEVELS])
+    shares: list[Any] = [100 * count[shown] / count.sum() for count in counts]
+    axes.barh(range(len(shown)), shares[0], color=REAL, alpha=0.35, label="original")
+    for i, share in enumerate(shares[1:]):
+        label = "copies" if i == 0 else None
+        axes.plot(share, range(len(shown)), "|", color=SYNTHETIC, ms=9, mew=1.4, label=label)
+    axes.set_yticks(range(len(shown)), [column.levels[j][:28] for j in shown])
+    axes.invert_yaxis()
+    axes.set_xlabel(_hidden(len(column.levels) - len(shown)), fontsize=7)
+
+
+def _hidden(number: int) -> str:
+    return f"% of rows; {number} rarer levels not drawn" if number else "% of rows"

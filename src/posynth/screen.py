@@ -1,0 +1,144 @@
+"""What the command line shows: progress on a terminal, and tables of what was done."""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from posynth.posterior.bound import Chain
+    from posynth.posterior.fitting import Progress, Step
+    from posynth.table.frame import Table
+
+_VERBS = {"fit": "fitting", "draw": "drawing"}
+
+
+def console(stderr: bool = False) -> "Console":
+    """Return a console; text that goes to a file is not folded at 80 columns."""
+    from rich.console import Console
+
+    found = Console(stderr=stderr)
+    return found if found.is_terminal else Console(stderr=stderr, width=120)
+
+
+@contextmanager
+def shown(console: "Console") -> "Iterator[Progress]":
+    """Show one bar a stage with the column's name and engine, if the console is a terminal.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to show it.
+
+    Yields
+    ------
+    callable
+        To be told of each ``Step``.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    if not console.is_terminal:
+        yield lambda step: None
+        return
+    columns = (
+        TextColumn("{task.description:>8}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[piece]}"),
+    )
+    with Progress(*columns, console=console) as bars:
+        known = {stage: bars.add_task(verb, total=None, piece="") for stage, verb in _VERBS.items()}
+
+        def tell(step: "Step") -> None:
+            piece = f"{step.name} [dim]{step.engine}[/dim]" if step.engine else step.name
+            bars.update(known[step.stage], completed=step.done, total=step.total, piece=piece)
+
+        yield tell
+
+
+def plain(text: str) -> str:
+    """Return text in which square brackets are not markup."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def print_schema(console: "Console", table: "Table") -> None:
+    """Print what each column is, every guess explained."""
+    grid = _grid(f"{table.source.name or 'table'}: {table.schema.rows} rows")
+    for name, justify in (
+        ("column", "left"), ("kind", "left"), ("levels", "right"), ("missing", "right")
+    ):  # fmt: skip
+        grid.add_column(name, justify=justify, no_wrap=name == "kind")
+    grid.add_column("why", overflow="fold")
+    for c in table.schema:
+        levels = str(len(c.levels)) if c.levels else ""
+        grid.add_row(plain(c.name), c.kind.value, levels, str(c.missing or ""), plain(c.note))
+    console.print(grid)
+    for note in table.notes:
+        console.print(f"note: {plain(note)}")
+
+
+def print_chain(console: "Console", chain: "Chain") -> None:
+    """Print the conditionals in visit order."""
+    grid = _grid(f"chain, missing = {chain.spec.missing!r}")
+    for name in ("conditional", "given", "family", "why"):
+        grid.add_column(name, overflow="fold")
+    for c in chain.spec:
+        predictors = chain.spec.predictors(c.target)
+        given = c.formula or (
+            " + ".join(predictors) if len(predictors) < 5 else f"{len(predictors)} earlier columns"
+        )
+        grid.add_row(plain(c.target), plain(given or "1"), plain(c.family), plain(c.note))
+    console.print(grid)
+
+
+def print_diagnostics(console: "Console", table: "pd.DataFrame") -> None:
+    """Print one row a conditional: engine, k-hat, R-hat, ESS, seconds, passed or not."""
+    grid = _grid("diagnostics")
+    for name in ("conditional", "family", "engine"):
+        grid.add_column(name)
+    for name in ("n", "parameters", "k-hat", "R-hat", "ESS", "div.", "seconds"):
+        grid.add_column(name, justify="right")
+    grid.add_column("passed")
+    for row in table.itertuples():
+        grid.add_row(
+            *(plain(str(v)) for v in (row.target, row.family, row.engine)),
+            *(str(v) for v in (row.n, row.parameters)),
+            *(_number(row.k_hat, 2), _number(row.r_hat, 3), _number(row.ess, 0)),
+            *(str(row.divergences), _number(row.seconds, 2)),
+            "[green]yes[/green]" if row.passed else "[red]no[/red]",
+        )
+    console.print(grid)
+    for row in table[~table["passed"]].itertuples():
+        console.print(f"[red]{plain(str(row.target))}[/red]: {plain(str(row.why))}")
+
+
+def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Path) -> None:
+    """Print what was written and what a user of the copies must know."""
+    kind = "proper: each took its own posterior draw" if manifest["proper"] else "NOT proper"
+    place = plain(str(folder / "copies"))
+    console.print(f"{manifest['m']} copies of {manifest['k']} rows in {place} ({kind})")
+    for name, reason in manifest["filled"].items():
+        if reason in ("identifier", "text"):
+            console.print(
+                f"note: {plain(name)} ({reason}) holds placeholders, no value of the source"
+            )
+    if manifest["missing"] != "none":
+        console.print(f"note: {plain(manifest['missing_note'])}")
+
+
+def _number(value: Any, digits: int) -> str:
+    return "" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _grid(title: str) -> Any:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as Grid
+
+    return Grid(title=plain(title), box=SIMPLE_HEAD, title_justify="left")

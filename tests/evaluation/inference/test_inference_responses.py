@@ -1,0 +1,71 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from posynth.errors import MeasureError
+from posynth.evaluation.inference.models import fit_statsmodels
+from posynth.evaluation.inference.responses import coded_frame, codes, event, number, order
+
+
+def test_levels_become_numbers_in_their_order():
+    column = pd.Series(["b", "a", None, "b"], name="s")
+    assert codes(column, None).tolist()[:2] == [1.0, 0.0]
+    assert np.isnan(codes(column, None).iloc[2])
+    assert codes(column, ("b", "a")).tolist()[:2] == [0.0, 1.0]
+    assert event(pd.Series([0, 1, 1], name="n"), None).tolist() == [0, 1, 1]
+    assert event(pd.Series([True, False], name="n"), None).tolist() == [1.0, 0.0]
+    assert number(pd.Series([True, False], name="n"), None).tolist() == [1.0, 0.0]
+
+
+def test_an_ordered_response_keeps_its_order():
+    stored = pd.Series(pd.Categorical(["low", "high"], ["low", "high"], ordered=True), name="s")
+    assert list(order(stored, None).cat.categories) == ["low", "high"]
+    assert list(order(pd.Series([3, 1, 2], name="s"), None).cat.categories) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("coding", "column", "levels", "text"),
+    [
+        (codes, ["a", "b"], ("a", "c"), r"response 's': unknown level 'b'; allowed: 'a', 'c'"),
+        (codes, ["a", "a"], ("a", "b"), r"response 's' never takes the level 'b'"),
+        (event, ["a", "a"], None, r"'s' has 1 level\(s\) \['a'\]; a yes/no model needs 2"),
+        (number, ["a", "b"], None, r"'s' has levels, not numbers"),
+        (order, ["a", "b"], None, r"'s' has levels without an order"),
+    ],
+)
+def test_responses_that_do_not_serve_are_explained(coding, column, levels, text):
+    with pytest.raises(MeasureError, match=text):
+        coding(pd.Series(column, name="s"), levels)
+
+
+def test_the_frame_of_the_caller_is_left_alone(heart):
+    before = heart.copy()
+    coded, seen = coded_frame(heart, "deceased ~ age", event, None, status="smoking")
+    assert (coded["deceased"].mean(), seen) == (pytest.approx(96 / 299), ["No", "Yes"])
+    assert coded["smoking"].mean() == pytest.approx(96 / 299)
+    pd.testing.assert_frame_equal(heart, before)
+
+
+def test_a_quoted_response_is_found(heart):
+    odd = heart.rename(columns={"deceased": "has died"})
+    found = fit_statsmodels("Q('has died') ~ age", "logit")(odd)
+    assert found.q == pytest.approx(fit_statsmodels("deceased ~ age", "logit")(heart).q)
+
+
+@pytest.mark.parametrize("hole", [False, True])
+@pytest.mark.parametrize(
+    ("formula", "model"),
+    [("serum_sodium ~ follow_up + smoker", "ols"), ("smoker ~ follow_up", "logit")],
+)
+def test_nullable_columns_are_read(heart, formula, model, hole):
+    plain = heart.assign(smoker=heart["smoking"] == "Yes")
+    nullable = plain.astype({"serum_sodium": "Int64", "follow_up": "Float64", "smoker": "boolean"})
+    if hole:
+        for column in ("serum_sodium", "follow_up", "smoker"):
+            nullable.loc[0, column] = pd.NA
+        plain = plain.iloc[1:]
+    analysis = fit_statsmodels(formula, model)
+    found, expected = analysis(nullable), analysis(plain)
+    assert found.names == expected.names
+    assert found.q == pytest.approx(expected.q)
+    assert ("1 rows with missing values were left out" in found.notes) == hole

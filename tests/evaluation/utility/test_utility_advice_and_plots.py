@@ -1,0 +1,155 @@
+"""Ranking, advice and pictures."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from posynth.errors import MeasureError
+from posynth.evaluation.utility import advise, plots, ranked, tables
+from posynth.table.schema import Column, Kind, Schema
+
+
+@pytest.fixture
+def real(rng):
+    n = 3000
+    age = rng.normal(size=n)
+    income = age + rng.normal(size=n)
+    return pd.DataFrame(
+        {"age": age, "income": income, "sex": np.where(rng.random(n) < 0.5, "F", "M")}
+    )
+
+
+def judge(comparison):
+    return tables.measure(comparison, 1) + tables.measure(comparison, 2)
+
+
+def test_good_copies_ask_for_no_change(real, compare, rng):
+    comparison = compare(real, [real.sample(3000, replace=True, random_state=rng)], proper=False)
+    found = advise(judge(comparison), comparison)
+    assert [(r.measure, r.passed) for r in found] == [("advice", True)]
+    assert found[0].text == (
+        "No margin or association of 6 tables has S above 3: no conditional asks for a change."
+    )
+
+
+def test_a_lost_association_is_charged_to_the_later_column_alone(real, compare, rng):
+    fake = real.assign(income=rng.permutation(real["income"].to_numpy()))
+    comparison = compare(real, [fake])
+    found = advise(judge(comparison), comparison)
+    assert [result.subject for result in found] == ["income"]
+    assert found[0].details["margin"] is None
+    assert list(found[0].details["pairs"]) == ["age"]
+    assert found[0].text.startswith(
+        "In the conditional of 'income' add a term, a spline or an interaction, or let the spread "
+        "depend on earlier columns: the associations with 'age' ("
+    )
+
+
+def test_the_visit_order_decides_which_column_is_later(real, compare, rng):
+    fake = real.assign(income=rng.permutation(real["income"].to_numpy()))
+    comparison = compare(real, [fake])
+    found = advise(judge(comparison), comparison, order=["income", "sex", "age"])
+    assert [result.subject for result in found] == ["age"]
+    assert list(found[0].details["pairs"]) == ["income"]
+
+
+def test_a_wrong_margin_is_not_charged_to_its_pairs(real, compare):
+    """Sex is redrawn at 70 % whatever the rest: pairs misfit by their margin and nothing else."""
+    half = real["sex"].where(np.random.default_rng(4).random(3000) > 0.4, "F")
+    comparison = compare(real, [real.assign(sex=half)])
+    results = judge(comparison)
+    assert ranked(results, comparison).query("ways == 2")["S"].max() > 3
+    found = advise(results, comparison)
+    assert [result.subject for result in found] == ["sex"]
+    assert found[0].details["pairs"] == {}
+    assert found[0].text.startswith(
+        "Change the family or transformation of 'sex': its own distribution is off (S "
+    )
+
+
+def test_unsynthesised_columns_are_not_blamed(real, compare, rng):
+    fake = real.assign(age=rng.permutation(real["age"].to_numpy()))
+    comparison = compare(real, [fake], unsynthesised=("income",))
+    assert advise(judge(comparison), comparison)[0].passed is True
+
+
+def test_advice_without_tables_says_what_to_run(real, compare):
+    comparison = compare(real, [real])
+    found = advise([], comparison)
+    assert found[0].passed is None
+    assert found[0].text.endswith("run the one-way and two-way tables.")
+
+
+def test_ranked_sorts_by_the_scale_that_fits(real, compare, rng):
+    fake = real.assign(income=rng.permutation(real["income"].to_numpy()))
+    comparison = compare(real, [fake], proper=True)
+    table = ranked(judge(comparison), comparison)
+    assert table["subject"].iloc[0] == "age:income"
+    assert table["S"].is_monotonic_decreasing
+    assert table["S"].tolist() == table["S_proper"].tolist()
+    assert table["S_plugin"].to_numpy() == pytest.approx(2 * table["S_proper"].to_numpy())
+
+
+def test_names_with_colons_are_told_apart(compare, rng):
+    real = pd.DataFrame({"a:b": rng.normal(size=500), "a": rng.normal(size=500)})
+    fake = real.assign(a=real["a:b"])
+    comparison = compare(real, [fake])
+    table = ranked(judge(comparison), comparison)
+    assert dict(zip(table["subject"], table["ways"], strict=True)) == {
+        "a:b:a": 2,
+        "a:b": 1,
+        "a": 1,
+    }
+    assert advise(judge(comparison), comparison)[0].subject == "a"
+
+
+def test_heatmap_holds_pairs_off_and_margins_on_the_diagonal(real, compare, rng):
+    fake = real.assign(income=rng.permutation(real["income"].to_numpy()))
+    comparison = compare(real, [fake], proper=False)
+    results = judge(comparison)
+    axes = plots.heatmap(results, comparison, limits=(0, 45)).axes[0]
+    grid = np.asarray(axes.images[0].get_array())
+    scores = {result.subject: result.value for result in results}
+    assert grid[0, 1] == grid[1, 0] == pytest.approx(scores["age:income"])
+    assert grid[2, 2] == pytest.approx(scores["sex"])
+    assert axes.images[0].get_clim() == (0, 45)
+
+
+def test_heatmap_without_tables_says_what_to_run(real, compare):
+    with pytest.raises(MeasureError, match=r"run tables\.measure first"):
+        plots.heatmap([], compare(real, [real]))
+
+
+def test_overlay_draws_shares_of_original_and_every_copy(compare):
+    real = pd.DataFrame({"g": list("aaab"), "i": [1.0, 1.0, 2.0, np.nan]})
+    fake = pd.DataFrame({"g": list("abbb"), "i": [1.0, 2.0, 2.0, 2.0]})
+    comparison = compare(real, [fake, fake])
+    figure = plots.overlays(comparison)
+    bars, histogram = figure.axes
+    assert [bar.get_width() for bar in bars.patches] == [75, 25]
+    assert [line.get_xdata().tolist() for line in bars.lines] == [[25, 75]] * 2
+    shown = [patch.get_data().values.tolist() for patch in histogram.patches]
+    assert shown == [[50, 25], [25, 75], [25, 75]]
+    assert histogram.get_xlabel() == "missing: 25.0 % of original, 0.0 % of copies"
+
+
+def test_one_wild_value_does_not_squeeze_the_histogram(compare, rng):
+    x = rng.normal(size=2000)
+    real = pd.DataFrame({"x": np.append(x, 1e6)})
+    axes = plots.overlay(compare(real, [real]), "x").axes[0]
+    values, edges, _ = axes.patches[0].get_data()
+    assert edges[-1] < 10
+    assert values.sum() == pytest.approx(100)
+
+
+def test_rare_levels_are_counted_when_not_drawn(compare):
+    real = pd.DataFrame({"g": [f"v{i:02d}" for i in range(20) for _ in range(20 - i)]})
+    axes = plots.overlay(compare(real, [real]), "g").axes[0]
+    assert len(axes.patches) == 12
+    assert axes.get_xlabel() == "% of rows; 8 rarer levels not drawn"
+
+
+def test_a_column_of_all_missing_or_one_value_can_be_drawn(compare):
+    real = pd.DataFrame({"x": [np.nan, np.nan], "y": [0.5, 0.5]})
+    schema = Schema(tuple(Column(name, Kind.CONTINUOUS, "float64") for name in "xy"), 2)
+    assert len(plots.overlays(compare(real, [real], schema=schema)).axes) == 2
