@@ -183,7 +183,7 @@ def _banana() -> Family:
 def banana_task(make_task):
     from dataclasses import replace
 
-    base = make_task("gaussian", "weak", np.ones((5, 1)), np.zeros(5), draws=100, need=200)
+    base = make_task("gaussian", "weak", np.ones((5, 1)), np.zeros(5))
     return replace(base, family=_banana(), prior="own", priors={})
 
 
@@ -191,7 +191,7 @@ def test_a_proposal_that_does_not_fit_is_told_and_auto_turns_to_another_engine(b
     text = r"column 'outcome': laplace: (k-hat|R-hat) .* use engine 'nuts' or 'auto'"
     with pytest.raises(FitError, match=text):
         fit(banana_task, "laplace", np.random.default_rng(1))
-    found, draws = _fitted(banana_task, engine="auto")
+    found, draws = _fitted(banana_task, engine="auto", seed=1)  # the same proposals
     assert found.engine in ("hmc", "nuts") and found.why.startswith("laplace: ")
     # bend is N(0, 1) and arm is 2 bend^2 with some noise: mean 2, variance 8.25.
     assert abs(draws[:, 0].mean()) < LIMIT / np.sqrt(found.mixed.ess)
