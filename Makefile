@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types notebooks bench clean
+.PHONY: demo test lint types readme notebooks calibrate bench clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -15,7 +15,7 @@ demo: $(READY)  ## synthesise the embedded heart_failure table into demo/
 	$(BIN)/posynth demo --out demo
 
 test: $(READY)  ## the default test run
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 -q -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check src tests models
@@ -23,6 +23,12 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+readme: $(READY)  ## run the README's examples
+	$(BIN)/python tests/readme.py
+
+calibrate: $(READY)  ## the slow calibration studies, in full
+	$(BIN)/python -m pytest -n 2 -q -m slow
 
 notebooks: $(READY)  ## execute every notebook
 	$(BIN)/python tests/notebooks.py

@@ -12,7 +12,7 @@ from posynth import conditional
 
 @conditional(response="standardised", summary="Student-t regression, degrees of freedom unknown")
 def student(design, response, priors):
-    """y ~ t(nu, alpha + X beta, sigma), nu ~ Gamma(2, 0.1) (Juarez and Steel 2010)."""
+    """Y ~ t(nu, alpha + X beta, sigma), nu ~ Gamma(2, 0.1) (Juarez and Steel 2010)."""
     with pm.Model(coords={"predictor": design.predictors}) as model:
         X = pm.Data("X", design.X, dims=("row", "predictor"))
         y = pm.Data("y", response.y, dims="row")

@@ -8,7 +8,7 @@ from posynth.engines.base import Fit, Task
 from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.exact import fit_exact
 from posynth.engines.mode import Mode, find_mode, refine
-from posynth.engines.warp import warp
+from posynth.engines.warp import plain, warp
 from posynth.errors import FitError
 
 if TYPE_CHECKING:
@@ -72,17 +72,18 @@ def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Gene
     mode_rng, *streams = rng.spawn(4)
     density = Density(compiled, model)
     ladder = {"laplace": fit_laplace, "hmc": fit_hmc, "nuts": fit_nuts}
+    if not task.family.shared and engine == "auto":
+        del ladder["hmc"]  # a model of one's own may have any geometry: NUTS adapts to more of them
     failures: list[str] = []
     try:
-        mode = refine(density, find_mode(density), mode_rng)
+        map = warp(density, refine(density, find_mode(density), mode_rng))
     except FitError as error:
         # Without a mode a posterior can still be proper, if its prior is (a group sd at zero).
         if compiled.flat or engine not in ("auto", "nuts"):
             raise
-        mode, engine = Mode(density.start(), np.eye(density.size)), "nuts"
-        failures.append(str(error))
-    map = warp(density, mode)
-    for (name, run), stream in zip(ladder.items(), streams, strict=True):
+        map, engine = plain(Mode(density.start(), np.eye(density.size))), "nuts"
+        failures.append(f"laplace: {error}")
+    for (name, run), stream in zip(ladder.items(), streams, strict=False):
         if engine not in ("auto", name):
             continue
         found = run(task, compiled, model, map, stream)

@@ -1,9 +1,10 @@
 r"""Hamiltonian Monte Carlo in coordinates in which the posterior is nearly standard normal.
 
-On a standard normal a trajectory of length :math:`\pi/2` forgets where it began: two or three
-leapfrog steps give a draw that is all but independent (Neal 2011, section 5.4). Step sizes are
-jittered by a fifth. A pilot run moves center and spread towards the posterior's own and the step
-towards eight accepted proposals in ten; it is thrown away.
+On a standard normal a trajectory of length :math:`\pi/2` forgets where it began (Neal 2011,
+section 5.4). Lengths are drawn around that, since no single one suits every direction where the
+coordinates fit less well, and step sizes are jittered by a fifth. A pilot run moves center and
+spread towards the posterior's own and the step towards eight accepted proposals in ten; it is
+thrown away.
 """
 
 import math
@@ -27,6 +28,7 @@ PILOT = 40  # trajectories of each chain in a pilot run
 PILOTS = 2
 ROUNDS = 4  # times the chains may be doubled before the engine gives up
 FIRST_STEP = 0.8
+LENGTHS = (1.2, 2.6)  # of a trajectory, drawn at random
 DIVERGENT = 1000.0
 
 
@@ -156,7 +158,7 @@ def _trajectory(
     energy = point[0] - 0.5 * momentum @ momentum
     here, there = z, point
     momentum = momentum + 0.5 * jittered * point[1]
-    leaps = max(1, round(np.pi / 2 / step))
+    leaps = max(1, round(rng.uniform(*LENGTHS) / step))
     for leap in range(leaps):
         here = here + jittered * momentum
         there = target(here)

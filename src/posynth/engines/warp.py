@@ -91,6 +91,12 @@ def warp(density: Density, mode: Mode) -> Warp:
     return Warp(mode, knots, scores)
 
 
+def plain(mode: Mode) -> Warp:
+    """Return the map that only whitens: T(x) = x along every axis."""
+    size = len(mode.theta)
+    return Warp(mode, np.tile(TABLE, (size, 1)), np.tile(-TABLE, (size, 1)))
+
+
 def _axis(values: Floats, slopes: Floats) -> tuple[Floats, Floats]:
     """Tabulate T and the score of g for one axis."""
     from scipy.special import ndtr
