@@ -189,7 +189,7 @@ def test_a_proposal_that_does_not_fit_is_told_and_auto_turns_to_another_engine(m
         fit(task, "laplace", np.random.default_rng(1))
     found, draws = _fitted(task, engine="auto", seed=1)  # the same proposals
     assert found.engine in ("hmc", "nuts") and found.why.startswith("laplace: ")
-    # width is N(0, 1); the square of an arm has mean E exp(width) = exp(1/2).
+    # y says nothing: width keeps its N(0, 1).
     assert abs(draws[:, 0].mean()) < LIMIT / np.sqrt(found.mixed.ess)
     assert abs((draws[:, 0] ** 2).mean() - 1) < LIMIT * np.sqrt(2 / found.mixed.ess)
 
