@@ -55,6 +55,11 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
     """
     if task.prior in task.family.facts.exact_priors and engine in ("auto", "exact"):
         return fit_exact(task, rng).because("posterior known in closed form")
+    if engine == "exact":
+        raise FitError(
+            f"column {task.response.name!r}: family {task.family.facts.name!r} has no exact "
+            f"posterior under prior {task.prior!r}; use engine 'auto', 'laplace' or 'nuts'"
+        )
     try:
         return _approximate(task, engine, rng)
     except FitError as error:

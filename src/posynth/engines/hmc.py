@@ -87,7 +87,8 @@ class _Path:
 
     def __add__(self, other: "_Path") -> "_Path":
         path = np.concatenate([self.path, other.path], axis=1)
-        mean = (self.accepted + other.accepted) / 2
+        share = self.path.shape[1] / path.shape[1]
+        mean = share * self.accepted + (1 - share) * other.accepted
         return _Path(path, mean, self.divergences + other.divergences)
 
 
