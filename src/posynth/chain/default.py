@@ -49,7 +49,7 @@ def default_chain(
     Raises
     ------
     SpecError
-        If a column is unknown or named twice, or holes are met where they are refused.
+        If a column is unknown, named twice, or not modelled but given a method.
     """
     methods = dict(methods or {})
     for name in methods:
@@ -62,11 +62,6 @@ def default_chain(
     visited = visit_order(schema, order)
     for place, name in enumerate(visited):
         column = schema[name]
-        if missing == "error" and column.missing:
-            raise SpecError(
-                f"column {name!r} has {column.missing} missing values and the plan for missing "
-                "values is 'error'; complete the table first, or use missing = 'pattern'"
-            )
         links += _links(column, visited[:place], methods.get(name), schema)
     return ChainSpec(tuple(_with_engine(link, engine) for link in links), missing)
 
