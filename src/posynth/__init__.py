@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from posynth.posterior.bound import Chain as Chain
     from posynth.posterior.record import Posterior as Posterior
     from posynth.posterior.store import load_posterior as load_posterior
+    from posynth.posterior.store import save_posterior as save_posterior
     from posynth.synthesizer import describe as describe
     from posynth.synthesizer import draw as draw
     from posynth.synthesizer import fit as fit
@@ -35,6 +36,7 @@ _HOME = {
     "load_heart_failure": "posynth.synthesizer",
     "load_posterior": "posynth.posterior.store",
     "read_table": "posynth.table.io",
+    "save_posterior": "posynth.posterior.store",
     "specify": "posynth.synthesizer",
     "synthesize": "posynth.synthesizer",
 }

@@ -126,7 +126,7 @@ def describe(  # noqa: PLR0913, PLR0917 - options of a command
     ] = None,
 ) -> None:
     """Show what each column is and how it will be modelled; write chain.toml to edit."""
-    from posynth.synthesizer import plan
+    from posynth.posterior.plan import plan
 
     with errors(data):
         table, bound = plan(
@@ -164,9 +164,10 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
     to: Out = Path("synthetic"),
 ) -> None:
     """Fit the chain and draw m copies into a folder, with posterior and diagnostics."""
+    from posynth.copies.output import Draft, write_parts
     from posynth.synthesizer import synthesize as run
 
-    with errors(data), screen.shown(err) as progress:
+    with errors(data), screen.shown(err) as progress, Draft(to) as draft:
         copies = run(
             data,
             m,
@@ -181,7 +182,8 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
             workers=workers,
             progress=progress,
         )
-        copies.save(to, format.value if format else None)
+        kind_of_file = format.value if format else None
+        write_parts(copies.frames, copies.posterior, copies.manifest(), draft.path, kind_of_file)
     report(copies, to)
 
 
@@ -202,7 +204,7 @@ def fit(  # noqa: PLR0913, PLR0917 - options of a command
     """Fit the chain only: posterior, chain and diagnostics; copies are drawn later."""
     from posynth.copies.output import Draft, write_posterior_files
     from posynth.posterior.fitting import fit_chain
-    from posynth.synthesizer import plan
+    from posynth.posterior.plan import plan
 
     with errors(data), screen.shown(err) as progress:
         table, bound = plan(

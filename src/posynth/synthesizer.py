@@ -1,25 +1,20 @@
 """The verbs, one a room: describe, specify, fit, synthesize."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import pandas as pd
 
-from posynth.chain.default import default_chain
-from posynth.chain.toml import declare, read_chain
 from posynth.copies.container import Copies
 from posynth.copies.walk import as_frame, walk
-from posynth.errors import SpecError, unknown
-from posynth.families.base import Build, Family
-from posynth.posterior.bound import Chain, conform, own_families
+from posynth.errors import SpecError
+from posynth.families.base import Build
+from posynth.posterior.bound import Chain
 from posynth.posterior.fitting import Progress, fit_chain, silent
+from posynth.posterior.plan import Data, as_table, plan
 from posynth.posterior.record import Posterior
-from posynth.table.frame import Table, table_from_frame
 from posynth.table.io import read_table
-
-type Data = pd.DataFrame | Table | str | Path
 
 
 def load_heart_failure() -> pd.DataFrame:
@@ -32,15 +27,6 @@ def load_heart_failure() -> pd.DataFrame:
     """
     with as_file(files("posynth") / "data" / "heart_failure.csv") as path:
         return read_table(path).frame
-
-
-def as_table(data: Data, kinds: Mapping[str, str] | None = None) -> Table:
-    """Take a data frame, a file or a table as a Table; ``kinds`` overrides guessed kinds."""
-    if isinstance(data, Table):
-        return data
-    if isinstance(data, pd.DataFrame):
-        return table_from_frame(data, kinds=kinds)
-    return read_table(data, kinds=kinds)
 
 
 def describe(data: Data, kinds: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -131,31 +117,6 @@ def specify(
         chain=chain,
         kinds=kinds,
     )[1]
-
-
-def plan(
-    data: Data,
-    *,
-    order: Iterable[str] = (),
-    methods: Mapping[str, str | Build] | None = None,
-    engine: str = "auto",
-    missing: str = "pattern",
-    chain: str | Path | Chain | None = None,
-    kinds: Mapping[str, str] | None = None,
-) -> tuple[Table, Chain]:
-    """Return the table and the chain bound to it; arguments as for ``specify``."""
-    own: dict[str, Build | Family] = {
-        _name(m): m for m in (methods or {}).values() if not isinstance(m, str)
-    }
-    named = {c: m if isinstance(m, str) else _name(m) for c, m in (methods or {}).items()}
-    if isinstance(chain, Chain):
-        table = _conformed(data, chain)
-        return table, _overridden(chain, named, engine)
-    if chain is None:
-        table = as_table(data, kinds)
-        spec = default_chain(table.schema, order, named, engine, missing)
-        return table, Chain(spec, table.schema, table.source, own_families(own), notes=table.notes)
-    return _from_file(data, Path(chain), order, named, engine, dict(kinds or {}), own)
 
 
 def fit(
@@ -297,53 +258,3 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     )
     posterior = fit_chain(table, bound, seed, max(400, 20 * m), workers, progress)
     return draw(posterior, m, k, seed=seed, progress=progress)
-
-
-def _name(build: Build | str) -> str:
-    return build if isinstance(build, str) else str(getattr(build, "__name__", "own"))
-
-
-def _conformed(data: Data, chain: Chain) -> Table:
-    kinds = {c.name: c.kind.value for c in chain.schema}
-    frame = as_table(data, kinds if not isinstance(data, Table) else None).frame
-    return conform(frame, chain.schema, chain.source)
-
-
-def _from_file(
-    data: Data,
-    path: Path,
-    order: Iterable[str],
-    named: Mapping[str, str],
-    engine: str,
-    kinds: dict[str, str],
-    own: Mapping[str, Build | Family],
-) -> tuple[Table, Chain]:
-    """Read a chain file: what it declares of the columns counts before what is guessed."""
-    if list(order):
-        raise SpecError(
-            "both a chain file and an order were given; the chain file's order of conditionals is "
-            "the visit order: reorder them there"
-        )
-    spec, declared = read_chain(path)
-    wanted = {c: facts["kind"] for c, facts in declared.items() if "kind" in facts} | kinds
-    table = as_table(data, wanted)
-    for name in declared:
-        if name not in table.schema:
-            raise SpecError(
-                f"chain file {path.name!r}: {unknown('column', name, table.schema.names)}"
-            )
-    schema = declare(table.schema, declared)
-    table = conform(table.frame, schema, table.source)
-    chain = Chain(spec, schema, table.source, own_families(own), (path.resolve().parent,))
-    return table, _overridden(chain, named, engine)
-
-
-def _overridden(chain: Chain, named: Mapping[str, str], engine: str) -> Chain:
-    for column, family in named.items():
-        chain = chain.change(column, family=family, prior="", scales={})
-    if engine != "auto":
-        spec = chain.spec
-        for conditional in spec:
-            spec = spec.with_conditional(replace(conditional, engine=engine))
-        chain = replace(chain, spec=spec)
-    return chain

@@ -1,5 +1,6 @@
 """Everything that can be wrong with a chain, found before the first fit."""
 
+import re
 from collections.abc import Mapping
 
 from posynth.chain.facts import FamilyFacts
@@ -8,6 +9,8 @@ from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
 
 MAX_CELLS = 5000
+#: A name in a formula: in backticks, or bare and neither a function, an attribute nor a keyword.
+_NAME = re.compile(r"`([^`]+)`|(?<![\w.'\"])([^\W\d]\w*)(?!\w|\s*\(|\s*=(?!=)|\.)")
 
 
 def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts]) -> None:
@@ -28,6 +31,7 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
         Naming the column, the value found, what is allowed and the next step.
     """
     _check_targets(spec, schema)
+    _check_holes(spec, schema)
     for conditional in spec:
         _check_family(conditional, schema, facts)
         _check_prior(conditional, facts[conditional.family])
@@ -49,6 +53,15 @@ def _check_targets(spec: ChainSpec, schema: Schema) -> None:
     modelled = {c.target for c in spec if not c.indicates}
     for column in schema:
         _check_column(column, spec, modelled)
+
+
+def _check_holes(spec: ChainSpec, schema: Schema) -> None:
+    for column in schema:
+        if spec.missing == "error" and column.missing and column.name in spec.columns:
+            raise SpecError(
+                f"column {column.name!r} has {column.missing} missing values and the plan for "
+                "missing values is 'error'; complete the table first, or use missing = 'pattern'"
+            )
 
 
 def _check_column(column: Column, spec: ChainSpec, modelled: set[str]) -> None:
@@ -147,8 +160,24 @@ def _check_predictors(
         raise SpecError(
             f"column {conditional.column!r} has both a formula and predictors; keep one of them"
         )
+    if conditional.formula:
+        holes = [name for name, column in indicators.items() if column in earlier]
+        _check_formula(conditional, (*earlier, *holes), schema)
     if facts.design == "cells":
         _check_cells(conditional, spec, schema)
+
+
+def _check_formula(conditional: Conditional, allowed: tuple[str, ...], schema: Schema) -> None:
+    where = f"column {conditional.column!r}, formula {conditional.formula!r}"
+    if "~" in conditional.formula or "|" in conditional.formula:
+        raise SpecError(f"{where}: write the right-hand side only, without '~' and '|'")
+    for quoted, bare in _NAME.findall(conditional.formula):
+        name = quoted or bare
+        if name in schema and name not in allowed:
+            raise SpecError(
+                f"{where}: {name!r} is not visited before it; visited before: "
+                f"{', '.join(map(repr, allowed)) or 'nothing'}"
+            )
 
 
 def _check_cells(conditional: Conditional, spec: ChainSpec, schema: Schema) -> None:

@@ -18,6 +18,15 @@ FAMILY_OF_KIND = {
     Kind.ORDINAL: "categorical",
 }
 
+#: From one predictor to this many rows on, slopes are shrunk towards 0.
+ROWS_FOR_A_PREDICTOR = 5
+
+#: Prior sd of all slopes together in that case: a priori they explain half of the variance.
+#: With independent slopes of sd 2.5, p > n columns took synthetic values off the source's
+#: subspace, each conditional amplified what came before it, and the sixtieth column of a table of
+#: 40 rows had 700 times the spread of its source.
+TOTAL_SLOPE = {"gaussian": 0.7, "bernoulli": 2.5, "categorical": 2.5}
+
 
 def default_chain(
     schema: Schema,
@@ -49,7 +58,7 @@ def default_chain(
     Raises
     ------
     SpecError
-        If a column is unknown or named twice, or holes are met where they are refused.
+        If a column is unknown, named twice, or not modelled but given a method.
     """
     methods = dict(methods or {})
     for name in methods:
@@ -62,11 +71,6 @@ def default_chain(
     visited = visit_order(schema, order)
     for place, name in enumerate(visited):
         column = schema[name]
-        if missing == "error" and column.missing:
-            raise SpecError(
-                f"column {name!r} has {column.missing} missing values and the plan for missing "
-                "values is 'error'; complete the table first, or use missing = 'pattern'"
-            )
         links += _links(column, visited[:place], methods.get(name), schema)
     return ChainSpec(tuple(_with_engine(link, engine) for link in links), missing)
 
@@ -121,8 +125,20 @@ def _links(
         reason = "asked for" if family else f"default for {column.kind.value} columns"
         if marginal and not family:
             reason = f"marginal of the first column ({column.kind.value}): no predictors"
-        links.append(Conditional(column.name, chosen, note=reason))
+        scales, why = _shrinkage(chosen, earlier, schema)
+        links.append(Conditional(column.name, chosen, scales=scales, note=reason + why))
     return links
+
+
+def _shrinkage(
+    family: str, earlier: tuple[str, ...], schema: Schema
+) -> tuple[dict[str, float], str]:
+    """Return the scale of slopes where predictors are many for the rows there are, and why."""
+    width = sum(max(len(schema[name].levels) - 1, 1) for name in earlier)
+    if family not in TOTAL_SLOPE or width * ROWS_FOR_A_PREDICTOR <= schema.rows:
+        return {}, ""
+    slope = round(TOTAL_SLOPE[family] / width**0.5, 4)
+    return {"slope": slope}, f"; slopes shrunk: {width} predictors for {schema.rows} rows"
 
 
 def _indicator(column: Column, earlier: tuple[str, ...], schema: Schema) -> Conditional:

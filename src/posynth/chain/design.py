@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,8 @@ def learn(
     }
     draft = Encoder(columns, formula, fill=fill if formula else {})
     labels, matrix, state = _coded(draft, rows)
+    if formula:
+        _refuse_unstable(replace(draft, state=state), rows, labels, matrix)
     matrix = matrix if fitted is None else matrix[fitted]
     center = np.nan_to_num(_nanmean(matrix))
     scale = np.sqrt(np.nan_to_num(_nanmean((matrix - center) ** 2)))
@@ -240,6 +242,19 @@ def _refuse_extremes(text: str, state: Mapping[str, Any]) -> None:
                 f"formula {text!r}: {term} would store the smallest and the largest value seen; "
                 "give lower_bound= and upper_bound= (round numbers), and extrapolation='extend'"
             )
+
+
+def _refuse_unstable(encoder: Encoder, rows: Rows, labels: list[str], matrix: Floats) -> None:
+    """Refuse terms that a copy would code otherwise: those of levels or means at hand."""
+    few = np.array([0, len(rows) // 2])
+    arrays = {name: values[few] for name, values in rows.arrays.items()}
+    found, values, _ = _coded(encoder, replace(rows, arrays=arrays, count=len(few)))
+    if found != labels or not np.allclose(values, matrix[few], rtol=1e-6, atol=1e-9):
+        raise SpecError(
+            f"formula {encoder.formula!r} codes a row by what other rows hold, so a copy would be "
+            "coded otherwise; use center(), scale() or poly(), which remember the source, and C() "
+            "on categorical columns only"
+        )
 
 
 def _first_line(error: Exception) -> str:

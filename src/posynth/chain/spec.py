@@ -149,7 +149,12 @@ class ChainSpec:
         SpecError
             If a key is unknown or of the wrong type.
         """
-        entries = tuple(_from_dict(entry) for entry in data.get("conditional", ()))
+        found = data.get("conditional", ())
+        if not isinstance(found, list | tuple) or not all(isinstance(e, Mapping) for e in found):
+            raise SpecError(
+                "the key 'conditional' must be a list of tables: write each as [[conditional]]"
+            )
+        entries = tuple(_from_dict(entry) for entry in found)
         return cls(entries, data.get("missing", "pattern"))
 
     def digest(self) -> str:
@@ -197,6 +202,9 @@ def _from_dict(data: Mapping[str, Any]) -> Conditional:
     for key in ("target", "family"):
         if key not in data:
             raise SpecError(f"conditional {name!r}: the key {key!r} is missing")
+    for key, value in data.get("scales", {}).items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise SpecError(f"conditional {name!r}: scale {key} = {value!r} must be a number")
     values = dict(data)
     if "predictors" in values:
         values["predictors"] = tuple(values["predictors"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
-from tomlkit.exceptions import ParseError
+from tomlkit.exceptions import TOMLKitError
 
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import ChainSpec, Conditional
@@ -14,7 +14,7 @@ from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
 
 _TOP = ("posynth", "missing", "columns", "conditional")
-_COLUMN_KEYS = ("kind", "levels", "ordered", "decimals", "note")
+_COLUMN_KEYS = {"kind": str, "levels": list, "ordered": bool, "decimals": int, "note": str}
 _HEADER = """\
 Chain of conditionals, in visit order. Edit it and pass it back with --chain.
 A conditional without `predictors` depends on every column visited before it.
@@ -75,7 +75,7 @@ def chain_from_toml(text: str, where: str = "chain file") -> tuple[ChainSpec, di
     """
     try:
         data = tomlkit.parse(text).unwrap()
-    except ParseError as error:
+    except TOMLKitError as error:
         raise SpecError(f"{where}: not a TOML document: {error}") from None
     for key in data:
         if key not in _TOP:
@@ -117,11 +117,20 @@ def declare(schema: Schema, declared: Mapping[str, Mapping[str, Any]]) -> Schema
     return schema
 
 
-def _declared(columns: Mapping[str, Any]) -> dict[str, Any]:
+def _declared(columns: Any) -> dict[str, Any]:
+    if not isinstance(columns, Mapping):
+        raise SpecError(f"columns = {columns!r} must be a table: write [columns]")
     for name, facts in columns.items():
-        for key in facts:
+        if not isinstance(facts, Mapping):
+            raise SpecError(f"column {name!r} = {facts!r} must be a table, as {{kind = 'nominal'}}")
+        for key, value in facts.items():
             if key not in _COLUMN_KEYS:
                 raise SpecError(f"column {name!r}: {unknown('key', key, _COLUMN_KEYS)}")
+            if type(value) is not _COLUMN_KEYS[key]:
+                raise SpecError(
+                    f"column {name!r}: {key} = {value!r} must be of type "
+                    f"{_COLUMN_KEYS[key].__name__}"
+                )
         if facts.get("kind", "nominal") not in list(Kind):
             raise SpecError(f"column {name!r}: {unknown('kind', facts['kind'], Kind)}")
     return dict(columns)

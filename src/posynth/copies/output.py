@@ -1,7 +1,9 @@
 """Output folders: every file appears under its final name only when all of them are whole."""
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,6 +20,7 @@ from posynth.posterior.store import save_posterior
 from posynth.table.io import write_copy
 
 MANIFEST = "manifest.json"
+_COPY = re.compile(r"copy-\d+\.(csv|parquet)")
 PARTS = ("posterior", "chain.toml", "diagnostics.csv", "copies", MANIFEST)
 
 
@@ -54,11 +57,22 @@ def write_output(
         If the folder holds something of the same name that posynth did not write.
     """
     with Draft(folder) as draft:
-        write_posterior_files(posterior, draft.path)
-        write_copies(frames, posterior, draft.path / "copies", format)
-        text = json.dumps(manifest, indent=1, ensure_ascii=False)
-        (draft.path / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        write_parts(frames, posterior, manifest, draft.path, format)
     return folder
+
+
+def write_parts(
+    frames: Sequence[pd.DataFrame],
+    posterior: Posterior,
+    manifest: Mapping[str, Any],
+    folder: Path,
+    format: str | None = None,
+) -> None:
+    """Write every part of an output into an existing folder; arguments as for write_output."""
+    write_posterior_files(posterior, folder)
+    write_copies(frames, posterior, folder / "copies", format)
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def write_posterior_files(posterior: Posterior, folder: Path) -> None:
@@ -104,6 +118,9 @@ def write_text(path: Path, text: str) -> None:
 class Draft:
     """A folder being written; its parts take their final names together, at the end.
 
+    An older output is replaced as a whole: copies must not stay beside a posterior they were not
+    drawn from. If anything fails, the older output stays as it was.
+
     Parameters
     ----------
     folder : Path
@@ -119,13 +136,15 @@ class Draft:
         self.folder = folder
         taken = [part for part in PARTS if (folder / part).exists()]
         known = (folder / MANIFEST).exists() or (folder / "posterior" / "posterior.json").exists()
-        if taken and not known:
+        foreign = _foreign(folder / "copies") if known else taken
+        if foreign:
             raise StoreError(
-                f"output folder {str(folder)!r} already holds {', '.join(taken)}, not written by "
+                f"output folder {str(folder)!r} already holds {', '.join(foreign)}, not written by "
                 "posynth; choose another folder with -o"
             )
 
     def __enter__(self) -> "Draft":
+        self._made = not self.folder.exists()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.path = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.folder))
@@ -137,16 +156,38 @@ class Draft:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
+        failed = True
         try:
             if kind is None:
-                for part in sorted(self.path.iterdir(), key=lambda p: p.name == MANIFEST):
-                    _replace(part, self.folder / part.name, self.path)
+                self._commit()
+                failed = False
         finally:
             shutil.rmtree(self.path, ignore_errors=True)
+            if failed and self._made:
+                with contextlib.suppress(OSError):
+                    self.folder.rmdir()
+
+    def _commit(self) -> None:
+        """Set the old parts aside, put the new ones in place; undo all of it if one step fails."""
+        aside = self.path / ".old"
+        aside.mkdir()
+        new = sorted(p for p in self.path.iterdir() if p != aside)
+        moves = [(self.folder / part, aside / part) for part in PARTS]
+        moves = [move for move in moves if move[0].exists()]
+        moves += [(part, self.folder / part.name) for part in new]
+        done: list[tuple[Path, Path]] = []
+        try:
+            for source, final in moves:
+                done.append((source, final))
+                os.replace(source, final)
+        except BaseException:
+            for source, final in reversed(done):
+                if final.exists():
+                    os.replace(final, source)
+            raise
 
 
-def _replace(part: Path, final: Path, draft: Path) -> None:
-    """Put a finished part in the place of an old one; a folder is first moved aside."""
-    if final.is_dir():
-        os.replace(final, draft / f".old-{final.name}")
-    os.replace(part, final)
+def _foreign(copies: Path) -> list[str]:
+    """Return what lies among the copies but is no copy; replacing the folder would delete it."""
+    found = copies.iterdir() if copies.is_dir() else ()
+    return [f"copies/{p.name}" for p in found if not _COPY.fullmatch(p.name)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.spec import Conditional
 from posynth.errors import SpecError
-from posynth.posterior.bound import find_families
+from posynth.posterior.bound import stored_families
 from posynth.posterior.fitting import Progress, Step, silent
 from posynth.posterior.predict import RowSampler
 from posynth.posterior.record import Posterior
@@ -37,8 +37,9 @@ def walk(
     m, k : int
         Number of copies and rows of each.
     seed : int
-        Seed; every (copy, conditional) has a stream of its own, so a copy is the same whatever
-        else is drawn.
+        Seed; every (copy, conditional) has a stream of its own, so that rows do not depend on the
+        order of work or on how many copies are drawn at once. Which posterior draws are taken
+        does depend on m: they are spread evenly over the chains, as far apart as m lets them be.
     progress : callable
         Told of each conditional drawn.
 
@@ -118,7 +119,7 @@ def _put(
 
 
 def _samplers(posterior: Posterior) -> dict[str, RowSampler]:
-    known = find_families(posterior.spec, posterior.own, posterior.folders)
+    known = stored_families(posterior.spec, posterior.own, posterior.folders)
     return {
         c.target: RowSampler(
             known[c.family],

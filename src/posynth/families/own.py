@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from posynth.chain.facts import CATEGORICAL, NUMERIC, FamilyFacts
@@ -90,12 +90,60 @@ def as_family(build: Build, name: str = "") -> Family:
     return Family(named, build, shared=False)
 
 
+def own_names(
+    methods: Mapping[str, str | Build | Family], taken: Mapping[str, Family]
+) -> tuple[dict[str, str], dict[str, Build | Family]]:
+    """Name the functions among methods; where two would share a name, the column's is added.
+
+    Parameters
+    ----------
+    methods : Mapping
+        Column -> name of a family, or a function, or a family.
+    taken : Mapping
+        Families that are known by name already.
+
+    Returns
+    -------
+    tuple of dict and dict
+        Column -> name in the chain, and name -> function or family.
+    """
+    names: dict[str, str] = {}
+    own: dict[str, Build | Family] = {}
+    for column, method in methods.items():
+        if isinstance(method, str):
+            names[column] = method
+            continue
+        plain = getattr(method, "__name__", "own")
+        name = method.facts.name if isinstance(method, Family) else plain
+        if _stands_for_another(name, method, taken, own):
+            name = f"{name}_{column}"
+        while _stands_for_another(name, method, taken, own):
+            name += "_"
+        names[column], own[name] = name, method
+    return names, own
+
+
+def _stands_for_another(
+    name: str, method: Build | Family, taken: Mapping[str, Family], own: Mapping[str, object]
+) -> bool:
+    if own.get(name, method) is not method:
+        return True
+    return name in taken and method not in (taken[name], taken[name].build)
+
+
 def is_reference(name: str) -> bool:
     """Whether a family name points to a function in a file (``"file.py:function"``)."""
     return ".py:" in name
 
 
-def load_reference(name: str, folders: Iterable[Path]) -> Family:
+def find_file(name: str, folders: Sequence[Path]) -> Path | None:
+    """Return the file that ``"file.py:function"`` names, or one of its bare name, if any."""
+    file = Path(name.rpartition(":")[0])
+    places = [folder / path for path in (file, file.name) for folder in folders]
+    return next((place for place in places if place.is_file()), None)
+
+
+def load_reference(name: str, folders: Sequence[Path]) -> Family:
     """Load the family that ``"file.py:function"`` points to.
 
     Parameters
@@ -111,8 +159,7 @@ def load_reference(name: str, folders: Iterable[Path]) -> Family:
         If the file, the function, or a usable function is not found.
     """
     file, _, function = name.rpartition(":")
-    places = [folder / file for folder in folders]
-    found = next((place for place in places if place.is_file()), None)
+    found = find_file(name, folders)
     if found is None:
         raise SpecError(
             f"family {name!r}: there is no file {file!r} beside the chain file or here; "

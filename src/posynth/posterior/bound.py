@@ -13,7 +13,7 @@ from posynth.chain.toml import chain_to_toml
 from posynth.errors import SpecError, unknown
 from posynth.families import families
 from posynth.families.base import Build, Family
-from posynth.families.own import as_family, is_reference, load_reference
+from posynth.families.own import as_family, is_reference, load_reference, own_names
 from posynth.posterior.task import encode_table, make_task
 from posynth.table.codec import encode
 from posynth.table.frame import Table
@@ -96,10 +96,10 @@ class Chain:
                 allowed = [k for k in vars(old) if k not in ("target", "indicates")]
                 raise SpecError(f"conditional {target!r}: {unknown('field', key, allowed)}")
         own = dict(self.own)
-        if callable(changes.get("family")):
-            member = as_family(changes["family"])
-            own[member.facts.name] = member
-            changes["family"] = member.facts.name
+        if "family" in changes:
+            names, added = own_names({target: changes["family"]}, self.families)
+            changes["family"] = names[target]
+            own |= own_families(added)
         spec = self.spec.with_conditional(replace(old, **changes))
         return replace(self, spec=spec, own=own)
 
@@ -170,10 +170,36 @@ def find_families(
     return found
 
 
+def stored_families(
+    spec: ChainSpec, own: Mapping[str, Family], folders: tuple[Path, ...]
+) -> dict[str, Family]:
+    """Return families as find_families does, for a posterior that may have been loaded.
+
+    Raises
+    ------
+    SpecError
+        If the chain uses a function that was passed in Python, which no folder holds.
+    """
+    found = find_families(spec, own, folders)
+    for conditional in spec:
+        if conditional.family not in found:
+            raise SpecError(
+                f"conditional {conditional.target!r} uses {conditional.family!r}, a function that "
+                "was passed in Python and is not stored; pass it again: "
+                f"load_posterior(folder, methods={{{conditional.target!r}: "
+                f"{conditional.family}}}), or keep it in a file and name it 'file.py:function'"
+            )
+    return found
+
+
 def own_families(builds: Mapping[str, Build | Family] | None) -> dict[str, Family]:
     """Make families of functions, by the name given to each."""
     return {
-        name: build if isinstance(build, Family) else as_family(build, name)
+        name: replace(build, facts=replace(build.facts, name=name))
+        if isinstance(build, Family) and build.facts.name != name
+        else build
+        if isinstance(build, Family)
+        else as_family(build, name)
         for name, build in (builds or {}).items()
     }
 

@@ -13,6 +13,7 @@ from posynth.chain.blocks import Rows
 from posynth.chain.spec import Conditional
 from posynth.engines.base import Fit, Task
 from posynth.engines.choose import fit as fit_task
+from posynth.engines.compiled import CompiledModel
 from posynth.engines.threads import one_thread
 from posynth.errors import SpecError
 from posynth.families import families
@@ -145,6 +146,7 @@ def fit_chain(
     rows = encode_table(table, chain.spec)
     known = chain.families
     jobs = {c.target: _Job(rows, chain, c, known[c.family], need, seed) for c in chain.spec}
+    _rehearse(jobs)
     with one_thread():
         done = _run(jobs, _workers(jobs) if workers is None else workers, progress)
     return Posterior(
@@ -158,6 +160,24 @@ def fit_chain(
         folders=chain.folders,
         own=chain.own,
     )
+
+
+def _rehearse(jobs: dict[str, _Job]) -> None:
+    """Write formulas and models of one's own once before the first fit, to meet their errors."""
+    for job in jobs.values():
+        if job.family.shared and not job.conditional.formula:
+            continue
+        where = f"column {job.conditional.column!r}, family {job.conditional.family!r}"
+        try:
+            task, _ = job.task()
+            if not job.family.shared:
+                CompiledModel(task.model())
+        except SpecError as error:
+            raise SpecError(f"{where}: {error}") from None
+        except Exception as error:
+            raise SpecError(
+                f"{where}: its model cannot be written: {type(error).__name__}: {error}"
+            ) from error
 
 
 def _workers(jobs: dict[str, _Job]) -> int:

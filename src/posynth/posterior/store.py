@@ -6,13 +6,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from posynth.chain.design import Encoder
 from posynth.chain.spec import ChainSpec
 from posynth.errors import StoreError
+from posynth.families.own import find_file, is_reference
+from posynth.posterior.bound import own_families
+from posynth.posterior.plan import Method
 from posynth.posterior.record import Diagnosis, Link, Posterior, node_name
 from posynth.posterior.task import Coding
 from posynth.table.schema import Schema
@@ -23,18 +26,30 @@ DRAWS_FILE = "draws.nc"
 FACTS_FILE = "posterior.json"
 
 
-def save_posterior(posterior: Posterior, folder: Path) -> None:
+def save_posterior(posterior: Posterior, folder: str | Path) -> None:
     """Write the posterior to a folder, under a temporary name first.
 
     Parameters
     ----------
     posterior : Posterior
         What to write.
-    folder : Path
-        Folder that will hold ``draws.nc`` and ``posterior.json``.
+    folder : str or Path
+        Folder that will hold ``draws.nc``, ``posterior.json`` and a copy of every file of the
+        user's own models that the chain names.
+
+    Raises
+    ------
+    StoreError
+        If there is something else of that name.
     """
     import xarray as xr
 
+    folder = Path(folder)
+    if folder.exists() and not (folder / FACTS_FILE).is_file():
+        raise StoreError(
+            f"{str(folder)!r} is there already and holds no posterior; it would be replaced: "
+            "choose another folder"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -44,6 +59,7 @@ def save_posterior(posterior: Posterior, folder: Path) -> None:
         tree.to_netcdf(draft / DRAWS_FILE, engine="h5netcdf")
         text = json.dumps(_facts(posterior), ensure_ascii=False, indent=1)
         (draft / FACTS_FILE).write_text(text, encoding="utf-8")
+        _copy_models(posterior, draft)
         os.chmod(draft, 0o755)
         if folder.exists():
             shutil.rmtree(folder)
@@ -51,6 +67,19 @@ def save_posterior(posterior: Posterior, folder: Path) -> None:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _copy_models(posterior: Posterior, folder: Path) -> None:
+    """Keep files of own models with the draws, so that rows can be drawn from the folder alone."""
+    for conditional in posterior.spec:
+        name = conditional.family
+        found = find_file(name, (*posterior.folders, Path.cwd())) if is_reference(name) else None
+        if found is not None:
+            path = Path(name.rpartition(":")[0])
+            inside = not path.is_absolute() and ".." not in path.parts
+            final = folder / (path if inside else path.name)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found, final)
 
 
 def _facts(posterior: Posterior) -> dict[str, Any]:
@@ -66,13 +95,15 @@ def _facts(posterior: Posterior) -> dict[str, Any]:
     }
 
 
-def load_posterior(folder: str | Path) -> Posterior:
-    """Read a posterior from the folder that ``Posterior.save`` wrote.
+def load_posterior(folder: str | Path, methods: Mapping[str, Method] | None = None) -> Posterior:
+    """Read a posterior from the folder that ``save_posterior`` or ``posynth fit`` wrote.
 
     Parameters
     ----------
     folder : str or Path
         That folder, or an output folder that holds it as ``posterior/``.
+    methods : Mapping, optional
+        Conditional -> function, for those whose model was passed as a function in Python.
 
     Raises
     ------
@@ -93,12 +124,16 @@ def load_posterior(folder: str | Path) -> Posterior:
                 f"posterior in {str(folder)!r} has format {facts['format']}, this version reads "
                 f"{FORMAT}; fit again, or use posynth {facts.get('version')}"
             )
-        return _from_facts(facts, place / DRAWS_FILE)
+        posterior = _from_facts(facts, place / DRAWS_FILE)
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise StoreError(
             f"posterior in {str(folder)!r} cannot be read ({type(error).__name__}: {error}); "
             "fit again"
         ) from None
+    own = {posterior.spec[target].family: method for target, method in (methods or {}).items()}
+    functions = {name: method for name, method in own.items() if not isinstance(method, str)}
+    folders = (place.resolve(), place.resolve().parent)
+    return replace(posterior, folders=folders, own=own_families(functions))
 
 
 def _from_facts(facts: Mapping[str, Any], file: Path) -> Posterior:

@@ -1,0 +1,102 @@
+"""Data and wishes become a table and a chain bound to it; every contradiction is met here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from posynth.chain.default import default_chain
+from posynth.chain.toml import declare, read_chain
+from posynth.errors import SpecError, unknown
+from posynth.families import families
+from posynth.families.base import Build, Family
+from posynth.families.own import own_names
+from posynth.posterior.bound import Chain, conform, own_families
+from posynth.table.frame import Table, table_from_frame
+from posynth.table.io import read_table
+
+type Data = pd.DataFrame | Table | str | Path
+type Method = str | Build | Family
+
+
+def as_table(data: Data, kinds: Mapping[str, str] | None = None) -> Table:
+    """Take a data frame, a file or a table as a Table; ``kinds`` overrides guessed kinds."""
+    if isinstance(data, Table):
+        return data
+    if isinstance(data, pd.DataFrame):
+        return table_from_frame(data, kinds=kinds)
+    return read_table(data, kinds=kinds)
+
+
+def plan(
+    data: Data,
+    *,
+    order: Iterable[str] = (),
+    methods: Mapping[str, Method] | None = None,
+    engine: str = "auto",
+    missing: str = "pattern",
+    chain: str | Path | Chain | None = None,
+    kinds: Mapping[str, str] | None = None,
+) -> tuple[Table, Chain]:
+    """Return the table and the chain bound to it; arguments as for ``posynth.specify``."""
+    wishes = {"order": list(order), "kinds": dict(kinds or {})}
+    methods = dict(methods or {})
+    if chain is None:
+        table = as_table(data, kinds)
+        names, own = own_names(methods, families())
+        spec = default_chain(table.schema, wishes["order"], names, engine, missing)
+        return table, Chain(spec, table.schema, table.source, own_families(own), notes=table.notes)
+    if wishes["order"]:
+        raise SpecError(
+            "both a chain and an order were given; the chain's order of conditionals is the visit "
+            "order: reorder them there"
+        )
+    if isinstance(chain, Chain):
+        if wishes["kinds"]:
+            raise SpecError("both a chain and kinds were given; pass the kinds to specify instead")
+        table, chain = _renewed(data, chain)
+    else:
+        table, chain = _from_file(data, Path(chain), dict(kinds or {}))
+    if missing != "pattern":
+        chain = replace(chain, spec=replace(chain.spec, missing=missing))
+    return table, _overridden(chain, methods, engine)
+
+
+def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:
+    """Read data as the chain describes columns, and count rows and holes anew."""
+    kinds = {c.name: c.kind.value for c in chain.schema}
+    found = as_table(data, kinds if not isinstance(data, Table) else None)
+    table = conform(found.frame, chain.schema, found.source)
+    columns = tuple(replace(c, missing=int(table.frame[c.name].isna().sum())) for c in chain.schema)
+    schema = replace(chain.schema, columns=columns, rows=len(table.frame))
+    table = replace(table, schema=schema)
+    return table, replace(chain, schema=schema, source=found.source)
+
+
+def _from_file(data: Data, path: Path, kinds: dict[str, str]) -> tuple[Table, Chain]:
+    """Read a chain file: what it declares of the columns counts before what is guessed."""
+    spec, declared = read_chain(path)
+    wanted = {c: facts["kind"] for c, facts in declared.items() if "kind" in facts} | kinds
+    table = as_table(data, wanted)
+    for name in declared:
+        if name not in table.schema:
+            raise SpecError(
+                f"chain file {path.name!r}: {unknown('column', name, table.schema.names)}"
+            )
+    # What was asked for now counts more than the file, which may be edited by hand or older.
+    schema = declare(table.schema, {c: facts for c, facts in declared.items() if c not in kinds})
+    table = conform(table.frame, schema, table.source)
+    folder = path.resolve().parent
+    return table, Chain(spec, schema, table.source, folders=(folder, folder / "posterior"))
+
+
+def _overridden(chain: Chain, methods: Mapping[str, Method], engine: str) -> Chain:
+    for column, family in methods.items():
+        chain = chain.change(column, family=family, prior="", scales={})
+    if engine != "auto":
+        spec = chain.spec
+        for conditional in spec:
+            spec = spec.with_conditional(replace(conditional, engine=engine))
+        chain = replace(chain, spec=spec)
+    return chain

@@ -1,0 +1,109 @@
+"""describe, fit, draw, diagnose, demo, --help and --version."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+import posynth
+from posynth.chain.toml import read_chain
+
+COMMANDS = ("describe", "synthesize", "fit", "draw", "diagnose", "demo")
+
+
+def test_describe_explains_every_column_and_writes_a_chain(cli, said, people_csv, tmp_path):
+    chain = tmp_path / "chain.toml"
+    shown = said(cli("describe", people_csv, "--order", "bmi", "-o", chain).stdout)
+    for word in ("people.csv: 160 rows", "identifier", "free text", "income_missing"):
+        assert word in shown
+    spec, declared = read_chain(chain)
+    assert spec.targets[0] == "bmi"
+    assert declared["edu"] == {
+        "kind": "nominal",
+        "levels": ["high", "low", "middle"],
+        "note": declared["edu"]["note"],
+    }
+
+
+def test_copies_are_drawn_without_the_data(cli, people, people_csv, output, tmp_path):
+    source, out = tmp_path / "people.csv", tmp_path / "out"
+    people.to_csv(source, index=False)
+    cli("fit", source, "-m", 3, "--seed", 1, "--workers", 1, "-o", out)
+    assert sorted(p.name for p in out.iterdir()) == ["chain.toml", "diagnostics.csv", "posterior"]
+    source.unlink()
+    cli("draw", out, "-m", 3)
+    for copy in (output[0] / "copies").iterdir():
+        assert (out / "copies" / copy.name).read_bytes() == copy.read_bytes()
+    cli("draw", out, "-m", 2, "-k", 7, "--seed", 9, "-o", tmp_path / "other", "--format", "parquet")
+    drawn = pd.read_parquet(tmp_path / "other" / "copies" / "copy-01.parquet")
+    manifest = json.loads((tmp_path / "other" / "manifest.json").read_text())
+    assert len(drawn) == 7
+    assert (manifest["seed"], manifest["fit_seed"], manifest["k"]) == (9, 1, 7)
+
+
+def test_fitting_again_leaves_no_copies_of_another_posterior(cli, people, tmp_path):
+    source, out = tmp_path / "two.csv", tmp_path / "out"
+    people[["age", "bmi"]].to_csv(source, index=False)
+    cli("synthesize", source, "-m", 2, "--seed", 1, "-o", out)
+    (out / "notes.txt").write_text("mine")
+    cli("fit", source, "-m", 2, "--seed", 2, "-o", out)
+    left = ["chain.toml", "diagnostics.csv", "notes.txt", "posterior"]
+    assert sorted(p.name for p in out.iterdir()) == left
+
+
+def test_diagnose_shows_what_was_fitted(cli, output):
+    folder, _ = output
+    shown = cli("diagnose", folder).stdout
+    for word in ("income_missing", "bernoulli", "exact", "R-hat", "passed"):
+        assert word in shown
+    assert cli("diagnose", folder / "posterior").stdout == shown
+
+
+def test_the_demo_runs_on_the_embedded_table(cli, tmp_path):
+    cli("demo", "-m", 2, "--workers", 1, "-o", tmp_path / "demo")
+    copy = pd.read_csv(tmp_path / "demo" / "copies" / "copy-01.csv")
+    assert copy.shape == (299, 13)
+    assert list(copy.columns) == list(posynth.load_heart_failure().columns)
+
+
+def test_help_and_version(cli, said):
+    shown = said(cli("--help").stdout)
+    assert all(command in shown for command in COMMANDS)
+    assert cli("--version").stdout == f"posynth {posynth.__version__}\n"
+    for command in COMMANDS:
+        assert "--help" in cli(command, "--help").stdout
+
+
+def _fresh(*arguments):
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+    return time.perf_counter() - start, done.stdout
+
+
+HEAVY = "import sys; print({'pandas', 'pymc', 'xarray', 'scipy', 'matplotlib'} & set(sys.modules))"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import posynth; dir(posynth); ",
+        "import posynth.cli as c\ntry: c.app(['--help'])\nexcept SystemExit: pass\n",
+        "import posynth.cli as c\ntry: c.app(['synthesize', '--help'])\nexcept SystemExit: pass\n",
+    ],
+    ids=["import", "help", "help of a command"],
+)
+def test_starting_loads_nothing_heavy(start):
+    assert _fresh("-c", start + HEAVY)[1].splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("-c", "import posynth"), ("-m", "posynth.cli", "--help")], ids=["import", "help"]
+)
+def test_starting_takes_less_than_half_a_second(arguments):
+    bare = min(_fresh("-c", "pass")[0] for _ in range(3))
+    taken = min(_fresh(*arguments)[0] for _ in range(3))
+    # Twice the bare interpreter is allowed for on top, so that a busy machine does not fail it.
+    assert taken < 0.5 + 2 * bare
