@@ -132,10 +132,11 @@ def _check_prior(conditional: Conditional, facts: FamilyFacts) -> None:
 def _check_engine(conditional: Conditional, facts: FamilyFacts) -> None:
     prior = conditional.prior or facts.default_prior
     if conditional.engine == "exact" and prior not in facts.exact_priors:
-        having = ", ".join(map(repr, facts.exact_priors)) or "none of its priors"
+        having = ", ".join(map(repr, facts.exact_priors))
+        where = f" under prior {prior!r} (it has one under {having})" if having else ""
         raise SpecError(
-            f"column {conditional.column!r}: family {facts.name!r} has no exact posterior under "
-            f"prior {prior!r} (it has one under {having}); use engine 'auto', 'laplace' or 'nuts'"
+            f"column {conditional.column!r}: family {facts.name!r} has no exact posterior{where}; "
+            "use engine 'auto', 'laplace' or 'nuts'"
         )
 
 

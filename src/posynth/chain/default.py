@@ -62,6 +62,8 @@ def default_chain(
     """
     methods = dict(methods or {})
     for name in methods:
+        if name not in schema:
+            raise SpecError(f"method: {unknown('column', name, schema.names)}")
         if not schema[name].kind.is_modelled:
             raise SpecError(
                 f"method for column {name!r}: it is filled in, not modelled "

@@ -112,7 +112,8 @@ def write_text(path: Path, text: str) -> None:
     except OSError as error:
         raise StoreError(f"{str(path)!r} cannot be written: {error.strerror}") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
 
 
 class Draft:

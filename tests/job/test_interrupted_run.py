@@ -1,0 +1,158 @@
+"""A run that fails or is stopped leaves nothing half-written and an older output as it was."""
+
+import os
+
+import pytest
+
+import posynth
+from posynth.copies import output as writing
+from posynth.errors import StoreError
+from posynth.posterior import store
+
+
+def _content(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def small(people):
+    return people[["age", "bmi"]]
+
+
+@pytest.fixture
+def source(small, tmp_path):
+    path = tmp_path / "two.csv"
+    small.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def older(cli, source, tmp_path):
+    """An output of an earlier seed, and its content."""
+    folder = tmp_path / "out"
+    cli("synthesize", source, "-m", 2, "--seed", 1, "-o", folder)
+    return folder, _content(folder)
+
+
+def _fail_at(monkeypatch, module, name, count, error):
+    """Let the count-th call of a function fail after it did its work half-way."""
+    plain, calls = getattr(module, name), []
+
+    def failing(*arguments, **named):
+        calls.append(1)
+        if len(calls) == count:
+            raise error
+        return plain(*arguments, **named)
+
+    monkeypatch.setattr(module, name, failing)
+    return calls
+
+
+ERRORS = [(OSError("disk full"), 1), (KeyboardInterrupt(), 130)]
+
+
+@pytest.mark.parametrize(("error", "code"), ERRORS, ids=["failure", "interrupt"])
+@pytest.mark.parametrize("copy", [1, 2])
+def test_a_failure_while_copies_are_written_keeps_the_older_output(
+    cli, source, older, monkeypatch, error, code, copy
+):
+    folder, content = older
+    _fail_at(monkeypatch, writing, "write_copy", copy, error)
+    _run(cli, code, "synthesize", source, "-m", 2, "--seed", 2, "-o", folder)
+    assert _content(folder) == content
+
+
+@pytest.mark.parametrize(("error", "code"), ERRORS, ids=["failure", "interrupt"])
+def test_a_failure_leaves_nothing_where_nothing_was(
+    cli, source, tmp_path, monkeypatch, error, code
+):
+    _fail_at(monkeypatch, writing, "write_copy", 2, error)
+    _run(cli, code, "synthesize", source, "-m", 2, "-o", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def _run(cli, code, *arguments):
+    if code == 1:
+        with pytest.raises(AssertionError) as shown:
+            cli(*arguments)
+        assert isinstance(shown.value.__cause__, OSError)
+    else:
+        result = cli(*arguments, code=code)
+        assert "interrupted; nothing was written under a final name" in result.stderr
+
+
+@pytest.mark.parametrize("step", range(1, 11))
+def test_a_failure_between_two_renames_is_undone(small, older, monkeypatch, step):
+    folder, content = older
+    copies = posynth.synthesize(small, m=2, seed=2)
+    plain, calls = os.replace, []
+
+    def failing(source, final):
+        # Only renames between the draft and the folder count; each file has renames of its own.
+        if folder in (source.parent, final.parent):
+            calls.append(1)
+            if len(calls) == step:
+                raise KeyboardInterrupt
+        plain(source, final)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(KeyboardInterrupt):
+        copies.save(folder)
+    assert _content(folder) == content
+    assert {p.name for p in folder.iterdir()} == {name.split("/")[0] for name in content}
+
+
+def test_ten_renames_are_all_there_are(small, older):
+    folder, content = older
+    copies = posynth.synthesize(small, m=2, seed=2)
+    copies.save(folder)
+    assert _content(folder).keys() == content.keys()
+    assert len(writing.PARTS) == 5
+    assert _content(folder)["manifest.json"] != content["manifest.json"]
+
+
+def test_a_fit_that_is_stopped_leaves_nothing(cli, source, older, monkeypatch):
+    folder, content = older
+    _fail_at(monkeypatch, posynth.posterior.fitting, "fit_task", 2, KeyboardInterrupt())
+    _run(cli, 130, "fit", source, "-o", folder)
+    assert _content(folder) == content
+
+
+def test_a_posterior_that_is_stopped_keeps_the_older_one(small, tmp_path, monkeypatch):
+    folder = tmp_path / "kept"
+    posynth.save_posterior(posynth.fit(small, seed=1), folder)
+    content, other = _content(folder), posynth.fit(small, seed=2)
+    _fail_at(monkeypatch, store, "_facts", 1, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        posynth.save_posterior(other, folder)
+    assert _content(folder) == content
+    assert [p.name for p in tmp_path.iterdir()] == ["kept"]
+    monkeypatch.undo()
+    posynth.save_posterior(other, folder)
+    assert posynth.load_posterior(folder).seed == 2
+
+
+def test_a_folder_that_holds_no_posterior_is_not_replaced(small, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(StoreError, match="is there already and holds no posterior; it would be"):
+        posynth.save_posterior(posynth.fit(small, seed=1), tmp_path)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_chain_file_is_written_whole_or_not_at_all(cli, source, tmp_path, monkeypatch):
+    path = tmp_path / "chain.toml"
+    path.write_text("older")
+    _fail_at(monkeypatch, os, "replace", 1, KeyboardInterrupt())
+    _run(cli, 130, "describe", source, "-o", path)
+    assert path.read_text() == "older"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["chain.toml", "two.csv"]
+
+
+def test_a_chain_file_that_cannot_be_written_is_named(cli, said, source, tmp_path):
+    place = tmp_path / "two.csv" / "chain.toml"
+    shown = said(cli("describe", source, "-o", place, code=2).stderr)
+    assert "chain.toml' cannot be written: Not a directory" in shown
