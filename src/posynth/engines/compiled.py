@@ -186,6 +186,14 @@ class CompiledModel:
         return rows
 
 
+def _parameter_error() -> type[Exception]:
+    """Return what PyMC raises where a distribution's parameters are impossible: density zero."""
+    from pymc.logprob.utils import ParameterValueError
+
+    found: type[Exception] = ParameterValueError
+    return found
+
+
 class Density:
     """Log-density of the unconstrained parameters on fixed data, with gradient.
 
@@ -203,10 +211,14 @@ class Density:
         self.shapes = compiled.shapes()
         self.size = sum(int(np.prod(shape)) for shape in self.shapes)
         self._function = compiled._density
+        self._impossible = _parameter_error()
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
-        """Return log p(theta, y) and its gradient (d,)."""
-        value, *parts = self._function(*self.compiled.split(theta, self.shapes))
+        """Return log p(theta, y) and its gradient (d,); -inf where theta is impossible."""
+        try:
+            value, *parts = self._function(*self.compiled.split(theta, self.shapes))
+        except self._impossible:
+            return -np.inf, np.zeros(self.size)
         return float(value), np.concatenate([np.ravel(part) for part in parts])
 
     def values(self, thetas: Floats) -> Floats:
