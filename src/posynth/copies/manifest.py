@@ -40,7 +40,7 @@ def _prior(posterior: Posterior, target: str) -> dict[str, Any]:
     conditional = posterior.spec[target]
     return {
         "family": conditional.family,
-        "prior": conditional.prior or "default",
+        "prior": conditional.prior,
         "scales": dict(conditional.scales),
     }
 

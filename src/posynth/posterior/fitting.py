@@ -150,7 +150,7 @@ def fit_chain(
     with one_thread():
         done = _run(jobs, _workers(jobs) if workers is None else workers, progress)
     return Posterior(
-        spec=chain.spec,
+        spec=chain.resolved(),
         schema=chain.schema,
         source=chain.source,
         links={t: Link(done[t].coding, _diagnose(jobs[t], done[t])) for t in jobs},
