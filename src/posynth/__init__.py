@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from posynth.copies.container import Copies as Copies
     from posynth.families.own import conditional as conditional
     from posynth.posterior.bound import Chain as Chain
+    from posynth.posterior.predictive import log_likelihood as log_likelihood
+    from posynth.posterior.predictive import posterior_predictive as posterior_predictive
+    from posynth.posterior.predictive import prior_predictive as prior_predictive
     from posynth.posterior.record import Posterior as Posterior
     from posynth.posterior.store import load_posterior as load_posterior
     from posynth.posterior.store import save_posterior as save_posterior
@@ -35,6 +38,9 @@ _HOME = {
     "fit": "posynth.synthesizer",
     "load_heart_failure": "posynth.synthesizer",
     "load_posterior": "posynth.posterior.store",
+    "log_likelihood": "posynth.posterior.predictive",
+    "posterior_predictive": "posynth.posterior.predictive",
+    "prior_predictive": "posynth.posterior.predictive",
     "read_table": "posynth.table.io",
     "save_posterior": "posynth.posterior.store",
     "specify": "posynth.synthesizer",

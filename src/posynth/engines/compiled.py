@@ -16,7 +16,13 @@ type Floats = NDArray[np.float64]
 type Draws = dict[str, NDArray[Any]]
 
 #: How many functions were compiled in this process; a second column of a family adds none.
-compilations: dict[str, int] = {"density": 0, "draw": 0, "constrain": 0, "rows": 0}
+compilations: dict[str, int] = {
+    "density": 0,
+    "draw": 0,
+    "constrain": 0,
+    "unconstrain": 0,
+    "rows": 0,
+}
 
 
 class CompiledModel:
@@ -97,6 +103,22 @@ class CompiledModel:
         return pytensor.function(self.values, free, trust_input=True)
 
     @cached_property
+    def _unconstrain(self) -> Any:
+        import pytensor
+        from pytensor.graph.replace import clone_replace
+
+        compilations["unconstrain"] += 1
+        free = self.model.free_RVs
+        inputs = {rv: rv.type(name=rv.name) for rv in free}
+        transforms = [self.model.rvs_to_transforms[rv] for rv in free]
+        forward = [
+            inputs[rv] if transform is None else transform.forward(inputs[rv], *rv.owner.inputs)
+            for rv, transform in zip(free, transforms, strict=True)
+        ]
+        outputs = clone_replace(forward, inputs)
+        return pytensor.function(list(inputs.values()), outputs, on_unused_input="ignore")
+
+    @cached_property
     def _draw(self) -> tuple[Any, list[Any]]:
         import pytensor
         from pytensor.compile.sharedvalue import SharedVariable
@@ -161,6 +183,11 @@ class CompiledModel:
             }
         rows = [self._constrain(*self.split(theta, shapes)) for theta in thetas]
         return {name: np.array([row[i] for row in rows]) for i, name in enumerate(self.names)}
+
+    def unconstrain(self, theta: list[NDArray[Any]]) -> Floats:
+        """Map one value of each free variable, in the model's order, to a flat vector (d,)."""
+        values = self._unconstrain(*theta)
+        return np.concatenate([np.ravel(value) for value in values])
 
     def draw(self, theta: list[NDArray[Any]], rng: np.random.Generator) -> NDArray[Any]:
         """Draw a response for every row of X given parameters, with this generator.
