@@ -129,6 +129,11 @@ def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Pat
             console.print(
                 f"note: {plain(name)} ({reason}) holds placeholders, no value of the source"
             )
+    if not manifest["passed"]:
+        console.print(
+            "note: some conditional did not pass, or holds fewer than 20 effective draws a copy; "
+            "see diagnostics.csv, and fit again with the number of copies you want"
+        )
     if manifest["missing"] != "none":
         console.print(f"note: {plain(manifest['missing_note'])}")
 
