@@ -1,7 +1,8 @@
 """Proper synthetic copies of a confidential table, and what they are good for.
 
 describe (what each column is) -> specify (a chain of conditionals, each a PyMC model) -> fit
-(posterior draws and diagnostics) -> synthesize (m copies, each from its own posterior draw).
+(posterior draws and diagnostics) -> synthesize (m copies, each from its own posterior draw) ->
+evaluate (utility and disclosure), pool (valid inference) and report (one page).
 """
 
 from importlib import import_module
@@ -9,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from posynth.copies.container import Copies as Copies
+    from posynth.copies.reading import load_copies as load_copies
     from posynth.families.own import conditional as conditional
+    from posynth.judge import compare as compare
+    from posynth.judge import evaluate as evaluate
+    from posynth.judge import pool as pool
+    from posynth.judge import report as report
     from posynth.posterior.bound import Chain as Chain
     from posynth.posterior.record import Posterior as Posterior
     from posynth.posterior.store import load_posterior as load_posterior
@@ -28,13 +34,18 @@ _HOME = {
     "Chain": "posynth.posterior.bound",
     "Copies": "posynth.copies.container",
     "Posterior": "posynth.posterior.record",
+    "compare": "posynth.judge",
     "conditional": "posynth.families.own",
     "describe": "posynth.synthesizer",
     "draw": "posynth.synthesizer",
+    "evaluate": "posynth.judge",
     "fit": "posynth.synthesizer",
+    "load_copies": "posynth.copies.reading",
     "load_heart_failure": "posynth.synthesizer",
     "load_posterior": "posynth.posterior.store",
+    "pool": "posynth.judge",
     "read_table": "posynth.table.io",
+    "report": "posynth.judge",
     "specify": "posynth.synthesizer",
     "synthesize": "posynth.synthesizer",
 }
