@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from posynth.judge import compare as compare
     from posynth.judge import evaluate as evaluate
     from posynth.judge import pool as pool
-    from posynth.judge import report as report
     from posynth.posterior.bound import Chain as Chain
     from posynth.posterior.record import Posterior as Posterior
     from posynth.posterior.store import load_posterior as load_posterior
+    from posynth.reporting import report as report
     from posynth.synthesizer import describe as describe
     from posynth.synthesizer import draw as draw
     from posynth.synthesizer import fit as fit
@@ -45,7 +45,7 @@ _HOME = {
     "load_posterior": "posynth.posterior.store",
     "pool": "posynth.judge",
     "read_table": "posynth.table.io",
-    "report": "posynth.judge",
+    "report": "posynth.reporting",
     "specify": "posynth.synthesizer",
     "synthesize": "posynth.synthesizer",
 }

@@ -189,7 +189,7 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
 ) -> None:
     """Write one page that says what was modelled, how well, and what the copies are good for."""
     with errors(folder, data, holdout):
-        from posynth.judge import report as write
+        from posynth.reporting import report as write
 
         options = options_of(family=family, levels=levels, groups=groups, status=status)
         with screen.counted(err) as progress:

@@ -83,7 +83,7 @@ def pool(
     return combine(estimates, provenance(taken), rule=rule, estimand=estimand, level=level)
 
 
-def compare(  # noqa: PLR0913 - as for pool, and the data
+def compare(
     copies: Source,
     data: Data,
     model: str | Analysis = "ols",

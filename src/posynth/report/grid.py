@@ -35,7 +35,7 @@ class Grid:
     note: str = ""
 
 
-def grid(  # noqa: PLR0913 - the fields of the record
+def grid(
     caption: str,
     heads: Sequence[str],
     rows: Iterable[Sequence[str]],
