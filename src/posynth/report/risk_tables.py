@@ -41,7 +41,7 @@ def identity(results: Sequence[Result]) -> Grid:
 
 
 def attribution(results: Sequence[Result]) -> Grid:
-    """What the keys give away of each target, the highest DiSCO first."""
+    """Tell what the keys give away of each target, the highest DiSCO first."""
     by_target: dict[str, dict[str, Result]] = {}
     for r in results:
         if " -> " in r.subject:
@@ -69,7 +69,7 @@ def _flags(found: dict[str, Result]) -> str:
 
 
 def closeness(results: Sequence[Result]) -> Grid:
-    """Copied rows, distances and membership: computed row by row, for the data holder."""
+    """List copied rows, distances and membership: computed row by row, for the data holder."""
     every = [r for r in results if r.measure in CLOSENESS]
     found = [r for r in every if not math.isnan(r.value)]
     rows = [

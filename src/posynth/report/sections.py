@@ -9,7 +9,8 @@ import numpy as np
 from posynth.copies.container import Copies
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility import ranked
-from posynth.evaluation.utility.plots import REAL, SYNTHETIC
+from posynth.evaluation.utility.plots import SYNTHETIC
+from posynth.posterior.record import Diagnosis
 from posynth.report import figures, risk_tables, tables, words
 from posynth.report.grid import fixed
 from posynth.results import Result
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from posynth.evaluation.inference import Agreement, Pooled
 
 type Part = tuple[str, Any]
+
+ORIGINAL = "#afbfc9"  # the original's colour as it looks where it is drawn, transparent on white
 
 
 @dataclass(frozen=True)
@@ -109,17 +112,20 @@ def _model(found: Findings) -> Section:
 
 
 def _diagnostics(found: Findings) -> Section:
-    table = found.copies.diagnostics()
-    parts: list[Part] = [("grid", tables.diagnostics(table, sizes=not found.public))]
-    failed = table[~table["passed"]]
-    if len(failed):
-        texts = [f"{row.target}: {row.why}" for row in failed.itertuples()]
+    every = _diagnoses(found)
+    parts: list[Part] = [("grid", tables.diagnostics(every, sizes=not found.public))]
+    texts = [f"{row.target}: {row.why}" for row in every if not row.passed]
+    if texts:
         parts.append(("list", {"title": "Outside their limits", "texts": texts}))
     # Checks see the confidential rows, so they stay out of the public version.
     if found.checks and not found.public:
         parts.append(("grid", tables.checks(found.checks)))
         parts.append(_meanings(found.checks))
     return Section("diagnostics", "Diagnostics", words.DIAGNOSED, tuple(parts))
+
+
+def _diagnoses(found: Findings) -> list[Diagnosis]:
+    return [link.diagnosis for link in found.copies.posterior.links.values()]
 
 
 def _utility(found: Findings) -> Section:
@@ -145,9 +151,8 @@ def _is_standardised(result: Result) -> bool:
 
 
 def _gallery(found: Findings) -> dict[str, Any]:
-    key = (
-        [("each copy", SYNTHETIC)] if found.public else [("original", REAL), ("copies", SYNTHETIC)]
-    )
+    copies = ("each copy", SYNTHETIC)
+    key = [copies] if found.public else [("original", ORIGINAL), copies]
     title = "Distributions of the copies" if found.public else "Original and copies, by column"
     pictures = figures.distributions(found.comparison, original=not found.public)
     return {"title": title, "key": key, "pictures": pictures}
@@ -214,9 +219,9 @@ def glance(found: Findings) -> list[Fact]:
 
 
 def _fitted(found: Findings) -> Fact:
-    passed = found.copies.diagnostics()["passed"]
-    value = f"{int(passed.sum())} of {len(passed)}"
-    return Fact("Conditionals fitted", value, "within diagnostic limits", not passed.all())
+    passed = [row.passed for row in _diagnoses(found)]
+    value = f"{sum(passed)} of {len(passed)}"
+    return Fact("Conditionals fitted", value, "within diagnostic limits", not all(passed))
 
 
 def _pairs(found: Findings) -> Fact:

@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from posynth.posterior.record import Posterior
+from posynth.chain.facts import FamilyFacts
+from posynth.families import families
+from posynth.posterior.record import Diagnosis, Posterior
 from posynth.report.grid import NONE, Grid, fixed, grid, verdict
 from posynth.results import Result
 
@@ -15,7 +17,7 @@ FEW_PREDICTORS = 6
 
 
 def made(manifest: Mapping[str, Any]) -> Grid:
-    """What a reader of the copies must know: source, sizes, seeds, hash and versions."""
+    """Tell a reader of the copies what he must know: source, sizes, seeds, hash and versions."""
     versions = ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())
     rows = [
         ("Source", manifest["source"] or "a data frame"),
@@ -37,11 +39,12 @@ def _filled(filled: Mapping[str, str]) -> str:
 
 def chain(posterior: Posterior, manifest: Mapping[str, Any], notes: bool = True) -> Grid:
     """One row a conditional in visit order: given what, by which family, with which prior."""
-    rows = []
+    known = {**families(), **posterior.own}
+    rows: list[tuple[str, ...]] = []
     for c in posterior.spec:
-        prior = manifest["priors"][c.target]
-        scales = ", ".join(f"{name} = {value:g}" for name, value in prior["scales"].items())
-        row = (c.target, _given(posterior, c.target), c.family, _joined(prior["prior"], scales))
+        facts = known[c.family].facts if c.family in known else None
+        prior = _prior(manifest["priors"][c.target], facts)
+        row = (c.target, _given(posterior, c.target), c.family, prior)
         rows.append((*row, c.note) if notes else row)
     heads = ("Conditional", "Given", "Family", "Prior", *(["Why"] if notes else []))
     note = "Each row is a PyMC model; its parameters are independent of those of other rows."
@@ -54,26 +57,32 @@ def _given(posterior: Posterior, target: str) -> str:
     if conditional.formula:
         return conditional.formula
     if len(predictors) < FEW_PREDICTORS:
-        return " + ".join(predictors) or "1"
+        return " + ".join(predictors) or "nothing"
     return f"{len(predictors)} earlier columns"
 
 
-def _joined(*parts: str) -> str:
-    return ": ".join(part for part in parts if part)
+def _prior(said: Mapping[str, Any], facts: FamilyFacts | None) -> str:
+    """Name the prior with its scales, those of the family where the chain says nothing."""
+    name = said["prior"]
+    if name == "default" and facts is not None:
+        name = facts.default_prior
+    usual = facts.priors.get(name, {}) if facts is not None else {}
+    scales = ", ".join(f"{key} {value:g}" for key, value in {**usual, **said["scales"]}.items())
+    return f"{name}: {scales}" if scales else str(name)
 
 
-def diagnostics(table: pd.DataFrame, sizes: bool = True) -> Grid:
+def diagnostics(found: Sequence[Diagnosis], sizes: bool = True) -> Grid:
     """One row a conditional: engine, k-hat, R-hat, ESS, divergences, within limits or not."""
     heads = ["Conditional", "Family", "Engine", "Within limits", "Rows", "Parameters"]
     heads += ["k-hat", "R-hat", "ESS", "Divergences", "Seconds"]
     rows = []
-    for row in table.itertuples():
-        cells = [row.target, row.family, row.engine, verdict(bool(row.passed)), f"{row.n:,}"]
+    for row in found:
+        cells = [row.target, row.family, row.engine, verdict(row.passed), f"{row.n:,}"]
         cells += [str(row.parameters), fixed(row.k_hat), fixed(row.r_hat, 3), fixed(row.ess, 0)]
         rows.append([*map(str, cells), str(row.divergences), fixed(row.seconds, 1)])
     if not sizes:
         heads, rows = _without(heads, rows, 4)
-    failed = [i for i, passed in enumerate(table["passed"]) if not passed]
+    failed = [i for i, row in enumerate(found) if not row.passed]
     note = (
         "k-hat up to 0.7: importance weights can be trusted; exact and Markov chain engines have "
         "none. R-hat near 1: chains agree. They speak of the fit, not of whether the model is "
@@ -108,7 +117,8 @@ def score(result: Result, proper: bool) -> float:
 def whole(results: Iterable[Result], proper: bool, standardised_only: bool = False) -> Grid:
     """Measures of the table as a whole."""
     found = {r.measure: r for r in results if not r.subject}
-    rows, flagged = [], []
+    rows: list[list[str]] = []
+    flagged: list[int] = []
     for name, (said, digits) in _WHOLE.items():
         raw, scaled = found.get(name), found.get(f"S_{name}")
         if (raw is None and scaled is None) or (standardised_only and scaled is None):
@@ -119,13 +129,12 @@ def whole(results: Iterable[Result], proper: bool, standardised_only: bool = Fal
         own = NONE if scaled is None else fixed(score(scaled, proper))
         shown = NONE if raw is None or standardised_only else fixed(raw.value, digits)
         passed = verdict(judged.passed if judged else None)
-        rows.append((said, name, passed, shown, own))
+        rows.append([said, name, passed, shown, own])
     heads = ["Question", "Measure", "Within limits", "Value", "S"]
-    table = [list(row) for row in rows]
     if standardised_only:
-        heads, table = _without(heads, table, 3)
+        heads, rows = _without(heads, rows, 3)
     caption = "The table as a whole"
-    return grid(caption, heads, table, texts=3, flagged=flagged, note=scale_note(proper))
+    return grid(caption, heads, rows, texts=3, flagged=flagged, note=scale_note(proper))
 
 
 _LOGIT, _CART = "logistic propensity model", "CART propensity model"
@@ -184,7 +193,9 @@ def _cell(result: Result | None, measure: str, proper: bool) -> str:
 def pairs(table: pd.DataFrame, proper: bool, shown: int = SHOWN) -> Grid:
     """Associations of two columns, the worst first; ``table`` is that of ``utility.ranked``."""
     two = table[table["ways"] == 2]
-    rows = [(str(r.subject), fixed(r.S), fixed(r.df, 0)) for r in two.head(shown).itertuples()]
+    worst = two.head(shown)
+    columns = (worst["subject"], worst["S"], worst["df"])
+    rows = [(str(a), fixed(s), fixed(df, 0)) for a, s, df in zip(*columns, strict=True)]
     flagged = [i for i, bad in enumerate(two["flagged"].head(shown)) if bad]
     caption = f"Two-way tables, the {len(rows)} worst of {len(two)}"
     if len(rows) == len(two):
