@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from posynth.evaluation.inference import Agreement
 
 PIXELS_AN_INCH = 96
+PANEL = (
+    3.2,
+    2.4,
+)  # inches: about the width at which the page shows it, so that text keeps its size
 
 
 @dataclass(frozen=True)
@@ -96,14 +100,13 @@ def distributions(comparison: Comparison, original: bool) -> list[Picture]:
     """Show every modelled column, one picture each."""
     what = f"{len(comparison.copies)} copies"
     shown = f"the original and {what}" if original else what
-    return [
-        picture(
-            overlay(comparison, column.name, original=original, legend=False),
-            "",
-            f"Distribution of {column.name} ({column.kind.value}) in {shown}.",
-        )
-        for column in judged(comparison)
-    ]
+    pictures = []
+    for column in judged(comparison):
+        figure = overlay(comparison, column.name, original=original, legend=False)
+        figure.set_size_inches(*PANEL)
+        alt = f"Distribution of {column.name} ({column.kind.value}) in {shown}."
+        pictures.append(picture(figure, "", alt))
+    return pictures
 
 
 def attributed(results: Sequence[Result]) -> Picture:

@@ -240,10 +240,8 @@ def _told_apart(found: Findings) -> Fact:
 
 
 def _agreed(agreement: "Agreement") -> Fact:
-    _, overlap, _ = agreement.results()[:3]
-    return Fact(
-        "CI overlap of the pooled model", fixed(overlap.value), f"{overlap.text}; 1 is most"
-    )
+    overlap = agreement.results()[1]
+    return Fact("Overlap with the original fit", fixed(overlap.value), f"1 is most; {overlap.text}")
 
 
 def _risks(results: Sequence[Result]) -> list[Fact]:

@@ -168,7 +168,7 @@ def columns(
         if result.measure in ("S_pMSE", "KS", "S_KS", "Hellinger", "S_Hellinger"):
             table.setdefault(result.subject, {})[result.measure] = result
     # A pair has no Hellinger distance, which tells it from a column.
-    single = {name: found for name, found in table.items() if "Hellinger" in found}
+    single = {name: found for name, found in table.items() if "S_Hellinger" in found}
     order = sorted(single, key=lambda name: -_worst(single[name], proper))[:shown]
     scaled = ("S_pMSE", "S_KS", "S_Hellinger")
     wanted = (*scaled, "KS", "Hellinger") if raw else scaled

@@ -232,7 +232,7 @@ def _bars(axes: "Axes", column: Coded, original: bool) -> None:
         share = _share(count, shown)
         axes.plot(share, range(len(shown)), "|", color=SYNTHETIC, ms=9, mew=1.4, label=label)
     axes.set_yticks(range(len(shown)), [column.levels[j][:28] for j in shown])
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_xlabel(_hidden(len(column.levels) - len(shown)), fontsize=7)
 
