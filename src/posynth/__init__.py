@@ -2,7 +2,7 @@
 
 describe (what each column is) -> specify (a chain of conditionals, each a PyMC model) -> fit
 (posterior draws and diagnostics) -> synthesize (m copies, each from its own posterior draw) ->
-evaluate (utility and disclosure), pool (valid inference) and report (one page).
+evaluate (utility and disclosure), pool (valid inference) and write_report (one page).
 """
 
 from importlib import import_module
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from posynth.posterior.bound import Chain as Chain
     from posynth.posterior.record import Posterior as Posterior
     from posynth.posterior.store import load_posterior as load_posterior
-    from posynth.reporting import report as report
+    from posynth.reporting import write_report as write_report
     from posynth.synthesizer import describe as describe
     from posynth.synthesizer import draw as draw
     from posynth.synthesizer import fit as fit
@@ -45,9 +45,9 @@ _HOME = {
     "load_posterior": "posynth.posterior.store",
     "pool": "posynth.judge",
     "read_table": "posynth.table.io",
-    "report": "posynth.reporting",
     "specify": "posynth.synthesizer",
     "synthesize": "posynth.synthesizer",
+    "write_report": "posynth.reporting",  # `report` is the room
 }
 
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - names come from the table above

@@ -76,16 +76,16 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
 ) -> None:
     """Fit a model to every copy and pool the fits into one valid inference."""
     with errors(folder, data):
-        from posynth import judge, readout
+        from posynth import judge, material, readout
         from posynth.evaluation.inference import pool as combine
         from posynth.report import risk_tables
 
         options = options_of(family=family, levels=levels, groups=groups, status=status)
-        copies = judge.take(folder)
-        frame = None if data is None else judge.original(data, copies)
+        copies = material.take(folder)
+        frame = None if data is None else material.original(data, copies)
         analysis = judge.analysis_of(copies.posterior.schema, model, formula, **options)
         estimates = judge.fits(copies, analysis)
-        provenance = judge.provenance(copies)
+        provenance = material.provenance(copies)
         pooled = combine(estimates, provenance, rule=rule, estimand=estimand, level=level)
         readout.print_grid(out, risk_tables.pooled(pooled))
         out.print(screen.plain(pooled.text), highlight=False)
@@ -132,12 +132,12 @@ def evaluate(  # noqa: PLR0913, PLR0917 - options of a command
 ) -> None:
     """Judge the copies: how like the original they are, what to change, and how risky they are."""
     with errors(folder, data, holdout):
-        from posynth import judge, readout
+        from posynth import judge, material, readout
         from posynth.evaluation.utility import ranked
         from posynth.report import risk_tables, tables
 
-        copies = judge.take(folder)
-        comparison = judge.beside(copies, data, holdout)
+        copies = material.take(folder)
+        comparison = material.beside(copies, data, holdout)
         with screen.counted(err) as progress:
             results = judge.judged(
                 comparison,
@@ -189,11 +189,11 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
 ) -> None:
     """Write one page that says what was modelled, how well, and what the copies are good for."""
     with errors(folder, data, holdout):
-        from posynth.reporting import report as write
+        from posynth.reporting import write_report
 
         options = options_of(family=family, levels=levels, groups=groups, status=status)
         with screen.counted(err) as progress:
-            path = write(
+            path = write_report(
                 folder,
                 data,
                 to=to,

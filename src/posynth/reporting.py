@@ -1,4 +1,4 @@
-"""The verb ``report``: judge the copies, fit a model to them, and write the page."""
+"""The verb ``report`` (``write_report`` in Python): judge, fit a model, and write the page."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,8 +8,9 @@ from typing import Any
 
 from posynth import judge
 from posynth.copies.container import Copies
-from posynth.errors import MeasureError
-from posynth.judge import Analysis, Progress, Source
+from posynth.errors import MeasureError, StoreError
+from posynth.judge import Analysis, Progress
+from posynth.material import Source, beside, take
 from posynth.posterior.record import Posterior
 from posynth.report.page import write_page
 from posynth.report.sections import Findings
@@ -22,7 +23,7 @@ MOST_LEVELS = 6
 PREDICTORS = 3
 
 
-def report(  # noqa: PLR0913 - what to show is the user's to say
+def write_report(  # noqa: PLR0913 - what to show is the user's to say
     copies: Source,
     data: Data,
     *,
@@ -77,12 +78,12 @@ def report(  # noqa: PLR0913 - what to show is the user's to say
     >>> table = load_heart_failure()[["age", "sex", "smoking"]]
     >>> copies = synthesize(table, m=2, seed=1)
     >>> with TemporaryDirectory() as folder:
-    ...     report(copies, table, to=Path(folder) / "page.html", keys=["sex"]).name
+    ...     write_report(copies, table, to=Path(folder) / "page.html", keys=["sex"]).name
     'page.html'
     """
     place = _place(copies, to)
-    taken = judge.take(copies)
-    comparison = judge.beside(taken, data, holdout)
+    taken = take(copies)
+    comparison = beside(taken, data, holdout)
     found = Findings(taken, comparison, (), checks=tuple(checks), public=public, seed=seed)
     found = _with_inference(found, model, formula, options)
     results = judge.judged(
@@ -100,11 +101,17 @@ def report(  # noqa: PLR0913 - what to show is the user's to say
 
 
 def _place(copies: Source, to: str | Path | None) -> Path:
-    if to is not None:
-        return Path(to)
-    if isinstance(copies, Copies):
+    if to is None and isinstance(copies, Copies):
         raise MeasureError("copies in memory have no folder; say where the page goes with to=...")
-    return Path(copies) / PAGE
+    if to is None:
+        return Path(str(copies)) / PAGE
+    place = Path(to)
+    # Known before the long work.
+    if not place.parent.is_dir():
+        raise StoreError(
+            f"{str(place)!r} cannot be written: there is no such folder; make it first"
+        )
+    return place
 
 
 def _with_inference(

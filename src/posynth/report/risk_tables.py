@@ -22,8 +22,9 @@ CLOSENESS = ("copied rows", "DCR", "NNDR", "DCR share", "MIA AUC", "MIA advantag
 
 
 def disclosure(results: Sequence[Result]) -> list[Grid]:
-    """Every table of disclosure."""
-    return [identity(results), attribution(results), closeness(results)]
+    """Every table of disclosure that has rows."""
+    tables = (identity(results), attribution(results), closeness(results))
+    return [table for table in tables if table.rows]
 
 
 def identity(results: Sequence[Result]) -> Grid:

@@ -160,17 +160,15 @@ def _gallery(found: Findings) -> dict[str, Any]:
 
 def _disclosure(found: Findings) -> Section:
     results = [r for r in found.results if r.measure in _DISCLOSURE]
+    parts: list[Part] = []
+    # Where every column is a key there is nothing to be learned by the keys.
+    if any(r.measure == "DiSCO" for r in results):
+        parts.append(("picture", figures.attributed(results)))
+    parts += [("grid", table) for table in risk_tables.disclosure(results)]
     rng = np.random.default_rng(found.seed)
-    identity, attribution, closeness = risk_tables.disclosure(results)
-    parts: tuple[Part, ...] = (
-        ("grid", identity),
-        ("picture", figures.attributed(results)),
-        ("grid", attribution),
-        ("grid", closeness),
-        ("picture", figures.distances(found.comparison, rng)),
-        _meanings(results),
-    )
-    return Section("disclosure", "Disclosure", words.RISKY, parts)
+    parts.append(("picture", figures.distances(found.comparison, rng)))
+    parts.append(_meanings(results))
+    return Section("disclosure", "Disclosure", words.RISKY, tuple(parts))
 
 
 _DISCLOSURE = {
@@ -185,8 +183,9 @@ def _meanings(results: Iterable[Result]) -> Part:
     """Tell what each measure means, once."""
     first: dict[str, str] = {}
     for result in results:
-        if result.text:
-            first.setdefault(result.measure, result.text)
+        text = words.MEANINGS.get(result.measure, result.text)
+        if text:
+            first.setdefault(result.measure, text)
     return ("meanings", {"title": "What each number means", "pairs": list(first.items())})
 
 
@@ -246,13 +245,13 @@ def _agreed(agreement: "Agreement") -> Fact:
 
 def _risks(results: Sequence[Result]) -> list[Fact]:
     copied = next(r for r in results if r.measure == "copied rows")
-    worst = max((r for r in results if r.measure == "DiSCO"), key=lambda r: r.value)
-    keys, _, target = worst.subject.rpartition(" -> ")
-    return [
-        Fact("Copied rows", f"{fixed(copied.value, 2)} %", "of synthetic rows", not copied.passed),
-        Fact(
-            "Highest attribution (DiSCO)",
-            f"{fixed(worst.value, 1)} %",
-            f"of records give away {target} by {keys.replace(':', ', ')}; see the original's Dorig",
-        ),
-    ]
+    share = f"{fixed(copied.value, 2)} %"
+    facts = [Fact("Copied rows", share, "of synthetic rows", copied.passed is False)]
+    attributed = [r for r in results if r.measure == "DiSCO"]
+    if attributed:
+        worst = max(attributed, key=lambda r: r.value)
+        keys, _, target = worst.subject.rpartition(" -> ")
+        known = f"{target} by {keys.replace(':', ', ')}"
+        reading = f"of records give away {known}; compare with Dorig"
+        facts.append(Fact("Highest attribution (DiSCO)", f"{fixed(worst.value, 1)} %", reading))
+    return facts

@@ -56,3 +56,34 @@ LIMITS = (
     "Each further copy and each further release from the same source tells more about it. The "
     "numbers here speak of these copies only.",
 )
+_SCORES = "of the scores of a model that tells synthetic from original rows ({})"
+_RATIO = "{} over its expectation under a right model; 1 is ideal, 3 a limit"
+
+
+def _scored(kind: str) -> dict[str, str]:
+    scores = _SCORES.format(kind)
+    raw = {
+        f"pMSE_{kind}": f"Mean squared distance {scores} from the share of synthetic rows.",
+        f"SPECKS_{kind}": f"Largest gap between the distributions {scores}.",
+        f"PO50_{kind}": f"Per cent of rows told apart beyond the 50 % of guessing, {scores}.",
+        f"U_{kind}": f"Pairs of rows in which the synthetic one has the higher score ({kind}).",
+    }
+    return raw | {f"S_{name}": _RATIO.format(name) + "." for name in raw}
+
+
+MEANINGS = {
+    "S_pMSE": (
+        "Chi-squared of a table of one or two columns, original against copies, over its "
+        "expectation under a right model (numeric columns are cut at quintiles); 1 is ideal, 3 a "
+        "limit."
+    ),
+    **_scored("logit"),
+    **_scored("cart"),
+    "KS": "Largest gap between the distribution functions of a column.",
+    "S_KS": _RATIO.format("KS") + ".",
+    "Hellinger": "Hellinger distance of the distributions of a column: 0 is the same, 1 disjoint.",
+    "S_Hellinger": _RATIO.format("Hellinger distance") + ".",
+    "correlation difference": "Correlation in the copies less that in the original.",
+    "PE_ulsif": "Pearson divergence by a density ratio; its limit comes from permutations.",
+    "KL_kliep": "Kullback-Leibler divergence by a density ratio; its limit comes likewise.",
+}
