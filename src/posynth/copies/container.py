@@ -47,6 +47,21 @@ class Copies:
     def __getitem__(self, copy: int) -> pd.DataFrame:
         return self.frames[copy]
 
+    def __repr__(self) -> str:
+        m, k, posterior = len(self), len(self.frames[0]), self.posterior
+        kind = "proper" if posterior.proper else "not proper"
+        size = f"{m} {'copy' if m == 1 else 'copies'} of {k} rows from a source of"
+        lines = [f"{size} {posterior.schema.rows} rows, {kind}, seed {self.seed}"]
+        if posterior.links:
+            draws = {t: ds.sizes["chain"] * ds.sizes["draw"] for t, ds in posterior.draws.items()}
+            table = posterior.diagnostics()[["target", "family", "engine", "passed"]]
+            table.insert(3, "draws", table["target"].map(draws))
+            lines.append(table.to_string(index=False))
+        filled = [column.name for column in posterior.schema if not column.kind.is_modelled]
+        if filled:
+            lines.append(f"filled in, not modelled: {', '.join(filled)}")
+        return "\n".join(lines)
+
     def to_pandas(self) -> list[pd.DataFrame]:
         """Return the copies as a list of data frames."""
         return list(self.frames)

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from posynth.errors import MeasureError
+from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
-from posynth.evaluation.utility.scale import fitting
 from posynth.evaluation.utility.values import Coded, Floats, Numbers, judged, levels, numbers
 from posynth.results import Result
 from posynth.table.schema import Column
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REAL, SYNTHETIC = "#1b4965", "#e07a3f"
+SCALES = {"plug-in": "S_plugin", "proper": "S_proper"}
 COLUMNS_A_ROW = 3
 SHOWN_LEVELS = 12
 BINS = 30
@@ -27,6 +27,7 @@ def heatmap(
     comparison: Comparison,
     measure: str = "S_pMSE",
     limits: tuple[float, float] | None = None,
+    scale: str = "auto",
 ) -> "Figure":
     """Draw the misfit of every pair of columns, that of single columns on the diagonal.
 
@@ -35,20 +36,27 @@ def heatmap(
     results : iterable of Result
         Records of ``tables.measure`` with ``ways`` 1 and 2; others are passed over.
     comparison : Comparison
-        Tells which scale fits the copies; it is named beside the colours.
+        Tells which scale fits the copies.
     measure : str
         Which standardised statistic.
     limits : tuple of float, optional
         Ends of the colour scale, so that two syntheses can be drawn alike; by default from 0
         to the largest value, at least 3.
+    scale : {"auto", "proper", "plug-in"}
+        Which null is worth 1; it is named beside the colours. ``"auto"`` takes the one that fits
+        the copies, ``"plug-in"`` the one R's synthpop prints.
 
     Returns
     -------
     matplotlib.figure.Figure
         The picture; nothing is shown or written.
     """
+    if scale not in ("auto", *SCALES):
+        raise MeasureError(unknown("scale", scale, ("auto", *SCALES)))
+    kind = "proper" if comparison.provenance.proper else "plug-in"
+    kind = kind if scale == "auto" else scale
     names = [column.name for column in judged(comparison)]
-    grid = _grid(results, comparison, measure, names)
+    grid = _grid(results, measure, names, SCALES[kind])
     if np.isnan(grid).all():
         raise MeasureError(
             f"no {measure!r} of columns or pairs among the results; run tables.measure first"
@@ -59,7 +67,6 @@ def heatmap(
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), names)
     _write_cells(axes, grid, (low + high) / 2)
-    kind = "proper" if comparison.provenance.proper else "plug-in"
     figure.colorbar(image, label=f"{measure}, {kind} scale (1 is ideal)", shrink=0.85)
     axes.set_title(f"Misfit of pairs and, on the diagonal, of columns: {measure}", fontsize=10)
     return figure
@@ -144,18 +151,14 @@ def _canvas(size: tuple[float, float]) -> tuple["Figure", "Axes"]:
     return figure, figure.subplots()
 
 
-def _grid(
-    results: Iterable[Result], comparison: Comparison, measure: str, names: Sequence[str]
-) -> Floats:
+def _grid(results: Iterable[Result], measure: str, names: Sequence[str], scale: str) -> Floats:
     place = {a: (i, i) for i, a in enumerate(names)}
     place |= {f"{a}:{b}": (i, j) for i, a in enumerate(names) for j, b in enumerate(names)}
     grid = np.full((len(names), len(names)), np.nan)
     for result in results:
         if result.measure == measure and result.subject in place:
             i, j = place[result.subject]
-            details = result.details
-            grid[i, j] = fitting(details["S_plugin"], details["S_proper"], comparison)
-            grid[j, i] = grid[i, j]
+            grid[i, j] = grid[j, i] = result.details[scale]
     return grid
 
 
