@@ -18,7 +18,10 @@ ROOMS = (
     "evaluation",
     "report",
 )
-SEE_ALL = ("synthesizer", "cli", "screen", "__init__")
+SEE_ALL = (
+    *("synthesizer", "cli", "screen", "terminal", "__init__"),
+    *("cli_verbs", "judge", "material", "readout", "reporting"),  # the verbs on finished copies
+)
 SEEN_BY_ALL = ("errors", "results")
 SAMPLERS = ("pymc", "pytensor", "nutpie")
 
