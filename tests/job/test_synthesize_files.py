@@ -124,6 +124,11 @@ def test_the_manifest_says_what_the_copies_are(output, people):
         "passed": True,
     }
     assert expected.items() <= manifest.items()
+    assert manifest["priors"]["smoke"] == {
+        "family": "bernoulli",
+        "prior": "weak",
+        "scales": {"intercept": 5.0, "slope": 2.5},
+    }
     assert {"pymc", "pytensor", "numpy", "pandas"} <= set(manifest["versions"])
     assert set(manifest["engines"]) == set(posterior.spec.targets)
 
@@ -144,6 +149,8 @@ def test_the_written_chain_gives_the_same_copies(output, cli, people_csv, tmp_pa
     options = ("-m", 3, "--seed", 1, "--workers", 1)
     cli("synthesize", people_csv, *options, "--chain", chain, "-o", again)
     assert read_chain(again / "chain.toml")[0] == read_chain(chain)[0]
+    hashes = [json.loads((f / "manifest.json").read_text())["spec_hash"] for f in (folder, again)]
+    assert hashes[0] == hashes[1]
     for copy in (folder / "copies").iterdir():
         assert (again / "copies" / copy.name).read_bytes() == copy.read_bytes()
 

@@ -109,12 +109,7 @@ def learn(
     SpecError
         If the formula names a column that is not visited before, or cannot be evaluated.
     """
-    fill = {
-        name: float(np.nanmean(rows.arrays[name]))
-        for name in columns
-        if name in rows.schema and rows.schema[name].kind.is_numeric
-    }
-    draft = Encoder(columns, formula, fill=fill if formula else {})
+    draft = Encoder(columns, formula, fill=_fill(rows, columns) if formula else {})
     labels, matrix, state = _coded(draft, rows)
     if formula:
         _refuse_unstable(replace(draft, state=state), rows, labels, matrix)
@@ -136,6 +131,13 @@ def learn(
         state,
     )
     return encoder, _standardise(matrix[:, keep], encoder.center, encoder.scale)
+
+
+def _fill(rows: Rows, columns: tuple[str, ...]) -> dict[str, float]:
+    """Return what stands in for a hole inside a formula: the mean of each numeric column."""
+    numeric = [n for n in columns if n in rows.schema and rows.schema[n].kind.is_numeric]
+    means = (_nanmean(rows.arrays[name][:, None])[0] for name in numeric)
+    return {name: float(np.nan_to_num(mean)) for name, mean in zip(numeric, means, strict=True)}
 
 
 def cells(rows: Rows, columns: tuple[str, ...]) -> tuple[tuple[str, ...], Floats]:
@@ -215,10 +217,11 @@ def _from_formula(encoder: Encoder, rows: Rows) -> tuple[list[str], Floats, dict
         spec = ModelSpec(
             formula=Formula(text),
             output="numpy",
-            na_action="raise",
+            na_action="ignore",
             transform_state=dict(encoder.state),
         )
-        matrix = spec.get_model_matrix(frame, context={})
+        with np.errstate(all="ignore"):  # what is not finite is met below, in words
+            matrix = spec.get_model_matrix(frame, context={})
     except (FormulaicError, SyntaxError, ValueError, TypeError, AttributeError) as error:
         raise SpecError(
             f"formula {text!r} cannot be evaluated: {_first_line(error)}. "
@@ -230,7 +233,10 @@ def _from_formula(encoder: Encoder, rows: Rows) -> tuple[list[str], Floats, dict
     wanted = [i for i, name in enumerate(names) if name != "Intercept"]
     values = np.asarray(matrix, dtype=np.float64)[:, wanted]
     if not np.isfinite(values).all():
-        raise SpecError(f"formula {text!r} gives values that are not finite; transform them first")
+        raise SpecError(
+            f"formula {text!r} gives values that are not finite; drawn values can lie beyond those "
+            "of the source, so use functions that are defined for every number"
+        )
     return [names[i] for i in wanted], values, dict(state)
 
 

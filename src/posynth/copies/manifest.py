@@ -6,6 +6,7 @@ from typing import Any
 
 from posynth.posterior.record import Posterior
 
+DRAWS_A_COPY = 20
 _VERSIONS = ("numpy", "pandas", "pymc", "pytensor", "nutpie", "xarray", "formulaic")
 
 
@@ -31,16 +32,22 @@ def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
         "missing_note": _missing_note(holes),
         "priors": {c.target: _prior(posterior, c.target) for c in spec},
         "engines": {t: link.diagnosis.engine for t, link in posterior.links.items()},
-        "passed": all(link.diagnosis.passed for link in posterior.links.values()),
+        "passed": _passed(posterior, m),
         "versions": {name: version(name) for name in _VERSIONS},
     }
+
+
+def _passed(posterior: Posterior, m: int) -> bool:
+    """Whether every fit passed, with the 20 effective draws a copy that make copies independent."""
+    found = [link.diagnosis for link in posterior.links.values()]
+    return all(d.passed and d.ess >= DRAWS_A_COPY * m for d in found)
 
 
 def _prior(posterior: Posterior, target: str) -> dict[str, Any]:
     conditional = posterior.spec[target]
     return {
         "family": conditional.family,
-        "prior": conditional.prior or "default",
+        "prior": conditional.prior,
         "scales": dict(conditional.scales),
     }
 

@@ -12,7 +12,7 @@ from posynth.chain.spec import Conditional
 from posynth.errors import SpecError
 from posynth.posterior.bound import stored_families
 from posynth.posterior.fitting import Progress, Step, silent
-from posynth.posterior.predict import RowSampler
+from posynth.posterior.predict import RowSampler, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, spread, stream
 from posynth.table.codec import decode_frame
@@ -125,11 +125,8 @@ def _samplers(posterior: Posterior) -> dict[str, RowSampler]:
             known[c.family],
             c.target,
             posterior.links[c.target],
-            c.prior or known[c.family].facts.default_prior,
-            {
-                str(name): values.to_numpy().reshape(_total(posterior, c.target), *values.shape[2:])
-                for name, values in posterior.draws[c.target].data_vars.items()
-            },
+            c.prior,
+            stacked(posterior.draws[c.target]),
         )
         for c in posterior.spec
     }

@@ -16,7 +16,13 @@ type Floats = NDArray[np.float64]
 type Draws = dict[str, NDArray[Any]]
 
 #: How many functions were compiled in this process; a second column of a family adds none.
-compilations: dict[str, int] = {"density": 0, "draw": 0, "constrain": 0, "rows": 0}
+compilations: dict[str, int] = {
+    "density": 0,
+    "draw": 0,
+    "constrain": 0,
+    "unconstrain": 0,
+    "rows": 0,
+}
 
 
 class CompiledModel:
@@ -97,6 +103,22 @@ class CompiledModel:
         return pytensor.function(self.values, free, trust_input=True)
 
     @cached_property
+    def _unconstrain(self) -> Any:
+        import pytensor
+        from pytensor.graph.replace import clone_replace
+
+        compilations["unconstrain"] += 1
+        free = self.model.free_RVs
+        inputs = {rv: rv.type(name=rv.name) for rv in free}
+        transforms = [self.model.rvs_to_transforms[rv] for rv in free]
+        forward = [
+            inputs[rv] if transform is None else transform.forward(inputs[rv], *rv.owner.inputs)
+            for rv, transform in zip(free, transforms, strict=True)
+        ]
+        outputs = clone_replace(forward, inputs)
+        return pytensor.function(list(inputs.values()), outputs, on_unused_input="ignore")
+
+    @cached_property
     def _draw(self) -> tuple[Any, list[Any]]:
         import pytensor
         from pytensor.compile.sharedvalue import SharedVariable
@@ -162,6 +184,11 @@ class CompiledModel:
         rows = [self._constrain(*self.split(theta, shapes)) for theta in thetas]
         return {name: np.array([row[i] for row in rows]) for i, name in enumerate(self.names)}
 
+    def unconstrain(self, theta: list[NDArray[Any]]) -> Floats:
+        """Map one value of each free variable, in the model's order, to a flat vector (d,)."""
+        values = self._unconstrain(*theta)
+        return np.concatenate([np.ravel(value) for value in values])
+
     def draw(self, theta: list[NDArray[Any]], rng: np.random.Generator) -> NDArray[Any]:
         """Draw a response for every row of X given parameters, with this generator.
 
@@ -186,6 +213,14 @@ class CompiledModel:
         return rows
 
 
+def _parameter_error() -> type[Exception]:
+    """Return what PyMC raises where a distribution's parameters are impossible: density zero."""
+    from pymc.logprob.utils import ParameterValueError
+
+    found: type[Exception] = ParameterValueError
+    return found
+
+
 class Density:
     """Log-density of the unconstrained parameters on fixed data, with gradient.
 
@@ -203,10 +238,14 @@ class Density:
         self.shapes = compiled.shapes()
         self.size = sum(int(np.prod(shape)) for shape in self.shapes)
         self._function = compiled._density
+        self._impossible = _parameter_error()
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
-        """Return log p(theta, y) and its gradient (d,)."""
-        value, *parts = self._function(*self.compiled.split(theta, self.shapes))
+        """Return log p(theta, y) and its gradient (d,); -inf where theta is impossible."""
+        try:
+            value, *parts = self._function(*self.compiled.split(theta, self.shapes))
+        except self._impossible:
+            return -np.inf, np.zeros(self.size)
         return float(value), np.concatenate([np.ravel(part) for part in parts])
 
     def values(self, thetas: Floats) -> Floats:

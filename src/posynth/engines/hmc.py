@@ -20,7 +20,7 @@ from posynth.engines.warp import Warp
 
 type Floats = NDArray[np.float64]
 
-PILOT = 40  # trajectories of each chain in a pilot run
+PILOT = 30  # trajectories of each chain in a pilot run
 PILOTS = 2
 ROUNDS = 4  # times the chains may be doubled before the engine gives up
 FIRST_STEP = 0.8

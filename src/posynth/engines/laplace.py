@@ -25,6 +25,7 @@ type Floats = NDArray[np.float64]
 
 POOL = 100  # proposals from which the chains' starting points are drawn
 SHARE, FREEDOM = 0.1, 5.0  # of multivariate t in the proposal, and its degrees of freedom
+LEAST_EFFECTIVE = 0.15  # share of proposals; with fewer the chains are not begun
 LARGEST_LIMIT = 5.0  # times the mean ratio
 
 
@@ -91,11 +92,12 @@ def fit_laplace(
     """
     density = Density(compiled, compiled.model)
     chains = _Chains(density, map, rng)
+    if chains.effective < LEAST_EFFECTIVE:
+        return failed(f"{chains.effective:.0%} of {POOL} proposals effective")
     chains.extend(task.draws)
     check = chains.check()
     if not check.passed:
-        unmixed = Convergence(float("nan"), 0.0, 1.01)
-        return Fit({}, {}, {}, "laplace", unmixed, why=str(check), k_hat=check.k_hat)
+        return failed(str(check), check.k_hat)
     for last in (False, True):
         thetas, acceptance = chains.run()
         mixed = convergence(thetas, task.need)
@@ -115,6 +117,11 @@ def fit_laplace(
     return Fit(draws, dims, coords, "laplace", mixed, why, k_hat=check.k_hat)
 
 
+def failed(why: str, k_hat: float = float("nan")) -> Fit:
+    """Return a fit without draws, which sends "auto" to another engine."""
+    return Fit({}, {}, {}, "laplace", Convergence(float("nan"), 0.0, 1.01), why, k_hat=k_hat)
+
+
 class _Chains:
     """Independence Metropolis chains over a growing set of proposals."""
 
@@ -122,6 +129,7 @@ class _Chains:
         self.density, self.map, self.rng = density, map, rng
         pool, ratios = self._propose(POOL)
         weight = np.exp(ratios - ratios.max())
+        self.effective = float(weight.sum() ** 2 / np.sum(weight**2) / POOL)
         start = rng.choice(POOL, size=CHAINS, replace=False, p=_mix(weight))
         self.points = pool[start][:, None, :]  # (chain, 1 + step, d)
         self.ratios = ratios[start][:, None]

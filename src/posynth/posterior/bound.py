@@ -103,6 +103,20 @@ class Chain:
         spec = self.spec.with_conditional(replace(old, **changes))
         return replace(self, spec=spec, own=own)
 
+    def resolved(self) -> ChainSpec:
+        """Return the conditionals with every prior and scale written out.
+
+        A stored posterior must not change its meaning with the defaults of a later version, and a
+        chain has the same hash whether it was left to defaults or read from the file they wrote.
+        """
+        spec, known = self.spec, self.families
+        for link in spec:
+            facts = known[link.family].facts
+            prior = link.prior or facts.default_prior
+            scales = {**facts.priors[prior], **link.scales}
+            spec = spec.with_conditional(replace(link, prior=prior, scales=scales))
+        return spec
+
     def to_toml(self) -> str:
         """Return the chain as a TOML document, to review and edit."""
         facts = {name: member.facts for name, member in self.families.items()}

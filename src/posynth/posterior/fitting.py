@@ -150,7 +150,7 @@ def fit_chain(
     with one_thread():
         done = _run(jobs, _workers(jobs) if workers is None else workers, progress)
     return Posterior(
-        spec=chain.spec,
+        spec=chain.resolved(),
         schema=chain.schema,
         source=chain.source,
         links={t: Link(done[t].coding, _diagnose(jobs[t], done[t])) for t in jobs},
@@ -171,13 +171,21 @@ def _rehearse(jobs: dict[str, _Job]) -> None:
         try:
             task, _ = job.task()
             if not job.family.shared:
-                CompiledModel(task.model())
+                _check_form(task.model())
         except SpecError as error:
             raise SpecError(f"{where}: {error}") from None
         except Exception as error:
             raise SpecError(
                 f"{where}: its model cannot be written: {type(error).__name__}: {error}"
             ) from error
+
+
+def _check_form(model: object) -> None:
+    import pymc as pm
+
+    if not isinstance(model, pm.Model):
+        raise TypeError(f"it returned {type(model).__name__}, not a pm.Model")
+    CompiledModel(model)
 
 
 def _workers(jobs: dict[str, _Job]) -> int:

@@ -1,5 +1,7 @@
 """Draw rows of one conditional from its own PyMC graph, given parameters."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,10 @@ from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.families.base import Design, Family
 from posynth.posterior.record import Link
+from posynth.posterior.task import Coding
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class RowSampler:
@@ -41,7 +47,7 @@ class RowSampler:
         self._compiled = compiled_for(task, self._held)
         self._parameters = parameters
         self._categorical = bool(coding.levels)
-        self._center, self._scale = _back(family, coding.center, coding.scale)
+        self._center, self._scale = natural_scale(family, coding)
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
@@ -71,8 +77,19 @@ class RowSampler:
         return drawn if self._categorical else self._center + self._scale * drawn
 
 
-def _back(family: Family, center: float, scale: float) -> tuple[float, float]:
-    return (center, scale) if family.facts.response == "standardised" else (0.0, 1.0)
+def natural_scale(family: Family, coding: Coding) -> tuple[float, float]:
+    """Return origin and unit of a model's response: values are ``origin + unit * y``."""
+    standardised = family.facts.response == "standardised" and not coding.levels
+    return (coding.center, coding.scale) if standardised else (0.0, 1.0)
+
+
+def stacked(draws: "xr.Dataset") -> dict[str, NDArray[np.float64]]:
+    """Lay the chains of every parameter end to end, (chain * draw, ...)."""
+    count = draws.sizes["chain"] * draws.sizes["draw"]
+    return {
+        str(name): values.to_numpy().reshape(count, *values.shape[2:])
+        for name, values in draws.data_vars.items()
+    }
 
 
 def _stub(family: Family, target: str, link: Link, prior: str) -> Task:

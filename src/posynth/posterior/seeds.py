@@ -14,6 +14,7 @@ class Purpose(IntEnum):
     FIT = 1
     SELECT = 2
     DRAW = 3
+    PREDICT = 4
 
 
 def stream(seed: int, purpose: Purpose, name: str, copy: int = 0) -> np.random.Generator:
@@ -24,7 +25,7 @@ def stream(seed: int, purpose: Purpose, name: str, copy: int = 0) -> np.random.G
     seed : int
         The user's seed, 0 or more.
     purpose : Purpose
-        Fitting, selecting draws, or drawing rows.
+        Fitting, selecting draws, drawing rows of copies, or predicting rows of a table.
     name : str
         The conditional.
     copy : int

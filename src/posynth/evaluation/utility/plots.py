@@ -72,7 +72,9 @@ def heatmap(
     return figure
 
 
-def overlay(comparison: Comparison, name: str) -> "Figure":
+def overlay(
+    comparison: Comparison, name: str, *, original: bool = True, legend: bool = True
+) -> "Figure":
     """Draw one column of the original over that of all copies.
 
     Parameters
@@ -81,16 +83,24 @@ def overlay(comparison: Comparison, name: str) -> "Figure":
         The original and its copies.
     name : str
         The column.
+    original, legend
+        As for `overlays`.
 
     Returns
     -------
     matplotlib.figure.Figure
         A histogram (numbers) or bars (levels), in per cent of rows, one mark a copy.
     """
-    return overlays(comparison, [name])
+    return overlays(comparison, [name], original=original, legend=legend)
 
 
-def overlays(comparison: Comparison, columns: Iterable[str] | None = None) -> "Figure":
+def overlays(
+    comparison: Comparison,
+    columns: Iterable[str] | None = None,
+    *,
+    original: bool = True,
+    legend: bool = True,
+) -> "Figure":
     """Draw several columns of the original over those of all copies.
 
     Parameters
@@ -99,6 +109,11 @@ def overlays(comparison: Comparison, columns: Iterable[str] | None = None) -> "F
         The original and its copies.
     columns : iterable of str, optional
         Columns wanted; by default every modelled column.
+    original : bool
+        Whether to draw the original; without it nothing in the picture comes from it but the
+        declared levels: not the range, not the choice of levels shown.
+    legend : bool
+        Whether to say which is which.
 
     Returns
     -------
@@ -111,9 +126,11 @@ def overlays(comparison: Comparison, columns: Iterable[str] | None = None) -> "F
     figure = _figure((4.2 * across, 2.9 * down + 0.4))
     grid = figure.subplots(down, across, squeeze=False).ravel()
     for axes, column in zip(grid, chosen, strict=False):
-        _panel(axes, comparison, column)
+        _panel(axes, comparison, column, original)
     for axes in grid[len(chosen) :]:
         axes.set_axis_off()
+    if not legend:
+        return figure
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=8, frameon=False)
     return figure
@@ -153,28 +170,32 @@ def _write_cells(axes: "Axes", grid: Floats, middle: float) -> None:
             axes.text(j, i, shown, ha="center", va="center", fontsize=7, color=colour)
 
 
-def _panel(axes: "Axes", comparison: Comparison, column: Column) -> None:
+def _panel(axes: "Axes", comparison: Comparison, column: Column, original: bool) -> None:
     if column.kind.is_numeric:
-        _histogram(axes, numbers(comparison, column))
+        _histogram(axes, numbers(comparison, column), original)
     else:
-        _bars(axes, levels(comparison, column))
+        _bars(axes, levels(comparison, column), original)
     axes.set_title(column.name, fontsize=9)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _histogram(axes: "Axes", column: Numbers) -> None:
-    edges = _edges(column)
+def _histogram(axes: "Axes", column: Numbers, original: bool) -> None:
+    edges = _edges((column.original, *column.copies) if original else column.copies)
     axes.set_ylabel("% of rows", fontsize=7)
-    shares = [_binned(side, edges) for side in (column.original, *column.copies)]
-    axes.stairs(shares[0], edges, fill=True, color=REAL, alpha=0.35, label="original")
-    for i, share in enumerate(shares[1:]):
+    if original:
+        shares = _binned(column.original, edges)
+        axes.stairs(shares, edges, fill=True, color=REAL, alpha=0.35, label="original")
+    for i, copy in enumerate(column.copies):
         label = "copies" if i == 0 else None
-        axes.stairs(share, edges, color=SYNTHETIC, linewidth=1.0, alpha=0.8, label=label)
-    if column.has_missing:
+        shares = _binned(copy, edges)
+        axes.stairs(shares, edges, color=SYNTHETIC, linewidth=1.0, alpha=0.8, label=label)
+    copies = 100 * float(np.mean([np.isnan(copy).mean() for copy in column.copies]))
+    if original and column.has_missing:
         own = 100 * float(np.isnan(column.original).mean())
-        copies = 100 * float(np.mean([np.isnan(copy).mean() for copy in column.copies]))
         axes.set_xlabel(f"missing: {own:.1f} % of original, {copies:.1f} % of copies", fontsize=7)
+    elif copies:
+        axes.set_xlabel(f"missing: {copies:.1f} % of copies", fontsize=7)
 
 
 def _binned(values: Floats, edges: Floats) -> Floats:
@@ -182,13 +203,13 @@ def _binned(values: Floats, edges: Floats) -> Floats:
     return 100 * np.histogram(inside, edges)[0] / len(values)
 
 
-def _edges(column: Numbers) -> Floats:
+def _edges(sides: Sequence[Floats]) -> Floats:
     """Give bins over the bulk of all values; of whole numbers for whole numbers.
 
     A single wild value would squeeze all others into one bin, so the range leaves out 0.2 % at
     either end; what lies beyond is drawn in the first and last bin.
     """
-    every = np.concatenate((column.original, *column.copies))
+    every = np.concatenate(sides)
     present = np.unique(every[~np.isnan(every)])
     if present.size == 0:
         return np.array([0.0, 1.0])
@@ -202,18 +223,25 @@ def _edges(column: Numbers) -> Floats:
     return np.linspace(low, high if high > low else low + 1, BINS + 1)
 
 
-def _bars(axes: "Axes", column: Coded) -> None:
-    sides = (column.original, *column.copies)
-    counts = [np.bincount(side, minlength=len(column.levels)) for side in sides]
-    shown = np.sort(np.argsort(-counts[0], kind="stable")[:SHOWN_LEVELS])
-    shares: list[Any] = [100 * count[shown] / count.sum() for count in counts]
-    axes.barh(range(len(shown)), shares[0], color=REAL, alpha=0.35, label="original")
-    for i, share in enumerate(shares[1:]):
+def _bars(axes: "Axes", column: Coded, original: bool) -> None:
+    counts = [np.bincount(side, minlength=len(column.levels)) for side in column.copies]
+    own = np.bincount(column.original, minlength=len(column.levels))
+    ranking = own if original else np.sum(counts, axis=0)
+    shown = np.sort(np.argsort(-ranking, kind="stable")[:SHOWN_LEVELS])
+    if original:
+        axes.barh(range(len(shown)), _share(own, shown), color=REAL, alpha=0.35, label="original")
+    for i, count in enumerate(counts):
         label = "copies" if i == 0 else None
+        share = _share(count, shown)
         axes.plot(share, range(len(shown)), "|", color=SYNTHETIC, ms=9, mew=1.4, label=label)
     axes.set_yticks(range(len(shown)), [column.levels[j][:28] for j in shown])
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_xlim(left=0)
     axes.set_xlabel(_hidden(len(column.levels) - len(shown)), fontsize=7)
+
+
+def _share(counts: Any, shown: Any) -> Any:
+    return 100 * counts[shown] / counts.sum()
 
 
 def _hidden(number: int) -> str:

@@ -1,0 +1,217 @@
+r"""On request: log-likelihood and predictive draws of one conditional, as ArviZ takes them.
+
+All three run the conditional's own PyMC graph. Values are on the column's scale; the
+log-likelihood of a standardised response :math:`z = (y - c)/s` is :math:`\log p(z) - \log s`, so
+that conditionals of one column can be compared whatever their coding. What is returned holds the
+rows given and lives in memory; nothing of it is ever saved.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.chain.blocks import Floats
+from posynth.engines.base import Task
+from posynth.engines.choose import compiled_for
+from posynth.engines.compiled import CompiledModel
+from posynth.errors import SpecError
+from posynth.families.base import Design, Family
+from posynth.posterior.bound import Chain, conform, stored_families
+from posynth.posterior.predict import RowSampler, natural_scale, stacked
+from posynth.posterior.record import Posterior
+from posynth.posterior.seeds import Purpose, stream
+from posynth.posterior.task import encode_table, make_task
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+def log_likelihood(
+    posterior: Posterior, target: str, df: "pd.DataFrame", draws: int = 500
+) -> "xr.DataTree":
+    """Return log p(y_i | x_i, theta) of every row and posterior draw, for LOO and comparisons.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        A fitted chain.
+    target : str
+        Which conditional.
+    df : pandas.DataFrame
+        A table with the chain's columns; rows in which the target is missing are left out.
+    draws : int
+        The posterior is thinned to at most so many draws.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``posterior``, ``log_likelihood`` and ``observed_data``, with dims chain, draw and
+        row; ``arviz.loo`` and ``arviz.compare`` take it.
+
+    Raises
+    ------
+    StoreError, TableError, SpecError
+        If the target, a column or a value is unknown.
+
+    Examples
+    --------
+    >>> import posynth
+    >>> df = posynth.load_heart_failure()[["age", "platelets"]]
+    >>> tree = log_likelihood(posynth.fit(df, seed=1), "platelets", df, draws=100)
+    >>> dict(tree["log_likelihood"].sizes)
+    {'chain': 4, 'draw': 25, 'row': 299}
+    """
+    held = _held(posterior, target, df, draws)
+    compiled = compiled_for(held.task, held.task.model())
+    compiled.move(held.task.model())
+    shapes = compiled.shapes()
+    parameters = stacked(held.thinned)
+    thetas = ([parameters[name][i] for name in compiled.names] for i in range(held.count))
+    rows = np.array([_rows(compiled, theta, shapes) for theta in thetas])
+    return held.tree("log_likelihood", rows - np.log(held.unit))
+
+
+def posterior_predictive(
+    posterior: Posterior, target: str, df: "pd.DataFrame", draws: int = 500, seed: int = 0
+) -> "xr.DataTree":
+    """Draw a conditional's rows anew, given the other columns of a table.
+
+    Parameters
+    ----------
+    posterior, target, df, draws
+        As for ``log_likelihood``.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``posterior``, ``posterior_predictive`` and ``observed_data``.
+
+    Examples
+    --------
+    >>> import posynth
+    >>> df = posynth.load_heart_failure()[["age", "platelets"]]
+    >>> tree = posterior_predictive(posynth.fit(df, seed=1), "platelets", df, draws=100)
+    >>> sorted(tree.children)
+    ['observed_data', 'posterior', 'posterior_predictive']
+    """
+    held = _held(posterior, target, df, draws)
+    prior = posterior.spec[target].prior
+    sampler = RowSampler(
+        held.family, target, posterior.links[target], prior, stacked(held.thinned)
+    ).use()
+    rng = stream(seed, Purpose.PREDICT, target)
+    rows = [sampler.draw(held.task.design.X, index, rng) for index in range(held.count)]
+    return held.tree("posterior_predictive", np.array(rows))
+
+
+def prior_predictive(
+    chain: Chain, target: str, df: "pd.DataFrame", draws: int = 500, seed: int = 0
+) -> "xr.DataTree":
+    """Draw parameters from a conditional's prior and rows given them, before any fit.
+
+    Parameters
+    ----------
+    chain : Chain
+        What is to be fitted.
+    target, df, draws
+        As for ``log_likelihood``.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``prior``, ``prior_predictive`` and ``observed_data``.
+
+    Raises
+    ------
+    SpecError
+        If the prior is improper, so that nothing can be drawn from it.
+    """
+    import pymc as pm
+    import xarray as xr
+
+    task, origin, unit = _prior_task(chain, target, df)
+    model = task.model()
+    if CompiledModel(model).flat:
+        raise SpecError(
+            f"conditional {target!r}: prior {task.prior!r} is improper, so nothing can be drawn "
+            "from it; choose another with change(prior=...)"
+        )
+    rng = stream(seed, Purpose.PREDICT, target)
+    drawn = pm.sample_prior_predictive(draws, model=model, random_seed=int(rng.integers(2**31)))
+    (name,) = (observed.name for observed in model.observed_RVs)
+    rows = drawn["prior_predictive"][name].to_numpy() * unit + origin
+    observed = xr.Dataset({target: ("row", task.response.y * unit + origin)})
+    predicted = xr.Dataset({target: (("chain", "draw", "row"), rows)})
+    groups = {"prior": drawn["prior"].to_dataset(), "prior_predictive": predicted}
+    return xr.DataTree.from_dict(groups | {"observed_data": observed}, name=target)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Thinned draws of one conditional beside rows coded as it was fitted."""
+
+    target: str
+    family: Family
+    task: Task
+    thinned: "xr.Dataset"
+    unit: float
+    origin: float
+
+    @property
+    def count(self) -> int:
+        return int(self.thinned.sizes["chain"] * self.thinned.sizes["draw"])
+
+    def tree(self, group: str, values: NDArray[Any]) -> "xr.DataTree":
+        import xarray as xr
+
+        sizes = self.thinned.sizes
+        shaped = values.reshape(sizes["chain"], sizes["draw"], -1)
+        coords = {"chain": self.thinned["chain"], "draw": self.thinned["draw"]}
+        made = xr.Dataset({self.target: (("chain", "draw", "row"), shaped)}, coords=coords)
+        observed = self.task.response.y * self.unit + self.origin
+        groups = {"posterior": self.thinned, group: made}
+        groups["observed_data"] = xr.Dataset({self.target: ("row", observed)})
+        return xr.DataTree.from_dict(groups, name=self.target)
+
+
+def _held(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int) -> _Held:
+    if draws < 1:
+        raise SpecError(f"draws = {draws}; it must be 1 or more")
+    full = posterior[target]["posterior"].to_dataset()
+    step = -(-full.sizes["chain"] * full.sizes["draw"] // draws)
+    family = stored_families(posterior.spec, posterior.own, posterior.folders)[
+        posterior.spec[target].family
+    ]
+    table = conform(df, posterior.schema, posterior.source)
+    rows = encode_table(table, posterior.spec)
+    coding = posterior.links[target].coding
+    conditional = posterior.spec[target]
+    holes = np.isnan(rows.arrays[conditional.column])
+    used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
+    values = holes if conditional.indicates else rows.arrays[target]
+    origin, unit = natural_scale(family, coding)
+    y = (values[used] - origin) / unit
+    response = coding.response(target, y.astype(np.int64) if coding.levels else y)
+    design = Design(coding.design(rows)[used], coding.predictors)
+    task = Task(family, design, response, conditional.prior, conditional.scales)
+    thinned = full.isel(draw=slice(None, None, step))
+    return _Held(target, family, task, thinned, unit, origin)
+
+
+def _prior_task(chain: Chain, target: str, df: "pd.DataFrame") -> tuple[Task, float, float]:
+    """Return the task of a conditional, and origin and unit of its response."""
+    bound = chain[target]
+    rows = encode_table(conform(df, chain.schema, chain.source), chain.spec)
+    task, coding = make_task(rows, chain.spec, bound.conditional, bound.family)
+    return task, *natural_scale(bound.family, coding)
+
+
+def _rows(compiled: CompiledModel, theta: list[Any], shapes: list[tuple[int, ...]]) -> Floats:
+    return compiled.row_log_likelihood(compiled.unconstrain(theta), shapes)

@@ -1,0 +1,152 @@
+"""The chain that is used where nothing is said."""
+
+from dataclasses import replace
+
+import pytest
+
+from posynth.chain.default import (
+    EVENTS_FOR_VALUES,
+    FAMILY_OF_KIND,
+    default_chain,
+    indicator_name,
+    visit_order,
+)
+from posynth.chain.spec import LEAST_EVENTS
+from posynth.errors import SpecError
+from posynth.table.schema import Kind
+
+
+def test_every_modelled_kind_has_a_family():
+    assert set(FAMILY_OF_KIND) == {kind for kind in Kind if kind.is_modelled}
+
+
+def test_columns_are_visited_in_table_order_with_their_holes_first(schema):
+    spec = default_chain(schema)
+    assert spec.targets == (
+        "age",
+        "edu",
+        "smoke",
+        "bmi_missing",
+        "bmi",
+        "income_missing",
+        "income",
+        "rare_missing",
+        "rare",
+        "ward_missing",
+    )
+    families = {c.target: c.family for c in spec}
+    assert families == {
+        "age": "gaussian",
+        "edu": "categorical",
+        "smoke": "bernoulli",
+        "bmi_missing": "dirichlet",
+        "bmi": "gaussian",
+        "income_missing": "bernoulli",
+        "income": "gaussian",
+        "rare_missing": "dirichlet",
+        "rare": "gaussian",
+        "ward_missing": "bernoulli",
+    }
+    assert all(c.note for c in spec)
+
+
+@pytest.mark.parametrize(
+    ("first", "family", "predictors"),
+    [("edu", "dirichlet", None), ("smoke", "dirichlet", None), ("age", "gaussian", None)],
+)
+def test_the_first_column_is_drawn_from_its_marginal(schema, first, family, predictors):
+    conditional = next(iter(default_chain(schema, order=[first])))
+    assert (conditional.target, conditional.family) == (first, family)
+    assert default_chain(schema, order=[first]).predictors(first) == ()
+
+
+def test_a_first_column_with_holes_has_its_rate_modelled(schema):
+    holes, values = list(default_chain(schema, order=["bmi"]))[:2]
+    assert (holes.target, holes.family, holes.predictors) == ("bmi_missing", "dirichlet", ())
+    assert values.target == "bmi" and "first column" in holes.note
+
+
+def _indicator(schema, missing, others=0):
+    columns = tuple(
+        replace(c, missing={"income": missing, "bmi": others}.get(c.name, 0)) for c in schema
+    )
+    return default_chain(replace(schema, columns=columns, rows=1000))["income_missing"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "others", "family", "predictors"),
+    [
+        (1, 0, "dirichlet", ()),
+        (LEAST_EVENTS - 1, 500, "dirichlet", ()),
+        (LEAST_EVENTS, 0, "dirichlet", ()),
+        (LEAST_EVENTS, LEAST_EVENTS - 1, "dirichlet", ()),
+        (LEAST_EVENTS, LEAST_EVENTS, "bernoulli", ("bmi_missing",)),
+        (EVENTS_FOR_VALUES - 1, 300, "bernoulli", ("bmi_missing",)),
+        (EVENTS_FOR_VALUES, 300, "bernoulli", None),
+        (1000 - EVENTS_FOR_VALUES, 0, "bernoulli", None),
+        (1000 - EVENTS_FOR_VALUES + 1, 0, "dirichlet", ()),
+        (1000 - LEAST_EVENTS + 1, 300, "dirichlet", ()),
+    ],
+)
+def test_few_holes_or_few_values_support_few_predictors(
+    schema, missing, others, family, predictors
+):
+    found = _indicator(schema, missing, others)
+    assert (found.family, found.predictors) == (family, predictors)
+    assert f"{missing} of 1000 values of 'income' are missing" in found.note
+
+
+def test_an_order_comes_first_and_the_rest_follows(schema):
+    assert visit_order(schema, ["rare", "edu"]) == (
+        "rare",
+        "edu",
+        "age",
+        "smoke",
+        "bmi",
+        "income",
+        "ward",
+    )
+    assert visit_order(schema, ["key"]) == visit_order(schema)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ({"order": ["agee"]}, "order: unknown column 'agee'.*Did you mean 'age'"),
+        ({"order": ["age", "edu", "age"]}, "order: column 'age' is named 2 times"),
+        ({"methods": {"agee": "gaussian"}}, "method: unknown column 'agee'.*mean 'age'"),
+        (
+            {"methods": {"key": "gaussian"}},
+            r"method for column 'key': it is filled in, not modelled \(kind 'identifier'\)",
+        ),
+        ({"engine": "stan"}, "conditional 'age': unknown engine 'stan'"),
+        ({"missing": "drop"}, "unknown missing-data plan 'drop'"),
+    ],
+)
+def test_wrong_wishes_are_refused(schema, call, text):
+    with pytest.raises(SpecError, match=text):
+        default_chain(schema, **call)
+
+
+def test_wishes_are_followed(schema):
+    spec = default_chain(schema, methods={"edu": "dirichlet"}, engine="nuts")
+    assert spec["edu"].family == "dirichlet" and spec["edu"].note == "asked for"
+    assert {c.engine for c in spec} == {"nuts"}
+
+
+def test_an_indicator_takes_no_columns_name(schema):
+    taken = replace(schema["age"], name="bmi_missing")
+    columns = tuple(taken if c.name == "age" else c for c in schema)
+    renamed = replace(schema, columns=columns)
+    assert indicator_name(renamed, "bmi") == "bmi_missing_"
+    assert default_chain(renamed).indicators["bmi"] == "bmi_missing_"
+
+
+def test_slopes_are_shrunk_from_one_predictor_to_five_rows_on(schema):
+    for rows, expected in ((15, {}), (14, {"slope": round(0.7 / 3**0.5, 4)})):
+        found = default_chain(replace(schema, rows=rows), order=["age", "edu", "rare"])["rare"]
+        assert found.scales == expected
+        assert ("slopes shrunk: 3 predictors for 14 rows" in found.note) == bool(expected)
+    few = replace(schema, rows=10)
+    assert default_chain(few)["smoke"].scales == {"slope": round(2.5 / 3**0.5, 4)}
+    assert default_chain(few, methods={"smoke": "dirichlet"})["smoke"].scales == {}

@@ -1,0 +1,235 @@
+"""A conditional written by hand: passed as a function or named in a file, from fit to draws."""
+
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytest
+
+import posynth
+from posynth.errors import SpecError
+
+FILE = '''
+import pymc as pm
+
+from posynth import conditional
+
+
+@conditional(response="standardised", summary="Laplace errors")
+def robust(design, response, priors):
+    """Regression with Laplace errors."""
+    with pm.Model(coords={"predictor": design.predictors}) as model:
+        X = pm.Data("X", design.X, dims=("row", "predictor"))
+        y = pm.Data("y", response.y, dims="row")
+        alpha = pm.Normal("alpha")
+        beta = pm.Normal("beta", dims="predictor")
+        scale = pm.Exponential("scale", 1.0)
+        pm.Laplace("response", alpha + X @ beta, scale, observed=y, dims="row")
+    return model
+
+
+def no_data(design, response, priors):
+    with pm.Model() as model:
+        pm.Normal("response", pm.Normal("alpha"), observed=response.y)
+    return model
+
+
+def two_observed(design, response, priors):
+    with robust(design, response, priors) as model:
+        pm.Normal("again", model["alpha"], observed=response.y)
+    return model
+
+
+def slips(design, response, priors):
+    return design.Y
+
+
+def nothing(design, response, priors):
+    pass
+'''
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    x = rng.normal(0, 2, 240).round(2)
+    return pd.DataFrame({"x": x, "y": (10 + 3 * x + rng.laplace(0, 1, 240)).round(2)})
+
+
+@pytest.fixture
+def folder(tmp_path, table):
+    (tmp_path / "mine.py").write_text(FILE)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    return tmp_path
+
+
+def counts(design, response, priors):
+    """Poisson regression on the natural scale."""
+    with pm.Model(coords={"predictor": design.predictors}) as model:
+        X = pm.Data("X", design.X, dims=("row", "predictor"))
+        y = pm.Data("y", response.y, dims="row")
+        alpha = pm.Normal("alpha", 0.0, 3.0)
+        beta = pm.Normal("beta", dims="predictor")
+        pm.Poisson("response", pm.math.exp(alpha + X @ beta), observed=y, dims="row")
+    return model
+
+
+@pytest.fixture(scope="module")
+def events() -> pd.DataFrame:
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=300)
+    return pd.DataFrame({"x": x, "events": rng.poisson(np.exp(0.5 + 0.4 * x))})
+
+
+def test_a_function_in_python_is_fitted_drawn_stored_and_drawn_again(events, tmp_path):
+    copies = posynth.synthesize(events, m=2, seed=1, methods={"events": counts})
+    assert copies.posterior.spec["events"].family == "counts"
+    slope = copies.posterior["events"]["posterior"]["beta"].mean().item() / events["x"].std()
+    # Information of a Poisson slope: sum of mu (x - mean)^2, near 300 * exp(0.6) here.
+    assert abs(slope - 0.4) < 4 / np.sqrt(300 * np.exp(0.58))
+    assert all((c["events"] >= 0).all() and c["events"].dtype == "int64" for c in copies)
+    copies.save(tmp_path / "out")
+    loaded = posynth.load_posterior(tmp_path / "out")
+    text = (
+        r"conditional 'events' uses 'counts', a function that was passed in Python and is not "
+        r"stored; pass it again: load_posterior\(folder, methods=\{'events': counts\}\)"
+    )
+    with pytest.raises(SpecError, match=text):
+        posynth.draw(loaded, 2)
+    again = posynth.draw(posynth.load_posterior(tmp_path / "out", {"events": counts}), 2)
+    assert again[0].equals(copies[0]) and again[1].equals(copies[1])
+
+
+def test_a_function_in_a_file_needs_the_output_folder_only(cli, folder, tmp_path_factory):
+    chain, data, out = folder / "chain.toml", folder / "table.csv", folder / "out"
+    cli("describe", data, "-o", chain)
+    text = chain.read_text()
+    start = text.index('target = "y"')
+    lines = [line for line in text[start:].splitlines() if not line.startswith(("prior", "scales"))]
+    changed = "\n".join(lines).replace('"gaussian"', '"mine.py:robust"')
+    chain.write_text(text[:start] + changed)
+    options = ("-m", 2, "--seed", 1, "--workers", 1)
+    result = cli("synthesize", data, *options, "--chain", chain, "-o", out)
+    assert "mine.py:robust" in result.stdout
+    moved = tmp_path_factory.mktemp("elsewhere") / "received"
+    shutil.move(out, moved)
+    for name in ("mine.py", "table.csv", "chain.toml"):
+        (folder / name).unlink()
+    first = (moved / "copies" / "copy-01.csv").read_bytes()
+    cli("draw", moved, "-m", 2)
+    assert (moved / "copies" / "copy-01.csv").read_bytes() == first
+    cli("draw", moved / "posterior", "-m", 2, "-o", moved / "again")
+    assert (moved / "again" / "copies" / "copy-01.csv").read_bytes() == first
+
+
+def test_the_written_chain_finds_the_file_again(cli, folder, table):
+    out = folder / "out"
+    options = ("-m", 2, "--seed", 1, "--workers", 1)
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        cli("synthesize", "table.csv", *options, "--method", "y=mine.py:robust", "-o", out)
+    finally:
+        os.chdir(before)
+    (folder / "mine.py").unlink()
+    again = folder / "again"
+    chain = out / "chain.toml"
+    cli("synthesize", folder / "table.csv", *options, "--chain", chain, "-o", again)
+    for name in ("copy-01.csv", "copy-02.csv"):
+        assert (again / "copies" / name).read_bytes() == (out / "copies" / name).read_bytes()
+
+
+def test_it_is_the_model_that_was_written(folder, table):
+    chain = posynth.specify(table, methods={"y": f"{folder}/mine.py:robust"})
+    posterior = posynth.fit(table, chain, seed=1)
+    scale = posterior["y"]["posterior"]["scale"].mean().item() * table["y"].std()
+    # The sd of the estimate of a Laplace scale b is b / sqrt(n).
+    assert abs(scale - 1) < 4 / np.sqrt(240)
+    found = posterior.coefficients("y")["slope"].mean().item()
+    assert abs(found - 3) < 4 / np.sqrt(240 * table["x"].var())
+    assert posterior.diagnostics().set_index("target").loc["y", "passed"]
+
+
+ERRORS = [
+    ("no_data", r"needs pm.Data\('X', ...\) and exactly one observed variable; found data \[\]"),
+    ("two_observed", r"exactly one observed variable; found .*\['response', 'again'\]"),
+    ("slips", "its model cannot be written: AttributeError: 'Design' object has no attribute 'Y'"),
+    ("nothing", "its model cannot be written: TypeError: it returned NoneType, not a pm.Model"),
+    ("robusst", "unknown function 'robusst'; allowed: .* Did you mean 'robust'"),
+]
+
+
+@pytest.mark.parametrize(("function", "text"), ERRORS)
+def test_a_function_that_cannot_serve_is_refused(cli, said, folder, function, text):
+    method = f"y={folder}/mine.py:{function}"
+    out = folder / "out"
+    shown = said(
+        cli("synthesize", folder / "table.csv", "--method", method, "-o", out, code=2).stderr
+    )
+    assert "mine.py" in shown and not out.exists()
+    with pytest.raises(SpecError, match=text):
+        posynth.synthesize(
+            pd.read_csv(folder / "table.csv"), methods={"y": f"{folder}/mine.py:{function}"}
+        )
+
+
+def test_a_file_that_is_not_there_is_named(cli, said, folder):
+    method = "y=nowhere.py:f"
+    shown = said(cli("describe", folder / "table.csv", "--method", method, code=2).stderr)
+    assert "family 'nowhere.py:f': there is no file 'nowhere.py' beside the chain file" in shown
+
+
+def test_errors_come_before_the_first_fit(folder, table, monkeypatch):
+    monkeypatch.setattr("posynth.posterior.fitting.fit_task", lambda *_: pytest.fail("fitted"))
+    for function in ("no_data", "two_observed", "slips", "nothing"):
+        with pytest.raises(SpecError, match=f"column 'y', family '.*mine.py:{function}': "):
+            posynth.fit(
+                table, posynth.specify(table, methods={"y": f"{folder}/mine.py:{function}"})
+            )
+
+
+def _named(slope, name):
+    def build(design, response, priors):
+        with pm.Model(coords={"predictor": design.predictors}) as model:
+            X = pm.Data("X", design.X, dims=("row", "predictor"))
+            y = pm.Data("y", response.y, dims="row")
+            beta = pm.Normal("beta", slope, 0.001, dims="predictor")
+            pm.Normal("response", X @ beta, 0.1, observed=y, dims="row")
+        return model
+
+    build.__name__ = name
+    return build
+
+
+def test_two_functions_of_one_name_stay_two_models(rng):
+    x = rng.normal(size=100)
+    frame = pd.DataFrame({"x": x, "y": rng.normal(size=100), "z": rng.normal(size=100)})
+    methods = {"y": _named(5.0, "build"), "z": _named(-5.0, "build")}
+    chain = posynth.specify(frame, methods=methods)
+    assert [chain.spec[c].family for c in "yz"] == ["build", "build_z"]
+    posterior = posynth.fit(frame, chain, seed=1)
+    slopes = [posterior[c]["posterior"]["beta"].sel(predictor="x").mean().item() for c in "yz"]
+    # Priors this tight outweigh 100 rows of error sd 0.1: information 1e6 against 1e4.
+    assert slopes[0] > 4.5 and slopes[1] < -4.5
+
+
+def test_a_function_named_like_a_family_does_not_replace_it(rng):
+    frame = pd.DataFrame({"x": rng.normal(size=50), "y": rng.normal(size=50)})
+    mine = _named(1.0, "gaussian")
+    chain = posynth.specify(frame, methods={"y": mine})
+    assert [c.conditional.family for c in chain] == ["gaussian", "gaussian_y"]
+    assert "sigma" in {rv.name for rv in chain["x"].model(frame).free_RVs}
+    assert {rv.name for rv in chain["y"].model(frame).free_RVs} == {"beta"}
+    changed = posynth.specify(frame).change("y", family=mine)
+    assert changed.spec["y"].family == "gaussian_y"
+    again = changed.change("x", family=mine)
+    assert [c.conditional.family for c in again] == ["gaussian_x", "gaussian_y"]
+
+
+def test_a_chain_object_takes_functions_too(events):
+    chain = posynth.specify(events)
+    copies = posynth.synthesize(events, m=2, chain=chain, methods={"events": counts})
+    assert copies.posterior.spec["events"].family == "counts"
+    assert (copies[0]["events"] >= 0).all()
