@@ -94,3 +94,16 @@ def unconstrain():
         return np.concatenate([np.ravel(value) for value in values])
 
     return flat
+
+
+@pytest.fixture(scope="session")
+def judged_folder(tmp_path_factory, heart):
+    """Give an output folder of three small copies, and the file they were made from."""
+    import posynth
+
+    place = tmp_path_factory.mktemp("judged")
+    source = place / "patients.csv"
+    columns = ["sex", "age", "platelets", "smoking", "deceased"]
+    heart[columns].to_csv(source, index=False)
+    posynth.synthesize(source, m=3, seed=5).save(place / "out")
+    return place / "out", source

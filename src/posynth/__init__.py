@@ -1,7 +1,8 @@
 """Proper synthetic copies of a confidential table, and what they are good for.
 
 describe (what each column is) -> specify (a chain of conditionals, each a PyMC model) -> fit
-(posterior draws and diagnostics) -> synthesize (m copies, each from its own posterior draw).
+(posterior draws and diagnostics) -> synthesize (m copies, each from its own posterior draw) ->
+evaluate (utility and disclosure), pool (valid inference) and write_report (one page).
 """
 
 from importlib import import_module
@@ -9,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from posynth.copies.container import Copies as Copies
+    from posynth.copies.reading import load_copies as load_copies
     from posynth.families.own import conditional as conditional
+    from posynth.judge import compare as compare
+    from posynth.judge import evaluate as evaluate
+    from posynth.judge import pool as pool
     from posynth.posterior.bound import Chain as Chain
     from posynth.posterior.predictive import log_likelihood as log_likelihood
     from posynth.posterior.predictive import posterior_predictive as posterior_predictive
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from posynth.posterior.record import Posterior as Posterior
     from posynth.posterior.store import load_posterior as load_posterior
     from posynth.posterior.store import save_posterior as save_posterior
+    from posynth.reporting import write_report as write_report
     from posynth.synthesizer import describe as describe
     from posynth.synthesizer import draw as draw
     from posynth.synthesizer import fit as fit
@@ -32,19 +38,24 @@ _HOME = {
     "Chain": "posynth.posterior.bound",
     "Copies": "posynth.copies.container",
     "Posterior": "posynth.posterior.record",
+    "compare": "posynth.judge",
     "conditional": "posynth.families.own",
     "describe": "posynth.synthesizer",
     "draw": "posynth.synthesizer",
+    "evaluate": "posynth.judge",
     "fit": "posynth.synthesizer",
+    "load_copies": "posynth.copies.reading",
     "load_heart_failure": "posynth.synthesizer",
     "load_posterior": "posynth.posterior.store",
     "log_likelihood": "posynth.posterior.predictive",
     "posterior_predictive": "posynth.posterior.predictive",
     "prior_predictive": "posynth.posterior.predictive",
+    "pool": "posynth.judge",
     "read_table": "posynth.table.io",
     "save_posterior": "posynth.posterior.store",
     "specify": "posynth.synthesizer",
     "synthesize": "posynth.synthesizer",
+    "write_report": "posynth.reporting",  # `report` is the room
 }
 
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - names come from the table above

@@ -1,7 +1,5 @@
-"""The verbs on files: describe, synthesize, fit, draw, diagnose, demo."""
+"""The verbs on files: describe, synthesize, fit, draw, diagnose, demo; see also ``cli_verbs``."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import posynth
-from posynth import screen
-from posynth.errors import PosynthError, SpecError
+from posynth import cli_verbs, screen
+from posynth.errors import SpecError
+from posynth.terminal import err, errors, names, out
 
 if TYPE_CHECKING:
     from posynth.copies.container import Copies
@@ -23,8 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-out = screen.console()
-err = screen.console(stderr=True)
 
 
 class Format(StrEnum):
@@ -82,21 +79,6 @@ def root(
     ] = False,
 ) -> None:
     """Proper synthetic copies of a confidential table, and what they are good for."""
-
-
-@contextmanager
-def errors(data: Path | None = None) -> Iterator[None]:
-    """Print an error of ours in plain words, naming the file, and exit with code 2."""
-    try:
-        yield
-    except PosynthError as error:
-        text = str(error)
-        named = f"{data.name}: {text}" if data is not None and data.name not in text else text
-        err.print(f"[bold red]Error:[/bold red] {screen.plain(named)}", highlight=False)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        err.print("interrupted; nothing was written under a final name")
-        raise typer.Exit(130) from None
 
 
 def pairs(values: list[str] | None, option: str) -> dict[str, str]:
@@ -184,7 +166,7 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
         )
         kind_of_file = format.value if format else None
         write_parts(copies.frames, copies.posterior, copies.manifest(), draft.path, kind_of_file)
-    report(copies, to)
+    tell(copies, to)
 
 
 @app.command()
@@ -243,7 +225,7 @@ def draw(
             raise SpecError(f"{str(folder)!r} is itself a posterior; say where to write with -o")
         copies = run(load_posterior(folder), m, k, seed=seed, progress=progress)
         copies.save(to or folder, format.value if format else None)
-    report(copies, to or folder, diagnostics=False)
+    tell(copies, to or folder, diagnostics=False)
 
 
 @app.command()
@@ -266,16 +248,14 @@ def demo(to: Out = Path("demo"), m: M = 5, seed: Seed = 1, workers: Workers = No
         synthesize(path, m=m, seed=seed, workers=workers, to=to)
 
 
-def names(text: str) -> list[str]:
-    """Split a comma-separated list of columns."""
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def report(copies: "Copies", folder: Path, diagnostics: bool = True) -> None:
+def tell(copies: "Copies", folder: Path, diagnostics: bool = True) -> None:
     """Say what was written, and what is to be known of it."""
     if diagnostics:
         screen.print_diagnostics(out, copies.diagnostics())
     screen.print_summary(out, copies.manifest(), folder)
+
+
+cli_verbs.register(app)
 
 
 def main() -> None:

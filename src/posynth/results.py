@@ -42,29 +42,35 @@ class Result:
         return asdict(self)
 
 
-def to_frame(results: Iterable[Result]) -> pd.DataFrame:
-    """Put results into a table, one row a result, details left out.
+def to_frame(results: Iterable[Result], details: Iterable[str] = ()) -> pd.DataFrame:
+    """Put results into a table, one row a result.
 
     Parameters
     ----------
     results : iterable of Result
         The records.
+    details : iterable of str
+        Names of details to show as well; a result that lacks one gets NaN there.
 
     Returns
     -------
     pandas.DataFrame
-        Columns measure, subject, value, lower, upper, passed, text.
+        Columns measure, subject, value, the details asked for, lower, upper, passed, text.
 
     Examples
     --------
     >>> to_frame([Result("repU", 0.5, subject="age:sex")])[["measure", "value"]].values.tolist()
     [['repU', 0.5]]
+    >>> to_frame([Result("FT", 2.0, details={"df": 4})], ["df"])["df"].tolist()
+    [4]
     """
+    wanted = list(details)
     rows = [
         {
             "measure": r.measure,
             "subject": r.subject,
             "value": r.value,
+            **{name: r.details.get(name, float("nan")) for name in wanted},
             "lower": r.interval[0] if r.interval else float("nan"),
             "upper": r.interval[1] if r.interval else float("nan"),
             "passed": r.passed,
@@ -72,5 +78,5 @@ def to_frame(results: Iterable[Result]) -> pd.DataFrame:
         }
         for r in results
     ]
-    columns = ["measure", "subject", "value", "lower", "upper", "passed", "text"]
+    columns = ["measure", "subject", "value", *wanted, "lower", "upper", "passed", "text"]
     return pd.DataFrame(rows, columns=columns)

@@ -1,7 +1,7 @@
 """What the command line shows: progress on a terminal, and tables of what was done."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,27 @@ def shown(console: "Console") -> "Iterator[Progress]":
             bars.update(known[step.stage], completed=step.done, total=step.total, piece=piece)
 
         yield tell
+
+
+@contextmanager
+def counted(console: "Console") -> "Iterator[Callable[[str, int, int], None]]":
+    """Show the step at work, if the console is a terminal.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to show it.
+
+    Yields
+    ------
+    callable
+        To be told (step, number done, number in all).
+    """
+    if not console.is_terminal:
+        yield lambda step, done, total: None
+        return
+    with console.status("judging") as status:
+        yield lambda step, done, total: status.update(f"{plain(step)} ({done} of {total})")
 
 
 def plain(text: str) -> str:

@@ -41,8 +41,9 @@ def _task(make_task, name, prior, n=30, p=2):
 class _Ranks:
     """Ranks of the true parameters and of their joint log-likelihood, one row a repetition."""
 
-    def __init__(self, task, unconstrain, repetitions, spoil=False):
-        self.task, self.unconstrain, self.spoil = task, unconstrain, spoil
+    def __init__(self, task, unconstrain, repetitions, engine, spoil):
+        self.task, self.unconstrain = task, unconstrain
+        self.engine, self.spoil = engine, spoil
         model = task.model()
         self.compiled = compiled_for(task, model)
         self.density = Density(self.compiled, model)
@@ -57,7 +58,7 @@ class _Ranks:
         y = self.compiled.draw(theta, streams[0])
         task = replace(self.task, response=replace(self.task.response, y=y))
         fitted = replace(task, response=self.task.response) if self.spoil else task
-        found = fit(fitted, "auto", streams[1])
+        found = fit(fitted, self.engine, streams[1])
         flat = {name: a.reshape(-1, *a.shape[2:]) for name, a in found.draws.items()}
         count = len(flat[self.compiled.names[0]])
         keep = streams[2].permutation(count)[:DRAWS]
@@ -76,9 +77,9 @@ class _Ranks:
         return self.compiled.row_log_likelihood(theta, self.density.shapes).sum()
 
 
-def _p_values(task, unconstrain, repetitions, spoil=False):
+def _p_values(task, unconstrain, repetitions, engine="auto", spoil=False):
     """Chi-square p-value of uniform ranks for every parameter and the log-likelihood."""
-    study = _Ranks(task, unconstrain, repetitions, spoil)
+    study = _Ranks(task, unconstrain, repetitions, engine, spoil)
     ranks = np.array([study.one(index) for index in range(repetitions)])
     bins = BINS if repetitions >= 200 else BINS // 2
     counts = [np.bincount(column * bins // (DRAWS + 1), minlength=bins) for column in ranks.T]
@@ -108,9 +109,10 @@ def test_approximate_engines_are_calibrated_in_short(name, prior, make_task, unc
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["auto", "hmc"])
 @pytest.mark.parametrize(("name", "prior"), OTHERS)
-def test_approximate_engines_are_calibrated(name, prior, make_task, unconstrain):
-    p = _p_values(_task(make_task, name, prior, n=60), unconstrain, 250)
+def test_approximate_engines_are_calibrated(name, prior, engine, make_task, unconstrain):
+    p = _p_values(_task(make_task, name, prior, n=60), unconstrain, 250, engine)
     assert p.min() > LEVEL / len(p)
 
 

@@ -1,8 +1,8 @@
 """The m synthetic tables, where they come from, and how they are written."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,14 @@ class Copies:
         What they were drawn from.
     seed : int
         Seed of the draws.
+    written : Mapping, optional
+        The manifest they were read with; versions in it are those of the day they were drawn.
     """
 
     frames: tuple[pd.DataFrame, ...]
     posterior: Posterior
     seed: int
+    written: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         return iter(self.frames)
@@ -43,6 +46,21 @@ class Copies:
 
     def __getitem__(self, copy: int) -> pd.DataFrame:
         return self.frames[copy]
+
+    def __repr__(self) -> str:
+        m, k, posterior = len(self), len(self.frames[0]), self.posterior
+        kind = "proper" if posterior.proper else "not proper"
+        size = f"{m} {'copy' if m == 1 else 'copies'} of {k} rows from a source of"
+        lines = [f"{size} {posterior.schema.rows} rows, {kind}, seed {self.seed}"]
+        if posterior.links:
+            draws = {t: ds.sizes["chain"] * ds.sizes["draw"] for t, ds in posterior.draws.items()}
+            table = posterior.diagnostics()[["target", "family", "engine", "passed"]]
+            table.insert(3, "draws", table["target"].map(draws))
+            lines.append(table.to_string(index=False))
+        filled = [column.name for column in posterior.schema if not column.kind.is_modelled]
+        if filled:
+            lines.append(f"filled in, not modelled: {', '.join(filled)}")
+        return "\n".join(lines)
 
     def to_pandas(self) -> list[pd.DataFrame]:
         """Return the copies as a list of data frames."""
@@ -74,6 +92,8 @@ class Copies:
 
     def manifest(self) -> dict[str, Any]:
         """Return what a reader of the copies must know: hashes, seeds, sizes, proper or not."""
+        if self.written is not None:
+            return dict(self.written)
         return manifest(self.posterior, len(self), len(self.frames[0]), self.seed)
 
     def save(self, folder: str | Path, format: str | None = None) -> Path:

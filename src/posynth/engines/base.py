@@ -1,6 +1,6 @@
 """What every engine takes and returns."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.diagnostics import Convergence
-from posynth.families.base import Design, Family, Response
+from posynth.families.base import Contents, Design, Family, Response
 
 if TYPE_CHECKING:
     import pymc as pm
 
-    from posynth.engines.compiled import CompiledModel
 
 CHAINS = 4
 K_HAT_LIMIT = 0.7
@@ -52,6 +51,12 @@ class Task:
     def model(self) -> "pm.Model":
         """Write the PyMC model on this task's data."""
         return self.family.model(self.prior, self.design, self.response, self.priors)
+
+    def held(self) -> "pm.Model | Contents":
+        """Return what the model holds, where the family states it without writing the model."""
+        if self.family.contents is None:
+            return self.model()
+        return self.family.contents(self.design, self.response, self.priors)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -103,9 +108,6 @@ class Fit:
     def parameters(self) -> int:
         """Number of scalar parameters."""
         return sum(int(np.prod(a.shape[2:])) for a in self.draws.values())
-
-
-type Engine = Callable[[Task, "CompiledModel", "pm.Model", np.random.Generator], Fit]
 
 
 def labels(model: "pm.Model", names: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -10,17 +10,19 @@ from posynth.engines.exact import fit_exact
 from posynth.engines.mode import Mode, find_mode, refine
 from posynth.engines.warp import plain, warp
 from posynth.errors import FitError
+from posynth.families.base import Contents
 
 if TYPE_CHECKING:
     import pymc as pm
 
+_FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}
 _shared: dict[tuple[str, str, str], CompiledModel] = {}
 
 
-def compiled_for(task: Task, model: "pm.Model") -> CompiledModel:
+def compiled_for(task: Task, held: "pm.Model | Contents") -> CompiledModel:
     """Return the compiled form of a task's model, shared by all columns of the family."""
     if not task.family.shared:
-        return CompiledModel(model)
+        return CompiledModel(task.model() if isinstance(held, Contents) else held)
     if task.key not in _shared:
         # A model of its own: the caller's must keep its data when the template moves on.
         _shared[task.key] = CompiledModel(task.model())
@@ -51,26 +53,31 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
     FitError
         If the engine asked for cannot give draws to rely on.
     """
-    model = task.model()
     if task.prior in task.family.facts.exact_priors and engine in ("auto", "exact"):
-        return fit_exact(task, model, rng).because("posterior known in closed form")
+        return fit_exact(task, rng).because("posterior known in closed form")
+    if engine == "exact":
+        raise FitError(
+            f"column {task.response.name!r}: family {task.family.facts.name!r} has no exact "
+            f"posterior under prior {task.prior!r}; use engine 'auto', 'laplace' or 'nuts'"
+        )
     try:
-        return _approximate(task, engine, model, rng)
+        return _approximate(task, engine, rng)
     except FitError as error:
         where = f"column {task.response.name!r}"
         text = str(error)
         raise FitError(text if text.startswith(where) else f"{where}: {text}") from None
 
 
-def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Generator) -> Fit:
+def _approximate(task: Task, engine: str, rng: np.random.Generator) -> Fit:
     """Try the engines in turn, each only if the one before could not be relied on."""
     from posynth.engines.hmc import fit_hmc
     from posynth.engines.laplace import fit_laplace
     from posynth.engines.nuts import fit_nuts
 
-    compiled = compiled_for(task, model)
+    held = task.held()
+    compiled = compiled_for(task, held)
     mode_rng, *streams = rng.spawn(4)
-    density = Density(compiled, model)
+    density = Density(compiled, held)
     ladder = {"laplace": fit_laplace, "hmc": fit_hmc, "nuts": fit_nuts}
     if not task.family.shared and engine == "auto":
         del ladder["hmc"]  # a model of one's own may have any geometry: NUTS adapts to more of them
@@ -82,16 +89,16 @@ def _approximate(task: Task, engine: str, model: "pm.Model", rng: np.random.Gene
         if compiled.flat or engine not in ("auto", "nuts"):
             raise
         map, engine = plain(Mode(density.start(), np.eye(density.size))), "nuts"
-        failures.append(f"laplace: {error}")
+        failures.append(f"{_FAILS['laplace']}: {error}")
     for (name, run), stream in zip(ladder.items(), streams, strict=False):
         if engine not in ("auto", name):
             continue
-        found = run(task, compiled, model, map, stream)
+        found = run(task, compiled, map, stream)
         if found.draws:
             tried = "; ".join(failures) or ("asked for" if engine == name else "")
             found = found.because("; ".join(filter(None, (tried, found.why))))
             return _checked(found, task) if name == "nuts" else found
-        failures.append(f"{name}: {found.why}")
+        failures.append(f"{_FAILS[name]}: {found.why}")
     raise FitError(f"{failures[-1]}; use engine 'nuts' or 'auto'")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.errors import FitError, SpecError
+from posynth.families.base import Contents
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -57,16 +58,26 @@ class CompiledModel:
 
         return any(isinstance(rv.owner.op, FlatRV | HalfFlatRV) for rv in self.model.free_RVs)
 
-    def move(self, model: "pm.Model") -> None:
-        """Take over the data and dims of another model of the same form; nothing is compiled."""
-        import pymc as pm
+    def move(self, held: "pm.Model | Contents") -> None:
+        """Take over the data and labels of another model of the same form; nothing is compiled.
 
-        if model is self.model:
+        Parameters
+        ----------
+        held : pymc.Model or Contents
+            That model, or what it would hold.
+        """
+        if held is self.model:
             return
-        data = {variable.name: variable.get_value() for variable in model.data_vars}
-        coords = {name: labels for name, labels in model.coords.items() if labels is not None}
-        with self.model:
-            pm.set_data(data, coords=coords)
+        if not isinstance(held, Contents):
+            data = {variable.name: (variable.get_value(), ()) for variable in held.data_vars}
+            coords = {n: tuple(labels) for n, labels in held.coords.items() if labels is not None}
+            held = Contents(data, coords)
+        # pm.set_data checks dims by evaluating graphs, 30 ms a column; the values are the same.
+        for name, (value, _) in held.data.items():
+            variable = self.model[name]
+            variable.set_value(np.asarray(value, dtype=variable.type.dtype))
+        for name, labels in held.coords.items():
+            self.model.set_dim(name, len(labels), coord_values=labels)
 
     def set_rows(self, X: Floats) -> None:
         """Put other predictor rows under the model, for drawing."""
@@ -202,6 +213,14 @@ class CompiledModel:
         return rows
 
 
+def _parameter_error() -> type[Exception]:
+    """Return what PyMC raises where a distribution's parameters are impossible: density zero."""
+    from pymc.logprob.utils import ParameterValueError
+
+    found: type[Exception] = ParameterValueError
+    return found
+
+
 class Density:
     """Log-density of the unconstrained parameters on fixed data, with gradient.
 
@@ -209,20 +228,24 @@ class Density:
     ----------
     compiled : CompiledModel
         The compiled form.
-    model : pymc.Model
-        The model that holds the data.
+    held : pymc.Model or Contents
+        The model that holds the data, or what it would hold.
     """
 
-    def __init__(self, compiled: CompiledModel, model: "pm.Model") -> None:
-        compiled.move(model)
+    def __init__(self, compiled: CompiledModel, held: "pm.Model | Contents") -> None:
+        compiled.move(held)
         self.compiled = compiled
         self.shapes = compiled.shapes()
         self.size = sum(int(np.prod(shape)) for shape in self.shapes)
         self._function = compiled._density
+        self._impossible = _parameter_error()
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
-        """Return log p(theta, y) and its gradient (d,)."""
-        value, *parts = self._function(*self.compiled.split(theta, self.shapes))
+        """Return log p(theta, y) and its gradient (d,); -inf where theta is impossible."""
+        try:
+            value, *parts = self._function(*self.compiled.split(theta, self.shapes))
+        except self._impossible:
+            return -np.inf, np.zeros(self.size)
         return float(value), np.concatenate([np.ravel(part) for part in parts])
 
     def values(self, thetas: Floats) -> Floats:

@@ -11,17 +11,13 @@ rounding of the cross-products hides it anyway.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.engines.base import CHAINS, Fit, Task, labels
+from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.diagnostics import Convergence
 from posynth.errors import FitError
-
-if TYPE_CHECKING:
-    import pymc as pm
 
 type Floats = NDArray[np.float64]
 
@@ -29,15 +25,13 @@ GRID = 4001
 SMALLEST = 1e-7  # of the root mean square of y: the smallest residual sd told from rounding
 
 
-def fit_exact(task: Task, model: "pm.Model", rng: np.random.Generator) -> Fit:
+def fit_exact(task: Task, rng: np.random.Generator) -> Fit:
     """Draw from the closed-form posterior of a family that declares one.
 
     Parameters
     ----------
     task : Task
         Data and prior.
-    model : pymc.Model
-        The model on that data, for names and dims.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -54,7 +48,8 @@ def fit_exact(task: Task, model: "pm.Model", rng: np.random.Generator) -> Fit:
     size = CHAINS * task.draws
     draws = _SAMPLERS[task.family.facts.exact](task, size, rng)
     shaped = {name: a.reshape(CHAINS, task.draws, *a.shape[1:]) for name, a in draws.items()}
-    dims, coords = labels(model, list(shaped))
+    dims = {name: _DIMS[name] for name in shaped}
+    coords = {"predictor": task.design.predictors, "level": task.response.levels}
     return Fit(shaped, dims, coords, "exact", independent=True, mixed=Convergence(1.0, size, 1.01))
 
 
@@ -184,4 +179,7 @@ def _improper(
     return sigma, (mean + sigma[:, None] * noise) @ Q.T
 
 
+_DIMS: dict[str, tuple[str, ...]] = {
+    "alpha": (), "beta": ("predictor",), "sigma": (), "variance": (), "p": ("predictor", "level"),
+}  # fmt: skip
 _SAMPLERS = {"linear": _linear, "dirichlet": _dirichlet}

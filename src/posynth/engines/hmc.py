@@ -9,7 +9,6 @@ thrown away.
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +18,9 @@ from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.diagnostics import convergence
 from posynth.engines.warp import Warp
 
-if TYPE_CHECKING:
-    import pymc as pm
-
 type Floats = NDArray[np.float64]
 
-PILOT = 40  # trajectories of each chain in a pilot run
+PILOT = 30  # trajectories of each chain in a pilot run
 PILOTS = 2
 ROUNDS = 4  # times the chains may be doubled before the engine gives up
 FIRST_STEP = 0.8
@@ -35,7 +31,6 @@ DIVERGENT = 1000.0
 def fit_hmc(
     task: Task,
     compiled: CompiledModel,
-    model: "pm.Model",
     map: Warp,
     rng: np.random.Generator,
 ) -> Fit:
@@ -46,9 +41,7 @@ def fit_hmc(
     task : Task
         Data, prior, number of draws.
     compiled : CompiledModel
-        The family's compiled form.
-    model : pymc.Model
-        The model on the task's data.
+        The family's compiled form, holding the task's data.
     map : Warp
         Coordinates in which the posterior is nearly standard normal.
     rng : numpy.random.Generator
@@ -59,7 +52,7 @@ def fit_hmc(
     Fit
         Draws with R-hat, ESS and divergences; ``draws`` is empty if they do not suffice.
     """
-    density = Density(compiled, model)
+    density = Density(compiled, compiled.model)
     target = _Target(density, map, np.zeros(density.size), np.eye(density.size))
     state = rng.standard_normal((CHAINS, density.size)) / 2
     step = FIRST_STEP
@@ -80,7 +73,7 @@ def fit_hmc(
         return Fit({}, {}, {}, "hmc", mixed, why, divergences=found.divergences)
     flat = compiled.constrain(target.thetas(found.path.reshape(-1, density.size)), density.shapes)
     draws = {name: a.reshape(*found.path.shape[:2], *a.shape[1:]) for name, a in flat.items()}
-    dims, coords = labels(model, list(draws))
+    dims, coords = labels(compiled.model, list(draws))
     return Fit(draws, dims, coords, "hmc", mixed, f"{found.accepted:.0%} accepted")
 
 
@@ -94,7 +87,8 @@ class _Path:
 
     def __add__(self, other: "_Path") -> "_Path":
         path = np.concatenate([self.path, other.path], axis=1)
-        mean = (self.accepted + other.accepted) / 2
+        share = self.path.shape[1] / path.shape[1]
+        mean = share * self.accepted + (1 - share) * other.accepted
         return _Path(path, mean, self.divergences + other.divergences)
 
 

@@ -12,7 +12,6 @@ r"""Laplace proposal, importance check, and independence Metropolis steps that m
 
 from dataclasses import dataclass
 from math import lgamma
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +21,11 @@ from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.diagnostics import Convergence, convergence, k_hat
 from posynth.engines.warp import Warp
 
-if TYPE_CHECKING:
-    import pymc as pm
-
 type Floats = NDArray[np.float64]
 
 POOL = 100  # proposals from which the chains' starting points are drawn
 SHARE, FREEDOM = 0.1, 5.0  # of multivariate t in the proposal, and its degrees of freedom
+LEAST_EFFECTIVE = 0.15  # share of proposals; with fewer the chains are not begun
 LARGEST_LIMIT = 5.0  # times the mean ratio
 
 
@@ -71,7 +68,6 @@ def check_ratios(log_ratios: Floats) -> ImportanceCheck:
 def fit_laplace(
     task: Task,
     compiled: CompiledModel,
-    model: "pm.Model",
     map: Warp,
     rng: np.random.Generator,
 ) -> Fit:
@@ -82,9 +78,7 @@ def fit_laplace(
     task : Task
         Data, prior, number of draws.
     compiled : CompiledModel
-        The family's compiled form.
-    model : pymc.Model
-        The model on the task's data.
+        The family's compiled form, holding the task's data.
     map : Warp
         Coordinates in which the posterior is nearly standard normal.
     rng : numpy.random.Generator
@@ -96,13 +90,14 @@ def fit_laplace(
         Draws with k-hat, R-hat, ESS and acceptance; ``draws`` is empty if k-hat is too large or
         ESS too small, so that "auto" can turn to another.
     """
-    density = Density(compiled, model)
+    density = Density(compiled, compiled.model)
     chains = _Chains(density, map, rng)
+    if chains.effective < LEAST_EFFECTIVE:
+        return failed(f"{chains.effective:.0%} of {POOL} proposals effective")
     chains.extend(task.draws)
     check = chains.check()
     if not check.passed:
-        unmixed = Convergence(float("nan"), 0.0, 1.01)
-        return Fit({}, {}, {}, "laplace", unmixed, why=str(check), k_hat=check.k_hat)
+        return failed(str(check), check.k_hat)
     for last in (False, True):
         thetas, acceptance = chains.run()
         mixed = convergence(thetas, task.need)
@@ -117,9 +112,14 @@ def fit_laplace(
     flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
     shape = thetas.shape[:2]
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
-    dims, coords = labels(model, list(draws))
+    dims, coords = labels(compiled.model, list(draws))
     why = f"{check}, then independence Metropolis, {acceptance:.0%} accepted"
     return Fit(draws, dims, coords, "laplace", mixed, why, k_hat=check.k_hat)
+
+
+def failed(why: str, k_hat: float = float("nan")) -> Fit:
+    """Return a fit without draws, which sends "auto" to another engine."""
+    return Fit({}, {}, {}, "laplace", Convergence(float("nan"), 0.0, 1.01), why, k_hat=k_hat)
 
 
 class _Chains:
@@ -129,6 +129,7 @@ class _Chains:
         self.density, self.map, self.rng = density, map, rng
         pool, ratios = self._propose(POOL)
         weight = np.exp(ratios - ratios.max())
+        self.effective = float(weight.sum() ** 2 / np.sum(weight**2) / POOL)
         start = rng.choice(POOL, size=CHAINS, replace=False, p=_mix(weight))
         self.points = pool[start][:, None, :]  # (chain, 1 + step, d)
         self.ratios = ratios[start][:, None]

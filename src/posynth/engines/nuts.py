@@ -1,7 +1,7 @@
 """NUTS by nutpie, in coordinates whitened by the Laplace approximation where there is one."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,32 +13,26 @@ from posynth.engines.mode import Mode
 from posynth.engines.warp import Warp
 from posynth.errors import FitError
 
-if TYPE_CHECKING:
-    import pymc as pm
-
 type Floats = NDArray[np.float64]
 
 TUNE = 150
-ROUNDS = 3
+ACCEPT = (0.8, 0.95, 0.99)  # share of moves to accept; draws double each time it is raised
 
 
 def fit_nuts(
     task: Task,
     compiled: CompiledModel,
-    model: "pm.Model",
     map: Warp,
     rng: np.random.Generator,
 ) -> Fit:
-    """Sample with NUTS until R-hat and ESS are as needed, doubling the draws up to twice.
+    """Sample with NUTS until R-hat and ESS are as needed, with ever smaller steps and more draws.
 
     Parameters
     ----------
     task : Task
         Data, prior, number of draws.
     compiled : CompiledModel
-        The family's compiled form.
-    model : pymc.Model
-        The model on the task's data.
+        The family's compiled form, holding the task's data.
     map : Warp
         Its normal approximation whitens the coordinates.
     rng : numpy.random.Generator
@@ -54,22 +48,23 @@ def fit_nuts(
     FitError
         If the density cannot be evaluated around the start.
     """
-    density, mode = Density(compiled, model), map.mode
+    density, mode = Density(compiled, compiled.model), map.mode
     draws, tune = task.draws, TUNE
-    for _ in range(ROUNDS):
-        thetas, divergences = _sample(density, mode, draws, tune, rng)
+    for accept in ACCEPT:
+        settings = {"draws": draws, "tune": tune, "target_accept": accept}
+        thetas, divergences = _sample(density, mode, settings, rng)
         mixed = convergence(thetas, task.need)
         if mixed.enough(task.need) and not divergences:
             break
         draws, tune = 2 * draws, 2 * tune
     flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
     named = {name: a.reshape(*thetas.shape[:2], *a.shape[1:]) for name, a in flat.items()}
-    dims, coords = labels(model, list(named))
+    dims, coords = labels(compiled.model, list(named))
     return Fit(named, dims, coords, "nuts", mixed, divergences=divergences)
 
 
 def _sample(
-    density: Density, mode: Mode, draws: int, tune: int, rng: np.random.Generator
+    density: Density, mode: Mode, settings: dict[str, float], rng: np.random.Generator
 ) -> tuple[Floats, int]:
     """Return draws (chain, draw, d) and the number of divergences."""
     import nutpie
@@ -92,7 +87,7 @@ def _sample(
     seed = int(rng.integers(2**31))
     try:
         trace = nutpie.sample(
-            compiled, draws=draws, tune=tune, chains=CHAINS, cores=1, seed=seed, progress_bar=False
+            compiled, chains=CHAINS, cores=1, seed=seed, progress_bar=False, **settings
         )
     except BaseException as error:
         # A panic of Rust code is no Exception to Python, and its class cannot be imported.

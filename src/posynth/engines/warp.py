@@ -119,11 +119,14 @@ def _axis(values: Floats, slopes: Floats) -> tuple[Floats, Floats]:
 
 def _log_density(values: Floats, slopes: Floats) -> Floats:
     """Log-density on the grid: cubic between knots, exponential tails beyond."""
-    from scipy.interpolate import CubicHermiteSpline
-
-    logs: Floats = CubicHermiteSpline(KNOTS, values, slopes, extrapolate=True)(GRID)
+    cell = np.clip(np.searchsorted(KNOTS, GRID) - 1, 0, len(KNOTS) - 2)
+    width = KNOTS[cell + 1] - KNOTS[cell]
+    t = (GRID - KNOTS[cell]) / width
+    logs: Floats = values[cell] * (1 + 2 * t) * (1 - t) ** 2 + values[cell + 1] * t**2 * (3 - 2 * t)
+    logs += width * (slopes[cell] * t * (1 - t) ** 2 - slopes[cell + 1] * t**2 * (1 - t))
     left, right = KNOTS[0] > GRID, KNOTS[-1] < GRID
     rise, fall = max(slopes[0], 0.5), min(slopes[-1], -0.5)
     logs[left] = values[0] + rise * (GRID[left] - KNOTS[0])
     logs[right] = values[-1] + fall * (GRID[right] - KNOTS[-1])
-    return np.minimum(logs, values.max() + 2.0)
+    bounded: Floats = np.minimum(logs, values.max() + 2.0)
+    return bounded

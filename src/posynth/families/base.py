@@ -1,6 +1,6 @@
 """The family contract: facts, and one function that says how y depends on X as a PyMC model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -65,6 +65,41 @@ class Response:
         return self.levels[: self.reference] + self.levels[self.reference + 1 :]
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What a model holds: data and labels, apart from its form.
+
+    A family that states its contents lets one compiled model serve every column without
+    a model being written anew for each.
+
+    Attributes
+    ----------
+    data : Mapping of str to (value, dims)
+        Every ``pm.Data`` of the model.
+    coords : Mapping of str to tuple of str
+        Labels of the dims other than ``row``.
+    """
+
+    data: Mapping[str, tuple[Any, tuple[str, ...]]]
+    coords: Mapping[str, tuple[str, ...]]
+
+    def declare(self) -> dict[str, Any]:
+        """Declare the data in the model that is being written; return them by name."""
+        import pymc as pm
+
+        return {
+            name: pm.Data(name, value, dims=dims or None)
+            for name, (value, dims) in self.data.items()
+        }
+
+
+def regression_contents(design: Design, response: Response, priors: Priors) -> Contents:
+    """Return X, y and the prior's scales as ``prior_NAME``: what a regression holds."""
+    scales = {f"prior_{name}": (np.asarray(value), ()) for name, value in priors.items()}
+    data = {"X": (design.X, ("row", "predictor")), "y": (response.y, ("row",))}
+    return Contents(data | scales, {"predictor": design.predictors})
+
+
 class Build(Protocol):
     """A function that writes a conditional as a PyMC model.
 
@@ -89,6 +124,8 @@ class Family:
         Writes the model.
     variants : Mapping of str to Build
         Prior name -> builder, for priors that change the model's form; others use ``build``.
+    contents : callable, optional
+        States what the model holds, as ``build`` declares it.
     shared : bool
         Whether one compiled model serves every column (all dims mutable, no data baked in);
         false for a user's own model, which is compiled for each column it is used on.
@@ -97,6 +134,7 @@ class Family:
     facts: FamilyFacts
     build: Build
     variants: Mapping[str, Build] | None = None
+    contents: Callable[[Design, Response, Priors], Contents] | None = None
     shared: bool = True
 
     def model(self, prior: str, design: Design, response: Response, priors: Priors) -> "pm.Model":

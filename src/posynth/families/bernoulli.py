@@ -10,21 +10,21 @@ Prior ``flat`` is :math:`p(\alpha, \beta) \propto 1`.
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.facts import FamilyFacts
-from posynth.families.base import Design, Family, Priors, Response
+from posynth.families.base import Design, Family, Priors, Response, regression_contents
 from posynth.table.schema import Kind
 
 if TYPE_CHECKING:
     import pymc as pm
 
 
-def _likelihood(design: Design, response: Response, parameters: Any) -> "pm.Model":
+def _write(design: Design, response: Response, priors: Priors, parameters: Any) -> "pm.Model":
     import pymc as pm
 
-    with pm.Model(coords={"predictor": design.predictors}) as model:
-        X = pm.Data("X", design.X, dims=("row", "predictor"))
-        y = pm.Data("y", response.y, dims="row")
-        alpha, beta = parameters()
-        pm.Bernoulli("response", logit_p=alpha + X @ beta, observed=y, dims="row")
+    held = regression_contents(design, response, priors)
+    with pm.Model(coords=held.coords) as model:
+        data = held.declare()
+        alpha, beta = parameters(data)
+        pm.Bernoulli("response", logit_p=alpha + data["X"] @ beta, observed=data["y"], dims="row")
     return model
 
 
@@ -32,21 +32,21 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under the weakly informative prior."""
     import pymc as pm
 
-    def parameters() -> tuple[Any, Any]:
-        scale = {name: pm.Data(f"prior_{name}", value) for name, value in priors.items()}
-        alpha = pm.Normal("alpha", 0.0, scale["intercept"])
-        return alpha, pm.Normal("beta", 0.0, scale["slope"], dims="predictor")
+    def parameters(data: Any) -> tuple[Any, Any]:
+        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
+        return alpha, pm.Normal("beta", 0.0, data["prior_slope"], dims="predictor")
 
-    return _likelihood(design, response, parameters)
+    return _write(design, response, priors, parameters)
 
 
 def flat(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under a flat prior."""
     import pymc as pm
 
-    return _likelihood(
-        design, response, lambda: (pm.Flat("alpha"), pm.Flat("beta", dims="predictor"))
-    )
+    def parameters(data: Any) -> tuple[Any, Any]:
+        return pm.Flat("alpha"), pm.Flat("beta", dims="predictor")
+
+    return _write(design, response, priors, parameters)
 
 
 FAMILY = Family(
@@ -58,4 +58,5 @@ FAMILY = Family(
     ),
     build,
     variants={"flat": flat},
+    contents=regression_contents,
 )

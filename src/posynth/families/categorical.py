@@ -11,29 +11,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posynth.chain.facts import CATEGORICAL, FamilyFacts
-from posynth.families.base import Design, Family, Priors, Response
+from posynth.families.base import Contents, Design, Family, Priors, Response, regression_contents
 
 if TYPE_CHECKING:
     import pymc as pm
 
 
-def _likelihood(design: Design, response: Response, parameters: Any) -> "pm.Model":
+def contents(design: Design, response: Response, priors: Priors) -> Contents:
+    """Return what a regression holds, and the matrix that sets the reference level to zero."""
+    held = regression_contents(design, response, priors)
+    # A product with a contrast matrix compiles in half the time of joining a column of zeros.
+    others = np.delete(np.eye(len(response.levels)), response.reference, axis=0)
+    return Contents(
+        {**held.data, "contrasts": (others, ("contrast", "level"))},
+        {**held.coords, "level": response.levels, "contrast": response.contrasts},
+    )
+
+
+def _write(design: Design, response: Response, priors: Priors, parameters: Any) -> "pm.Model":
     import pymc as pm
 
-    coords = {
-        "predictor": design.predictors,
-        "level": response.levels,
-        "contrast": response.contrasts,
-    }
-    with pm.Model(coords=coords) as model:
-        X = pm.Data("X", design.X, dims=("row", "predictor"))
-        y = pm.Data("y", response.y, dims="row")
-        # A product with a contrast matrix compiles in half the time of joining a column of zeros.
-        others = np.delete(np.eye(len(response.levels)), response.reference, axis=0)
-        contrasts = pm.Data("contrasts", others, dims=("contrast", "level"))
-        alpha, beta = parameters()
-        eta = (alpha + X @ beta) @ contrasts  # (row, level)
-        pm.Categorical("response", logit_p=eta, observed=y, dims="row")
+    held = contents(design, response, priors)
+    with pm.Model(coords=held.coords) as model:
+        data = held.declare()
+        alpha, beta = parameters(data)
+        eta = (alpha + data["X"] @ beta) @ data["contrasts"]  # (row, level)
+        pm.Categorical("response", logit_p=eta, observed=data["y"], dims="row")
     return model
 
 
@@ -41,23 +44,22 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under the weakly informative prior."""
     import pymc as pm
 
-    def parameters() -> tuple[Any, Any]:
-        scale = {name: pm.Data(f"prior_{name}", value) for name, value in priors.items()}
-        alpha = pm.Normal("alpha", 0.0, scale["intercept"], dims="contrast")
-        beta = pm.Normal("beta", 0.0, scale["slope"], dims=("predictor", "contrast"))
+    def parameters(data: Any) -> tuple[Any, Any]:
+        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"], dims="contrast")
+        beta = pm.Normal("beta", 0.0, data["prior_slope"], dims=("predictor", "contrast"))
         return alpha, beta
 
-    return _likelihood(design, response, parameters)
+    return _write(design, response, priors, parameters)
 
 
 def flat(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under a flat prior."""
     import pymc as pm
 
-    def parameters() -> tuple[Any, Any]:
+    def parameters(data: Any) -> tuple[Any, Any]:
         return pm.Flat("alpha", dims="contrast"), pm.Flat("beta", dims=("predictor", "contrast"))
 
-    return _likelihood(design, response, parameters)
+    return _write(design, response, priors, parameters)
 
 
 FAMILY = Family(
@@ -69,4 +71,5 @@ FAMILY = Family(
     ),
     build,
     variants={"flat": flat},
+    contents=contents,
 )

@@ -11,24 +11,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from posynth.chain.facts import CATEGORICAL, FamilyFacts
-from posynth.families.base import Design, Family, Priors, Response
+from posynth.families.base import Contents, Design, Family, Priors, Response
 
 if TYPE_CHECKING:
     import pymc as pm
+
+
+def contents(design: Design, response: Response, priors: Priors) -> Contents:
+    """Return cell indicators, level indices and the prior's concentrations."""
+    a = np.full((len(design.predictors), len(response.levels)), float(priors["concentration"]))
+    return Contents(
+        {
+            "X": (design.X, ("row", "predictor")),
+            "y": (response.y, ("row",)),
+            "prior_concentration": (a, ("predictor", "level")),
+        },
+        {"predictor": design.predictors, "level": response.levels},
+    )
 
 
 def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model."""
     import pymc as pm
 
-    coords = {"predictor": design.predictors, "level": response.levels}
-    ones = np.ones((len(design.predictors), len(response.levels)))
-    with pm.Model(coords=coords) as model:
-        X = pm.Data("X", design.X, dims=("row", "predictor"))
-        y = pm.Data("y", response.y, dims="row")
-        a = pm.Data("prior_concentration", priors["concentration"] * ones)
-        p = pm.Dirichlet("p", a, dims=("predictor", "level"))
-        pm.Categorical("response", p=X @ p, observed=y, dims="row")
+    held = contents(design, response, priors)
+    with pm.Model(coords=held.coords) as model:
+        data = held.declare()
+        p = pm.Dirichlet("p", data["prior_concentration"], dims=("predictor", "level"))
+        pm.Categorical("response", p=data["X"] @ p, observed=data["y"], dims="row")
     return model
 
 
@@ -43,4 +53,5 @@ FAMILY = Family(
         exact_priors=("uniform", "jeffreys"),
     ),
     build,
+    contents=contents,
 )

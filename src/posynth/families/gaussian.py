@@ -19,20 +19,21 @@ on the standardised response and standardised predictors. Priors:
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.facts import NUMERIC, FamilyFacts
-from posynth.families.base import Design, Family, Priors, Response
+from posynth.families.base import Design, Family, Priors, Response, regression_contents
 
 if TYPE_CHECKING:
     import pymc as pm
 
 
-def _likelihood(design: Design, response: Response, parameters: Any) -> "pm.Model":
+def _write(design: Design, response: Response, priors: Priors, parameters: Any) -> "pm.Model":
     import pymc as pm
 
-    with pm.Model(coords={"predictor": design.predictors}) as model:
-        X = pm.Data("X", design.X, dims=("row", "predictor"))
-        y = pm.Data("y", response.y, dims="row")
-        alpha, beta, sigma = parameters()
-        pm.Normal("response", alpha + X @ beta, sigma, observed=y, dims="row")
+    held = regression_contents(design, response, priors)
+    with pm.Model(coords=held.coords) as model:
+        data = held.declare()
+        alpha, beta, sigma = parameters(data)
+        mean = alpha + data["X"] @ beta
+        pm.Normal("response", mean, sigma, observed=data["y"], dims="row")
     return model
 
 
@@ -40,50 +41,48 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under the weakly informative prior."""
     import pymc as pm
 
-    def parameters() -> tuple[Any, Any, Any]:
-        scale = {name: pm.Data(f"prior_{name}", value) for name, value in priors.items()}
-        alpha = pm.Normal("alpha", 0.0, scale["intercept"])
-        beta = pm.Normal("beta", 0.0, scale["slope"], dims="predictor")
-        return alpha, beta, pm.Exponential("sigma", scale["sigma"])
+    def parameters(data: Any) -> tuple[Any, Any, Any]:
+        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
+        beta = pm.Normal("beta", 0.0, data["prior_slope"], dims="predictor")
+        return alpha, beta, pm.Exponential("sigma", data["prior_sigma"])
 
-    return _likelihood(design, response, parameters)
+    return _write(design, response, priors, parameters)
 
 
 def conjugate(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under the normal-inverse-gamma prior."""
     import pymc as pm
 
-    def parameters() -> tuple[Any, Any, Any]:
-        scale = {name: pm.Data(f"prior_{name}", value) for name, value in priors.items()}
-        variance = pm.InverseGamma("variance", scale["shape"], scale["rate"])
+    def parameters(data: Any) -> tuple[Any, Any, Any]:
+        variance = pm.InverseGamma("variance", data["prior_shape"], data["prior_rate"])
         sigma = pm.math.sqrt(variance)
-        alpha = pm.Normal("alpha", 0.0, scale["intercept"] * sigma)
-        beta = pm.Normal("beta", 0.0, scale["slope"] * sigma, dims="predictor")
+        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"] * sigma)
+        beta = pm.Normal("beta", 0.0, data["prior_slope"] * sigma, dims="predictor")
         return alpha, beta, sigma
 
-    return _likelihood(design, response, parameters)
+    return _write(design, response, priors, parameters)
 
 
 def jeffreys(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under p(alpha, beta, sigma) proportional to 1/sigma."""
     import pymc as pm
 
-    def parameters() -> tuple[Any, Any, Any]:
+    def parameters(data: Any) -> tuple[Any, Any, Any]:
         sigma = pm.HalfFlat("sigma")
         pm.Potential("jeffreys", -pm.math.log(sigma))
         return pm.Flat("alpha"), pm.Flat("beta", dims="predictor"), sigma
 
-    return _likelihood(design, response, parameters)
+    return _write(design, response, priors, parameters)
 
 
 def flat(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under a prior flat in alpha, beta and sigma."""
     import pymc as pm
 
-    def parameters() -> tuple[Any, Any, Any]:
+    def parameters(data: Any) -> tuple[Any, Any, Any]:
         return pm.Flat("alpha"), pm.Flat("beta", dims="predictor"), pm.HalfFlat("sigma")
 
-    return _likelihood(design, response, parameters)
+    return _write(design, response, priors, parameters)
 
 
 FAMILY = Family(
@@ -103,4 +102,5 @@ FAMILY = Family(
     ),
     build,
     variants={"conjugate": conjugate, "jeffreys": jeffreys, "flat": flat},
+    contents=regression_contents,
 )

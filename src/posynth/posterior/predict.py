@@ -43,15 +43,15 @@ class RowSampler:
     ) -> None:
         coding = link.coding
         task = _stub(family, target, link, prior)
-        self._model = task.model()
-        self._compiled = compiled_for(task, self._model)
+        self._held = task.held()
+        self._compiled = compiled_for(task, self._held)
         self._parameters = parameters
         self._categorical = bool(coding.levels)
         self._center, self._scale = natural_scale(family, coding)
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
-        self._compiled.move(self._model)
+        self._compiled.move(self._held)
         return self
 
     def draw(self, X: Floats, index: int, rng: np.random.Generator) -> Floats:

@@ -89,7 +89,7 @@ def _quoted(texts: "np.ndarray[tuple[int], np.dtype[np.object_]]", quote: Quote)
 
 
 def _label_cells(column: Column, values: pd.Series, decimal: str, quote: Quote) -> list[str]:
-    labels = [quote(_label(column, level, decimal)) for level in column.levels]
+    labels = [quote(label_text(column, level, decimal)) for level in column.levels]
     codes = encode(column, values)
     lookup = np.array([*labels, column.missing_text], dtype=object)
     places = np.where(np.isnan(codes), len(labels), codes).astype(np.int64)
@@ -97,7 +97,8 @@ def _label_cells(column: Column, values: pd.Series, decimal: str, quote: Quote) 
     return cells
 
 
-def _label(column: Column, level: Level, decimal: str) -> str:
+def label_text(column: Column, level: Level, decimal: str) -> str:
+    """Return a level as it stands in the file, before quoting."""
     if isinstance(level, (str, bool)):
         return str(level)
     return _number_cells(column, np.array([level], dtype=np.float64), decimal)[0]

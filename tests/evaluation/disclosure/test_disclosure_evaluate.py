@@ -58,6 +58,15 @@ def test_targets_default_to_what_is_no_key_and_keys_to_what_is_no_target(six, rn
     assert targets(evaluate_disclosure(six, ["sex"], ["ill"], rng=rng)) == {"sex -> ill"}
 
 
+def test_results_say_whether_their_keys_were_named(six, rng):
+    def defaults(keys):
+        results = evaluate_disclosure(six, keys, "ill", rng=rng)
+        return {r.details["default_keys"] for r in results if "default_keys" in r.details}
+
+    assert defaults(None) == {True}
+    assert defaults(["sex"]) == {False}
+
+
 def test_every_storage_a_table_can_have_is_compared(rng):
     n = 30
     moments = pd.Series(pd.date_range("2020-01-01", periods=n, freq="D", tz="Europe/Berlin"))

@@ -115,6 +115,21 @@ def test_heatmap_holds_pairs_off_and_margins_on_the_diagonal(real, compare, rng)
     assert axes.images[0].get_clim() == (0, 45)
 
 
+def test_heatmap_of_proper_copies_can_be_drawn_on_the_scale_synthpop_prints(real, compare):
+    comparison = compare(real, [real.assign(income=real["income"] + 0.2)])
+    results = judge(comparison)
+    grids = {}
+    for scale in ("auto", "proper", "plug-in"):
+        figure = plots.heatmap(results, comparison, scale=scale)
+        grids[scale] = np.asarray(figure.axes[0].images[0].get_array())
+        kind = "proper" if scale == "auto" else scale
+        assert figure.axes[1].get_ylabel() == f"S_pMSE, {kind} scale (1 is ideal)"
+    np.testing.assert_array_equal(grids["auto"], grids["proper"])
+    np.testing.assert_allclose(grids["plug-in"], 2 * grids["proper"])
+    with pytest.raises(MeasureError, match="scale 'R'"):
+        plots.heatmap(results, comparison, scale="R")
+
+
 def test_heatmap_without_tables_says_what_to_run(real, compare):
     with pytest.raises(MeasureError, match=r"run tables\.measure first"):
         plots.heatmap([], compare(real, [real]))

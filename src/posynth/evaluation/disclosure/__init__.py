@@ -5,6 +5,7 @@ safety: each rates one kind of intruder, and a low value rules out only that one
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -99,7 +100,15 @@ def evaluate_disclosure(
     steps = _steps(comparison, chosen, aims, groups)
     steps.append(("distances", partial(distance.measure, comparison, rng=rng, rows=rows)))
     steps.append(("membership", partial(membership.measure, comparison, rng=rng, rows=rows)))
-    return _run(steps, progress)
+    results = _run(steps, progress)
+    return [_by_default(result) for result in results] if keys is None else results
+
+
+def _by_default(result: Result) -> Result:
+    """Mark a result whose keys nobody named."""
+    if "default_keys" not in result.details:
+        return result
+    return replace(result, details={**result.details, "default_keys": True})
 
 
 def _steps(

@@ -3,7 +3,7 @@
 ``evaluate_utility`` runs every measure; each is a module of its own with a function ``measure``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -67,6 +67,7 @@ def evaluate_utility(
     *,
     measures: Iterable[str] | None = None,
     columns: Iterable[str] | None = None,
+    order: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
     """Judge the copies by every measure and say which conditional to change.
@@ -82,6 +83,9 @@ def evaluate_utility(
         Names of :data:`MEASURES`; by default all.
     columns : iterable of str, optional
         Columns to judge; by default every modelled column.
+    order : sequence of str, optional
+        Visit order of the chain, which says whose conditional answers for a pair; by default
+        that of the schema.
     progress : callable, optional
         Called with (measure about to run, number done, number in all), and at the end with
         ("", all, all).
@@ -115,5 +119,5 @@ def evaluate_utility(
     if progress:
         progress("", len(asked), len(asked))
     if {"one-way", "two-way"} & set(asked):
-        results += advise(results, comparison)
+        results += advise(results, comparison, order)
     return results

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from posynth.errors import MeasureError
+from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
-from posynth.evaluation.utility.scale import fitting
 from posynth.evaluation.utility.values import Coded, Floats, Numbers, judged, levels, numbers
 from posynth.results import Result
 from posynth.table.schema import Column
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REAL, SYNTHETIC = "#1b4965", "#e07a3f"
+SCALES = {"plug-in": "S_plugin", "proper": "S_proper"}
 COLUMNS_A_ROW = 3
 SHOWN_LEVELS = 12
 BINS = 30
@@ -27,6 +27,7 @@ def heatmap(
     comparison: Comparison,
     measure: str = "S_pMSE",
     limits: tuple[float, float] | None = None,
+    scale: str = "auto",
 ) -> "Figure":
     """Draw the misfit of every pair of columns, that of single columns on the diagonal.
 
@@ -35,20 +36,27 @@ def heatmap(
     results : iterable of Result
         Records of ``tables.measure`` with ``ways`` 1 and 2; others are passed over.
     comparison : Comparison
-        Tells which scale fits the copies; it is named beside the colours.
+        Tells which scale fits the copies.
     measure : str
         Which standardised statistic.
     limits : tuple of float, optional
         Ends of the colour scale, so that two syntheses can be drawn alike; by default from 0
         to the largest value, at least 3.
+    scale : {"auto", "proper", "plug-in"}
+        Which null is worth 1; it is named beside the colours. ``"auto"`` takes the one that fits
+        the copies, ``"plug-in"`` the one R's synthpop prints.
 
     Returns
     -------
     matplotlib.figure.Figure
         The picture; nothing is shown or written.
     """
+    if scale not in ("auto", *SCALES):
+        raise MeasureError(unknown("scale", scale, ("auto", *SCALES)))
+    kind = "proper" if comparison.provenance.proper else "plug-in"
+    kind = kind if scale == "auto" else scale
     names = [column.name for column in judged(comparison)]
-    grid = _grid(results, comparison, measure, names)
+    grid = _grid(results, measure, names, SCALES[kind])
     if np.isnan(grid).all():
         raise MeasureError(
             f"no {measure!r} of columns or pairs among the results; run tables.measure first"
@@ -59,13 +67,14 @@ def heatmap(
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), names)
     _write_cells(axes, grid, (low + high) / 2)
-    kind = "proper" if comparison.provenance.proper else "plug-in"
     figure.colorbar(image, label=f"{measure}, {kind} scale (1 is ideal)", shrink=0.85)
     axes.set_title(f"Misfit of pairs and, on the diagonal, of columns: {measure}", fontsize=10)
     return figure
 
 
-def overlay(comparison: Comparison, name: str) -> "Figure":
+def overlay(
+    comparison: Comparison, name: str, *, original: bool = True, legend: bool = True
+) -> "Figure":
     """Draw one column of the original over that of all copies.
 
     Parameters
@@ -74,16 +83,24 @@ def overlay(comparison: Comparison, name: str) -> "Figure":
         The original and its copies.
     name : str
         The column.
+    original, legend
+        As for `overlays`.
 
     Returns
     -------
     matplotlib.figure.Figure
         A histogram (numbers) or bars (levels), in per cent of rows, one mark a copy.
     """
-    return overlays(comparison, [name])
+    return overlays(comparison, [name], original=original, legend=legend)
 
 
-def overlays(comparison: Comparison, columns: Iterable[str] | None = None) -> "Figure":
+def overlays(
+    comparison: Comparison,
+    columns: Iterable[str] | None = None,
+    *,
+    original: bool = True,
+    legend: bool = True,
+) -> "Figure":
     """Draw several columns of the original over those of all copies.
 
     Parameters
@@ -92,6 +109,11 @@ def overlays(comparison: Comparison, columns: Iterable[str] | None = None) -> "F
         The original and its copies.
     columns : iterable of str, optional
         Columns wanted; by default every modelled column.
+    original : bool
+        Whether to draw the original; without it nothing in the picture comes from it but the
+        declared levels: not the range, not the choice of levels shown.
+    legend : bool
+        Whether to say which is which.
 
     Returns
     -------
@@ -104,9 +126,11 @@ def overlays(comparison: Comparison, columns: Iterable[str] | None = None) -> "F
     figure = _figure((4.2 * across, 2.9 * down + 0.4))
     grid = figure.subplots(down, across, squeeze=False).ravel()
     for axes, column in zip(grid, chosen, strict=False):
-        _panel(axes, comparison, column)
+        _panel(axes, comparison, column, original)
     for axes in grid[len(chosen) :]:
         axes.set_axis_off()
+    if not legend:
+        return figure
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=8, frameon=False)
     return figure
@@ -127,18 +151,14 @@ def _canvas(size: tuple[float, float]) -> tuple["Figure", "Axes"]:
     return figure, figure.subplots()
 
 
-def _grid(
-    results: Iterable[Result], comparison: Comparison, measure: str, names: Sequence[str]
-) -> Floats:
+def _grid(results: Iterable[Result], measure: str, names: Sequence[str], scale: str) -> Floats:
     place = {a: (i, i) for i, a in enumerate(names)}
     place |= {f"{a}:{b}": (i, j) for i, a in enumerate(names) for j, b in enumerate(names)}
     grid = np.full((len(names), len(names)), np.nan)
     for result in results:
         if result.measure == measure and result.subject in place:
             i, j = place[result.subject]
-            details = result.details
-            grid[i, j] = fitting(details["S_plugin"], details["S_proper"], comparison)
-            grid[j, i] = grid[i, j]
+            grid[i, j] = grid[j, i] = result.details[scale]
     return grid
 
 
@@ -150,28 +170,32 @@ def _write_cells(axes: "Axes", grid: Floats, middle: float) -> None:
             axes.text(j, i, shown, ha="center", va="center", fontsize=7, color=colour)
 
 
-def _panel(axes: "Axes", comparison: Comparison, column: Column) -> None:
+def _panel(axes: "Axes", comparison: Comparison, column: Column, original: bool) -> None:
     if column.kind.is_numeric:
-        _histogram(axes, numbers(comparison, column))
+        _histogram(axes, numbers(comparison, column), original)
     else:
-        _bars(axes, levels(comparison, column))
+        _bars(axes, levels(comparison, column), original)
     axes.set_title(column.name, fontsize=9)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _histogram(axes: "Axes", column: Numbers) -> None:
-    edges = _edges(column)
+def _histogram(axes: "Axes", column: Numbers, original: bool) -> None:
+    edges = _edges((column.original, *column.copies) if original else column.copies)
     axes.set_ylabel("% of rows", fontsize=7)
-    shares = [_binned(side, edges) for side in (column.original, *column.copies)]
-    axes.stairs(shares[0], edges, fill=True, color=REAL, alpha=0.35, label="original")
-    for i, share in enumerate(shares[1:]):
+    if original:
+        shares = _binned(column.original, edges)
+        axes.stairs(shares, edges, fill=True, color=REAL, alpha=0.35, label="original")
+    for i, copy in enumerate(column.copies):
         label = "copies" if i == 0 else None
-        axes.stairs(share, edges, color=SYNTHETIC, linewidth=1.0, alpha=0.8, label=label)
-    if column.has_missing:
+        shares = _binned(copy, edges)
+        axes.stairs(shares, edges, color=SYNTHETIC, linewidth=1.0, alpha=0.8, label=label)
+    copies = 100 * float(np.mean([np.isnan(copy).mean() for copy in column.copies]))
+    if original and column.has_missing:
         own = 100 * float(np.isnan(column.original).mean())
-        copies = 100 * float(np.mean([np.isnan(copy).mean() for copy in column.copies]))
         axes.set_xlabel(f"missing: {own:.1f} % of original, {copies:.1f} % of copies", fontsize=7)
+    elif copies:
+        axes.set_xlabel(f"missing: {copies:.1f} % of copies", fontsize=7)
 
 
 def _binned(values: Floats, edges: Floats) -> Floats:
@@ -179,13 +203,13 @@ def _binned(values: Floats, edges: Floats) -> Floats:
     return 100 * np.histogram(inside, edges)[0] / len(values)
 
 
-def _edges(column: Numbers) -> Floats:
+def _edges(sides: Sequence[Floats]) -> Floats:
     """Give bins over the bulk of all values; of whole numbers for whole numbers.
 
     A single wild value would squeeze all others into one bin, so the range leaves out 0.2 % at
     either end; what lies beyond is drawn in the first and last bin.
     """
-    every = np.concatenate((column.original, *column.copies))
+    every = np.concatenate(sides)
     present = np.unique(every[~np.isnan(every)])
     if present.size == 0:
         return np.array([0.0, 1.0])
@@ -199,18 +223,25 @@ def _edges(column: Numbers) -> Floats:
     return np.linspace(low, high if high > low else low + 1, BINS + 1)
 
 
-def _bars(axes: "Axes", column: Coded) -> None:
-    sides = (column.original, *column.copies)
-    counts = [np.bincount(side, minlength=len(column.levels)) for side in sides]
-    shown = np.sort(np.argsort(-counts[0], kind="stable")[:SHOWN_LEVELS])
-    shares: list[Any] = [100 * count[shown] / count.sum() for count in counts]
-    axes.barh(range(len(shown)), shares[0], color=REAL, alpha=0.35, label="original")
-    for i, share in enumerate(shares[1:]):
+def _bars(axes: "Axes", column: Coded, original: bool) -> None:
+    counts = [np.bincount(side, minlength=len(column.levels)) for side in column.copies]
+    own = np.bincount(column.original, minlength=len(column.levels))
+    ranking = own if original else np.sum(counts, axis=0)
+    shown = np.sort(np.argsort(-ranking, kind="stable")[:SHOWN_LEVELS])
+    if original:
+        axes.barh(range(len(shown)), _share(own, shown), color=REAL, alpha=0.35, label="original")
+    for i, count in enumerate(counts):
         label = "copies" if i == 0 else None
+        share = _share(count, shown)
         axes.plot(share, range(len(shown)), "|", color=SYNTHETIC, ms=9, mew=1.4, label=label)
     axes.set_yticks(range(len(shown)), [column.levels[j][:28] for j in shown])
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_xlim(left=0)
     axes.set_xlabel(_hidden(len(column.levels) - len(shown)), fontsize=7)
+
+
+def _share(counts: Any, shown: Any) -> Any:
+    return 100 * counts[shown] / counts.sum()
 
 
 def _hidden(number: int) -> str:

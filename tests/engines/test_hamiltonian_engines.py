@@ -1,4 +1,4 @@
-"""NUTS against the exact engine and quadrature, and what it refuses."""
+"""HMC and NUTS against closed forms, the exact engine and quadrature, and what they refuse."""
 
 import numpy as np
 import pymc as pm
@@ -17,11 +17,16 @@ def _stacked(found):
     return named, min(found.mixed.ess, len(named["alpha"]))
 
 
+ENGINES = pytest.mark.parametrize("engine", ["hmc", "nuts"])
+
+
+@ENGINES
 @pytest.mark.parametrize("prior", ["jeffreys", "flat"])
-def test_linear_regression_has_the_closed_form(prior, line, make_task):
+def test_linear_regression_has_the_closed_form(prior, engine, line, make_task):
     task = make_task("gaussian", prior, line.X, line.y, draws=500)
-    found = fit(task, "nuts", np.random.default_rng(9))
-    assert found.engine == "nuts" and found.why == "asked for" and found.divergences == 0
+    found = fit(task, engine, np.random.default_rng(9))
+    assert found.engine == engine and found.why.startswith("asked for")
+    assert found.divergences == 0
     named, ess = _stacked(found)
     df = len(line.y) - 3 - (prior == "flat")
     variance = line.ssr / (df - 2) * np.diag(np.linalg.inv(line.A.T @ line.A))
@@ -36,10 +41,11 @@ def test_linear_regression_has_the_closed_form(prior, line, make_task):
     assert stats.kstest(thinned, stats.chi2(df).cdf).pvalue > 1e-4
 
 
+@ENGINES
 @pytest.mark.parametrize("prior", ["weak", "conjugate"])
-def test_linear_regression_agrees_with_the_exact_engine(prior, line, make_task):
+def test_linear_regression_agrees_with_the_exact_engine(prior, engine, line, make_task):
     task = make_task("gaussian", prior, line.X, line.y, draws=500)
-    sampled, ess = _stacked(fit(task, "nuts", np.random.default_rng(9)))
+    sampled, ess = _stacked(fit(task, engine, np.random.default_rng(9)))
     exact, count = _stacked(fit(task, "exact", np.random.default_rng(9)))
     for name in exact:
         for power in (1, 2):  # means and mean squares
@@ -48,23 +54,24 @@ def test_linear_regression_agrees_with_the_exact_engine(prior, line, make_task):
             assert np.abs((a.mean(axis=0) - b.mean(axis=0)) / se).max() < LIMIT
 
 
+@ENGINES
 def test_logistic_regression_has_the_moments_of_quadrature(
-    make_task, logistic_quadrature, z_scores
+    engine, make_task, logistic_quadrature, z_scores
 ):
     x = np.linspace(-1.7, 1.7, 30)
     y = (x > 0.9).astype(np.int64)  # separated: the prior alone bounds the slope
     exact = logistic_quadrature(x, y, (5.0, 2.5), ((-20, 5), (-1, 18)))
     task = make_task("bernoulli", "weak", x[:, None], y, levels=2, draws=500)
-    found = fit(task, "nuts", np.random.default_rng(9))
-    named, ess = _stacked(found)
+    named, ess = _stacked(fit(task, engine, np.random.default_rng(9)))
     draws = np.column_stack([named["alpha"], named["beta"]])
     assert np.abs(z_scores(draws, ess, exact)).max() < LIMIT
 
 
-def test_the_same_seed_gives_the_same_draws(line, make_task):
+@ENGINES
+def test_the_same_seed_gives_the_same_draws(engine, line, make_task):
     task = make_task("gaussian", "weak", line.X, line.y, draws=100, need=50)
     first, again, other = (
-        fit(task, "nuts", np.random.default_rng(seed)).draws["beta"] for seed in (1, 1, 2)
+        fit(task, engine, np.random.default_rng(seed)).draws["beta"] for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)

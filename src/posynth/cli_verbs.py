@@ -1,0 +1,213 @@
+"""The verbs on an output folder: pool, evaluate, report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from posynth import screen
+from posynth.terminal import err, errors, names, out
+
+if TYPE_CHECKING:
+    from posynth.evaluation.inference import Agreement, Pooled
+
+Folder = Annotated[
+    Path, typer.Argument(metavar="OUT", help="Output folder that `posynth synthesize` wrote.")
+]
+Data = Annotated[Path, typer.Option("--data", help="The table that was synthesised.")]
+Model = Annotated[
+    str, typer.Option("--model", help="ols, glm, logit, mnlogit, ordered, mixed or phreg.")
+]
+Formula = Annotated[str, typer.Option("--formula", help="For example 'income ~ sex + age'.")]
+FamilyOption = Annotated[
+    str, typer.Option("--family", help="Family of a glm: gaussian, binomial, poisson, gamma ...")
+]
+Levels = Annotated[
+    str, typer.Option("--levels", help="Levels of a categorical response in order: a,b,c.")
+]
+Groups = Annotated[str, typer.Option("--groups", help="Column of groups, for mixed.")]
+Status = Annotated[str, typer.Option("--status", help="Column of events, for phreg.")]
+Keys = Annotated[str, typer.Option("--keys", help="What an intruder may know: a,b,c.")]
+Target = Annotated[str, typer.Option("--target", help="What he may want to learn: c,d.")]
+Cut = Annotated[
+    int | None,
+    typer.Option("--quantiles", min=2, help="Cut numeric keys and targets into so many groups."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of relabellings and subsamples.")]
+Holdout = Annotated[
+    Path | None, typer.Option("--holdout", help="Rows of the same population, not synthesised.")
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON.")]
+CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the table as CSV.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    for verb in (pool, evaluate, report):
+        app.command()(verb)
+
+
+def options_of(**given: str) -> dict[str, Any]:
+    """Keep the model options that were given."""
+    found: dict[str, Any] = {name: value for name, value in given.items() if value}
+    if "levels" in found:
+        found["levels"] = names(found["levels"])
+    return found
+
+
+def pool(  # noqa: PLR0913, PLR0917 - options of a command
+    folder: Folder,
+    formula: Formula,
+    model: Model = "ols",
+    family: FamilyOption = "",
+    levels: Levels = "",
+    groups: Groups = "",
+    status: Status = "",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Compare with the fit to this original table.")
+    ] = None,
+    rule: Annotated[str, typer.Option("--rule", help="Combining rule, over the choice.")] = "auto",
+    estimand: Annotated[
+        str, typer.Option("--estimand", help="'population' or 'original'.")
+    ] = "population",
+    level: Annotated[float, typer.Option("--level", help="Level of the intervals.")] = 0.95,
+    json: JsonFile = None,
+    csv: CsvFile = None,
+) -> None:
+    """Fit a model to every copy and pool the fits into one valid inference."""
+    with errors(folder, data):
+        from posynth import judge, material, readout
+        from posynth.evaluation.inference import pool as combine
+        from posynth.report import risk_tables
+
+        options = options_of(family=family, levels=levels, groups=groups, status=status)
+        copies = material.take(folder)
+        frame = None if data is None else material.original(data, copies)
+        analysis = judge.analysis_of(copies.posterior.schema, model, formula, **options)
+        estimates = judge.fits(copies, analysis)
+        provenance = material.provenance(copies)
+        pooled = combine(estimates, provenance, rule=rule, estimand=estimand, level=level)
+        readout.print_grid(out, risk_tables.pooled(pooled))
+        out.print(screen.plain(pooled.text), highlight=False)
+        found = None
+        if frame is not None:
+            found = judge.laid_beside(estimates, frame, analysis, copies, rule, level)
+            out.print()
+            readout.print_grid(out, risk_tables.agreement(found))
+        if json is not None:
+            content = {"model": model, "formula": formula, **options}
+            traced = readout.trace(copies.manifest())
+            readout.write_json(json, {**traced, **content, **_inference(pooled, found)})
+        if csv is not None:
+            from posynth.copies.output import write_text
+
+            write_text(csv, pooled.table.to_csv())
+
+
+def _inference(pooled: "Pooled", found: "Agreement | None") -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "rule": pooled.choice.rule,
+        "reason": pooled.choice.reason,
+        "estimand": pooled.estimand,
+        "level": pooled.level,
+        "notes": pooled.notes,
+        "pooled": pooled.table.reset_index().to_dict("records"),
+    }
+    if found is not None:
+        content["compared"] = found.table.reset_index().to_dict("records")
+        content["agreement"] = [result.to_dict() for result in found.results()[:3]]
+    return content
+
+
+def evaluate(  # noqa: PLR0913, PLR0917 - options of a command
+    folder: Folder,
+    data: Data,
+    keys: Keys = "",
+    target: Target = "",
+    quantiles: Cut = None,
+    holdout: Holdout = None,
+    seed: Seed = 0,
+    json: JsonFile = None,
+    csv: CsvFile = None,
+) -> None:
+    """Judge the copies: how like the original they are, what to change, and how risky they are."""
+    with errors(folder, data, holdout):
+        from posynth import judge, material, readout
+        from posynth.evaluation.utility import ranked
+        from posynth.report import risk_tables, tables
+
+        copies = material.take(folder)
+        comparison = material.beside(copies, data, holdout)
+        with screen.counted(err) as progress:
+            results = judge.judged(
+                comparison,
+                copies,
+                keys=names(keys) or None,
+                target=names(target) or None,
+                seed=seed,
+                groups=quantiles,
+                progress=progress,
+            )
+        proper = comparison.provenance.proper
+        for table in (
+            tables.whole(results, proper),
+            tables.columns(results, proper, shown=10),
+            tables.pairs(ranked(results, comparison), proper, shown=10),
+        ):
+            readout.print_grid(out, table)
+        readout.print_advice(out, results)
+        for table in risk_tables.disclosure(results):
+            readout.print_grid(out, table)
+        if json is not None:
+            content = {"evaluation_seed": seed, "results": [r.to_dict() for r in results]}
+            readout.write_json(json, {**readout.trace(copies.manifest()), **content})
+        if csv is not None:
+            readout.write_results(csv, results)
+
+
+def report(  # noqa: PLR0913, PLR0917 - options of a command
+    folder: Folder,
+    data: Data,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Leave out what only the data holder may see."),
+    ] = False,
+    model: Model = "ols",
+    formula: Formula = "",
+    family: FamilyOption = "",
+    levels: Levels = "",
+    groups: Groups = "",
+    status: Status = "",
+    keys: Keys = "",
+    target: Target = "",
+    quantiles: Cut = None,
+    holdout: Holdout = None,
+    seed: Seed = 0,
+    to: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The page; OUT/report.html by default.")
+    ] = None,
+) -> None:
+    """Write one page that says what was modelled, how well, and what the copies are good for."""
+    with errors(folder, data, holdout):
+        from posynth.reporting import write_report
+
+        options = options_of(family=family, levels=levels, groups=groups, status=status)
+        with screen.counted(err) as progress:
+            path = write_report(
+                folder,
+                data,
+                to=to,
+                public=public,
+                model=model,
+                formula=formula,
+                keys=names(keys) or None,
+                target=names(target) or None,
+                seed=seed,
+                holdout=holdout,
+                quantiles=quantiles,
+                progress=progress,
+                **options,
+            )
+        out.print(f"report written to {screen.plain(str(path))}")
+        if not public:
+            out.print("note: it shows the original; --public writes a page that can be released")

@@ -1,0 +1,268 @@
+"""The verbs on finished copies: pool, compare, evaluate and report what they are good for."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from posynth.copies.container import Copies
+from posynth.errors import MeasureError
+from posynth.evaluation.base import Comparison
+from posynth.evaluation.disclosure import evaluate_disclosure
+from posynth.evaluation.utility import evaluate_utility
+from posynth.material import Source, beside, original, provenance, take
+from posynth.results import Result
+from posynth.table.matching import Data
+from posynth.table.schema import Kind
+
+if TYPE_CHECKING:
+    from posynth.evaluation.inference import Agreement, Estimate, Pooled
+    from posynth.table.schema import Level, Schema
+
+type Analysis = Callable[[pd.DataFrame], Any]
+type Progress = Callable[[str, int, int], None]
+
+
+def pool(
+    copies: Source,
+    model: str | Analysis = "ols",
+    formula: str = "",
+    *,
+    rule: str = "auto",
+    estimand: str = "population",
+    level: float = 0.95,
+    **options: Any,
+) -> "Pooled":
+    """Fit a model to every copy and pool the fits into one inference.
+
+    Parameters
+    ----------
+    copies : Copies or path
+        The copies, or the output folder that holds them.
+    model : str or callable
+        ``"ols"``, ``"glm"``, ``"logit"``, ``"mnlogit"``, ``"ordered"``, ``"mixed"``, ``"phreg"``;
+        or an analysis of your own, a function from a data frame to estimates (see `fit_copies`).
+    formula : str
+        The model's formula, such as ``"income ~ sex + age"``; none for an analysis of your own.
+    rule : str
+        Combining rule; ``"auto"`` chooses it from how the copies were made.
+    estimand : str
+        ``"population"`` or ``"original"``: what the intervals are about.
+    level : float
+        Level of the intervals.
+    **options
+        Options of the model, as for `fit_statsmodels`: ``family`` of a glm, ``groups`` of mixed,
+        ``status`` of phreg, ``levels`` of a categorical response.
+
+    Returns
+    -------
+    Pooled
+        ``pooled.table`` has one row a coefficient, ``pooled.text`` the rule in words.
+
+    Raises
+    ------
+    MeasureError
+        If the model cannot be fitted to a copy, or the rule does not fit the copies.
+    StoreError
+        If the folder is incomplete.
+
+    Examples
+    --------
+    >>> from posynth import load_heart_failure, synthesize
+    >>> copies = synthesize(load_heart_failure()[["age", "platelets"]], m=3, seed=1)
+    >>> pool(copies, "ols", "platelets ~ age").names
+    ('Intercept', 'age')
+    """
+    from posynth.evaluation.inference import pool as combine
+
+    taken = take(copies)
+    estimates = fits(taken, analysis_of(taken.posterior.schema, model, formula, **options))
+    return combine(estimates, provenance(taken), rule=rule, estimand=estimand, level=level)
+
+
+def compare(
+    copies: Source,
+    data: Data,
+    model: str | Analysis = "ols",
+    formula: str = "",
+    *,
+    rule: str = "auto",
+    level: float = 0.95,
+    **options: Any,
+) -> "Agreement":
+    """Lay the pooled fit beside the fit to the original rows.
+
+    Parameters
+    ----------
+    copies : Copies or path
+        The copies, or the output folder that holds them.
+    data : DataFrame, path or Table
+        The table that was synthesised.
+    model, formula, rule, level, **options
+        As for `pool`.
+
+    Returns
+    -------
+    Agreement
+        ``agreement.table`` with standardised differences and overlap of intervals,
+        ``agreement.lack_of_fit``, ``agreement.pooled``.
+
+    Raises
+    ------
+    MeasureError, StoreError
+        As for `pool`.
+    TableError
+        If the data are not the table that was synthesised.
+
+    Examples
+    --------
+    >>> from posynth import load_heart_failure, synthesize
+    >>> table = load_heart_failure()[["age", "platelets"]]
+    >>> copies = synthesize(table, m=3, seed=1)
+    >>> list(compare(copies, table, "ols", "platelets ~ age").table.index)
+    ['Intercept', 'age']
+    """
+    taken = take(copies)
+    frame = original(data, taken)
+    analysis = analysis_of(taken.posterior.schema, model, formula, **options)
+    return laid_beside(fits(taken, analysis), frame, analysis, taken, rule, level)
+
+
+def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the table
+    copies: Source,
+    data: Data,
+    *,
+    keys: Sequence[str] | None = None,
+    target: str | Sequence[str] | None = None,
+    seed: int = 0,
+    holdout: Data | None = None,
+    groups: int | None = None,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Judge the copies: how like the original they are, and how risky.
+
+    Parameters
+    ----------
+    copies : Copies or path
+        The copies, or the output folder that holds them.
+    data : DataFrame, path or Table
+        The table that was synthesised.
+    keys : sequence of str, optional
+        What an intruder may know about a person; a stand-in is chosen if not given.
+    target : str or sequence of str, optional
+        What an intruder may want to learn; every other column if not given.
+    seed : int
+        Seed of relabellings and subsamples.
+    holdout : DataFrame, path or Table, optional
+        Rows of the same population that were not synthesised; membership needs it.
+    groups : int, optional
+        Cut numeric keys and targets into so many quantile groups.
+    progress : callable, optional
+        Called with (step, number done, number in all).
+
+    Returns
+    -------
+    list of Result
+        Utility, advice, then disclosure.
+
+    Raises
+    ------
+    MeasureError, StoreError, TableError
+        Naming the column or file and the next step.
+
+    Examples
+    --------
+    >>> from posynth import load_heart_failure, synthesize
+    >>> table = load_heart_failure()[["age", "sex", "smoking"]]
+    >>> results = evaluate(synthesize(table, m=2, seed=1), table, keys=["sex", "age"])
+    >>> {r.measure for r in results} >= {"S_pMSE", "DiSCO", "advice"}
+    True
+    """
+    taken = take(copies)
+    comparison = beside(taken, data, holdout)
+    return judged(
+        comparison,
+        taken,
+        keys=keys,
+        target=target,
+        seed=seed,
+        groups=groups,
+        progress=progress,
+    )
+
+
+def judged(
+    comparison: Comparison,
+    copies: Copies,
+    *,
+    keys: Sequence[str] | None = None,
+    target: str | Sequence[str] | None = None,
+    seed: int = 0,
+    groups: int | None = None,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Judge tables that were laid side by side; arguments as for `evaluate`."""
+    # Disclosure first: a wrong key is then refused before the long work.
+    # Streams of their own: what utility draws must not change what disclosure draws.
+    for_utility, for_disclosure = np.random.default_rng(seed).spawn(2)
+    disclosure = evaluate_disclosure(
+        comparison, keys, target, rng=for_disclosure, groups=groups, progress=progress
+    )
+    order = copies.posterior.spec.columns
+    return evaluate_utility(comparison, for_utility, order=order, progress=progress) + disclosure
+
+
+def analysis_of(
+    schema: "Schema", model: str | Analysis, formula: str = "", **options: Any
+) -> Analysis:
+    """Return the analysis to run on every copy."""
+    if not isinstance(model, str):
+        if formula or options:
+            raise MeasureError("an analysis of your own takes no formula and no model options")
+        return model
+    from posynth.evaluation.inference import fit_statsmodels
+
+    if "~" not in formula:
+        raise MeasureError(
+            f"formula {formula!r}: model {model!r} needs one such as 'income ~ sex + age'"
+        )
+    if "levels" not in options:
+        options["levels"] = _levels(schema, formula, model == "ordered")
+    return fit_statsmodels(formula, model, **options)
+
+
+def _levels(schema: "Schema", formula: str, ordered: bool) -> "tuple[Level, ...] | None":
+    """Levels of a response of labels, as declared: their order says which one is the event."""
+    name = formula.partition("~")[0].strip()
+    if name not in schema or not schema[name].kind.is_categorical:
+        return None
+    column = schema[name]
+    if ordered and column.kind is not Kind.ORDINAL:
+        return None
+    return column.levels if all(isinstance(level, str) for level in column.levels) else None
+
+
+def fits(copies: Copies, analysis: Analysis) -> "tuple[Estimate, ...]":
+    """Run an analysis on every copy."""
+    from posynth.evaluation.inference import fit_copies
+
+    return fit_copies(analysis, copies.frames)
+
+
+def laid_beside(
+    estimates: "Sequence[Estimate]",
+    frame: pd.DataFrame,
+    analysis: Analysis,
+    copies: Copies,
+    rule: str = "auto",
+    level: float = 0.95,
+) -> "Agreement":
+    """Compare estimates of the copies with the same analysis of the original rows."""
+    from posynth.evaluation.inference import compare_fits, fit_copies
+
+    try:
+        (own,) = fit_copies(analysis, [frame])
+    except MeasureError as error:
+        raise MeasureError(str(error).replace("copy 1", "the original table", 1)) from None
+    return compare_fits(estimates, own, provenance(copies), level=level, rule=rule)

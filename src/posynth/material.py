@@ -1,0 +1,50 @@
+"""What the verbs on copies work on: copies in memory or in a folder, and the original."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from posynth.copies.container import Copies
+from posynth.copies.reading import load_copies
+from posynth.errors import MeasureError, TableError
+from posynth.evaluation.base import Comparison, Provenance
+from posynth.table.matching import Data, match_table
+
+type Source = Copies | str | Path
+
+
+def take(copies: Source) -> Copies:
+    """Return the copies themselves, read from their folder where a folder is given."""
+    if isinstance(copies, Copies):
+        return copies
+    if isinstance(copies, str | Path):
+        return load_copies(copies)
+    raise MeasureError(
+        f"copies are a {type(copies).__name__}; give what `synthesize` returned, or the output "
+        "folder it was saved to: how the copies were made decides how they are judged"
+    )
+
+
+def provenance(copies: Copies) -> Provenance:
+    """Read from the manifest how the copies were made."""
+    return Provenance.from_manifest(copies.manifest())
+
+
+def original(data: Data, copies: Copies) -> pd.DataFrame:
+    """Take the data as the table that was synthesised, or say why it is not."""
+    schema = copies.posterior.schema
+    frame = match_table(data, schema)
+    if len(frame) != schema.rows:
+        name = Path(data).name if isinstance(data, str | Path) else "the data"
+        raise TableError(
+            f"{name}: it has {len(frame)} rows, but the copies were made from {schema.rows}; give "
+            "the table that was synthesised, or synthesise this one"
+        )
+    return frame
+
+
+def beside(copies: Copies, data: Data, holdout: Data | None = None) -> Comparison:
+    """Lay the original beside its copies."""
+    schema = copies.posterior.schema
+    held = None if holdout is None else match_table(holdout, schema, "the holdout")
+    return Comparison(original(data, copies), copies.frames, schema, provenance(copies), held)

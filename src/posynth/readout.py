@@ -1,0 +1,75 @@
+"""What the verbs on copies print: the report's tables on a terminal, and files of results."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posynth.copies.output import write_text
+from posynth.report.grid import Grid
+from posynth.results import Result, to_frame
+from posynth.screen import plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_grid(console: "Console", grid: Grid) -> None:
+    """Print one table, rows outside their limit in red, with its note below."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    console.print(f"[bold]{plain(grid.caption)}[/bold]", highlight=False)
+    table = Table(box=SIMPLE_HEAD)
+    for place, head in enumerate(grid.heads):
+        if place < grid.texts:
+            table.add_column(plain(head), overflow="fold")
+        else:
+            table.add_column(plain(head), justify="right", no_wrap=True)
+    for place, row in enumerate(grid.rows):
+        table.add_row(*map(plain, row), style="red" if place in grid.flagged else None)
+    console.print(table)
+    if grid.note:
+        console.print(plain(grid.note), style="dim", highlight=False)
+        console.print()
+
+
+def print_advice(console: "Console", results: Sequence[Result], shown: int = 5) -> None:
+    """Print what to change, the worst first."""
+    advice = [r for r in results if r.measure == "advice"]
+    console.print("[bold]advice[/bold]")
+    for result in advice[:shown]:
+        console.print(f"- {plain(result.text)}", highlight=False)
+    if len(advice) > shown:
+        console.print(f"- and {len(advice) - shown} more columns: see --json or the report")
+    console.print()
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write valid JSON: what is not a finite number becomes null."""
+    text = json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def write_results(path: Path, results: Sequence[Result]) -> None:
+    """Write one line a result, as CSV."""
+    write_text(path, to_frame(results).to_csv(index=False))
+
+
+def trace(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what every number can be traced to: hash, seeds, sizes, version."""
+    keys = ("posynth", "spec_hash", "source", "n", "k", "m", "seed", "fit_seed", "proper")
+    return {key: manifest[key] for key in keys if key in manifest}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_finite(each) for each in value]
+    if hasattr(value, "tolist"):  # NumPy scalars and arrays
+        return _finite(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,143 @@
+"""Results as tables: disclosure, and inference from the copies beside that from the original."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from posynth.report.grid import NONE, Grid, decimals_of, fixed, grid, p_value, verdict
+from posynth.results import Result
+
+if TYPE_CHECKING:
+    from posynth.evaluation.inference import Agreement, Pooled
+
+IDENTITY = {
+    "UiO": "singled out by the keys in the original",
+    "UiS": "singled out by the keys in a copy",
+    "UiOiS": "unique in the original, keys found in a copy",
+    "repU": "unique in the original and in a copy",
+    "replicated.uniques": "rows of a copy that replicate a unique row, all columns",
+}
+ATTRIBUTION = ("Dorig", "DiSCO", "DiSDiO", "baseCAPd", "DCAP", "TCAP")
+CLOSENESS = ("copied rows", "DCR", "NNDR", "DCR share", "MIA AUC", "MIA advantage")
+
+
+def disclosure(results: Sequence[Result]) -> list[Grid]:
+    """Every table of disclosure that has rows."""
+    tables = (identity(results), attribution(results), closeness(results))
+    return [table for table in tables if table.rows]
+
+
+def identity(results: Sequence[Result]) -> Grid:
+    """Who is singled out by the keys."""
+    found = [r for r in results if r.measure in IDENTITY]
+    keys = next((r.subject for r in found if r.subject), "")
+    chosen = any(r.details.get("default_keys") for r in found)
+    note = f"Keys: {keys.replace(':', ', ')}. It assumes that an intruder knows these keys and "
+    note += "nothing else, and bounds no other attack."
+    if chosen:
+        note += " The keys are a stand-in chosen from the table: name what an outsider could know."
+    rows = [(IDENTITY[r.measure], r.measure, fixed(r.value)) for r in found]
+    heads = ("Records, in %", "Measure", "%")
+    return grid("Singling out", heads, rows, texts=2, note=note)
+
+
+def attribution(results: Sequence[Result]) -> Grid:
+    """Tell what the keys give away of each target, the highest DiSCO first."""
+    by_target: dict[str, dict[str, Result]] = {}
+    for r in results:
+        if " -> " in r.subject:
+            by_target.setdefault(r.subject.rpartition(" -> ")[2], {})[r.measure] = r
+    order = sorted(by_target, key=lambda t: -by_target[t]["DiSCO"].value)
+    rows = [
+        (t, _flags(by_target[t]), *(fixed(by_target[t][m].value) for m in ATTRIBUTION))
+        for t in order
+    ]
+    note = (
+        "In % of original records. Dorig: the keys determine the target in the original. DiSCO: "
+        "they point to one level in a copy, and it is the true one. DiSDiO: both. baseCAPd: "
+        "guessed without keys. DCAP: guessed from a copy by the keys. TCAP: true among those for "
+        "which a copy gives one level. Flagged are targets where a frequent level or a well-known "
+        "pair explains DiSCO. A low value rules out this attack only."
+    )
+    heads = ("Target", "Flags", *ATTRIBUTION)
+    return grid("Attribution by target", heads, rows, texts=2, note=note)
+
+
+def _flags(found: dict[str, Result]) -> str:
+    said = {"check_1way": "frequent level", "check_2way": "known pair"}
+    flags = [text for name, text in said.items() if name in found and not found[name].passed]
+    return ", ".join(flags) or "none"
+
+
+def closeness(results: Sequence[Result]) -> Grid:
+    """List copied rows, distances and membership: computed row by row, for the data holder."""
+    every = [r for r in results if r.measure in CLOSENESS]
+    found = [r for r in every if not math.isnan(r.value)]
+    rows = [
+        (_named(r), verdict(r.passed), fixed(r.value, 3), _interval(r, 3), _fresh(r)) for r in found
+    ]
+    flagged = [i for i, r in enumerate(found) if r.passed is False]
+    note = (
+        "Computed row by row from the confidential table, for the data holder's eyes. Averages "
+        "over people: one person can stand out while the median does not."
+    )
+    if len(found) < len(every):
+        note += " Not measured without a holdout: the DCR share and membership inference."
+    heads = ("Measure", "Within limits", "Value", "95 % interval", "Expected")
+    caption = "Closeness and membership"
+    return grid(caption, heads, rows, texts=2, flagged=flagged, note=note)
+
+
+def _named(result: Result) -> str:
+    return f"{result.measure}, score {result.subject}" if result.subject else result.measure
+
+
+def _interval(result: Result, digits: int) -> str:
+    if result.interval is None:
+        return NONE
+    low, high = result.interval
+    return f"{fixed(low, digits)} to {fixed(high, digits)}"
+
+
+def _fresh(result: Result) -> str:
+    keys = ("fresh", "expected", "by_chance")
+    known = [result.details[key] for key in keys if result.details.get(key) is not None]
+    half = {"DCR share": 0.5, "MIA AUC": 0.5}.get(result.measure)
+    if known:
+        return fixed(float(known[0]), 3)
+    return NONE if half is None else fixed(half, 3)
+
+
+def pooled(inference: "Pooled") -> Grid:
+    """One row a coefficient: estimate, error, interval, p and information lost."""
+    rows = []
+    for name, r in inference.table.iterrows():
+        digits = decimals_of(float(r["std error"]))
+        numbers = [fixed(float(r[c]), digits) for c in ("estimate", "std error", "lower", "upper")]
+        df = fixed(float(r["df"]), 1)
+        rows.append((str(name), *numbers, df, p_value(float(r["p"])), fixed(float(r["fmi"]))))
+    share = f"{inference.level:.0%}"
+    heads = ("Coefficient", "Estimate", "Std error", f"Lower {share}", f"Upper {share}")
+    note = (
+        "df: degrees of freedom of the t reference. fmi: share of the information about the "
+        "population lost on the way from the original rows."
+    )
+    caption = "Pooled estimates from the copies"
+    return grid(caption, (*heads, "df", "p", "fmi"), rows, note=note)
+
+
+def agreement(found: "Agreement") -> Grid:
+    """One row a coefficient: original and copies, their difference and overlap."""
+    rows = []
+    columns = ("original", "original error", "synthetic", "synthetic error")
+    for name, r in found.table.iterrows():
+        digits = decimals_of(float(r["original error"]))
+        numbers = [fixed(float(r[c]), digits) for c in columns]
+        rows.append((str(name), *numbers, fixed(float(r["std diff"])), fixed(float(r["overlap"]))))
+    distance, overlap, lack = found.results()[:3]
+    note = (
+        f"Mean |std diff| {fixed(distance.value)}: {distance.text}. Mean CI overlap "
+        f"{fixed(overlap.value)}: {overlap.text}. Lack of fit: {lack.text}."
+    )
+    heads = ("Coefficient", "Original", "Error", "Copies", "Error", "Std diff", "CI overlap")
+    return grid("The same model on the original rows", heads, rows, note=note)

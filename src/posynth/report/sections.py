@@ -1,0 +1,257 @@
+"""The sections of the page, from what was found."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from posynth.copies.container import Copies
+from posynth.evaluation.base import Comparison
+from posynth.evaluation.utility import ranked
+from posynth.evaluation.utility.plots import SYNTHETIC
+from posynth.posterior.record import Diagnosis
+from posynth.report import figures, risk_tables, tables, words
+from posynth.report.grid import fixed
+from posynth.results import Result
+
+if TYPE_CHECKING:
+    from posynth.evaluation.inference import Agreement, Pooled
+
+type Part = tuple[str, Any]
+
+ORIGINAL = "#afbfc9"  # the original's colour as it looks where it is drawn, transparent on white
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything the page tells.
+
+    Attributes
+    ----------
+    copies : Copies
+        The copies, with posterior and manifest.
+    comparison : Comparison
+        The original beside them.
+    results : tuple of Result
+        Utility, advice and disclosure.
+    analysis : str
+        The model of the inference section in words; empty if there is none.
+    by_default : bool
+        Whether nobody named that model.
+    pooled : Pooled, optional
+        Inference from the copies.
+    agreement : Agreement, optional
+        The same beside the original.
+    checks : tuple of Result
+        Bayesian checks of the conditionals, subject the conditional.
+    public : bool
+        Whether to leave out what only the data holder may see.
+    seed : int, optional
+        Seed of the evaluation.
+    """
+
+    copies: Copies
+    comparison: Comparison
+    results: tuple[Result, ...]
+    analysis: str = ""
+    by_default: bool = False
+    pooled: "Pooled | None" = None
+    agreement: "Agreement | None" = None
+    checks: tuple[Result, ...] = ()
+    public: bool = False
+    seed: int | None = None
+
+    @property
+    def proper(self) -> bool:
+        """Whether every copy took its own posterior draw of every conditional."""
+        return self.comparison.provenance.proper
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section: an anchor, a title, a sentence and parts by kind."""
+
+    anchor: str
+    title: str
+    lead: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number to see first."""
+
+    name: str
+    value: str
+    reading: str
+    bad: bool = False
+
+
+def sections(found: Findings) -> list[Section]:
+    """Return the sections in order."""
+    return [
+        _model(found),
+        _diagnostics(found),
+        _utility(found),
+        *([] if found.public else [_disclosure(found)]),
+        _inference(found),
+        _limits(found),
+    ]
+
+
+def _model(found: Findings) -> Section:
+    manifest = found.copies.manifest()
+    parts: list[Part] = [
+        ("grid", tables.made(manifest)),
+        ("grid", tables.chain(found.copies.posterior, manifest, notes=not found.public)),
+    ]
+    if not found.proper:
+        parts.insert(0, ("text", [words.NOT_PROPER]))
+    return Section("model", "What was modelled", words.MODELLED, tuple(parts))
+
+
+def _diagnostics(found: Findings) -> Section:
+    every = _diagnoses(found)
+    parts: list[Part] = [("grid", tables.diagnostics(every, sizes=not found.public))]
+    texts = [f"{row.target}: {row.why}" for row in every if not row.passed]
+    if texts:
+        parts.append(("list", {"title": "Outside their limits", "texts": texts}))
+    # Checks see the confidential rows, so they stay out of the public version.
+    if found.checks and not found.public:
+        parts.append(("grid", tables.checks(found.checks)))
+        parts.append(_meanings(found.checks))
+    return Section("diagnostics", "Diagnostics", words.DIAGNOSED, tuple(parts))
+
+
+def _diagnoses(found: Findings) -> list[Diagnosis]:
+    return [link.diagnosis for link in found.copies.posterior.links.values()]
+
+
+def _utility(found: Findings) -> Section:
+    utility = [r for r in found.results if r.measure not in _DISCLOSURE]
+    if found.public:
+        utility = [r for r in utility if _is_standardised(r) or r.measure == "advice"]
+    table = ranked(utility, found.comparison)
+    advice = [r.text for r in utility if r.measure == "advice"]
+    parts: list[Part] = [
+        ("grid", tables.whole(utility, found.proper, standardised_only=found.public)),
+        ("list", {"title": "What to change", "texts": advice}),
+        ("picture", figures.misfit(utility, found.comparison)),
+        ("grid", tables.columns(utility, found.proper, raw=not found.public)),
+        ("grid", tables.pairs(table, found.proper)),
+        ("gallery", _gallery(found)),
+        _meanings(r for r in utility if r.measure != "advice"),
+    ]
+    return Section("utility", "Utility", words.USEFUL, tuple(parts))
+
+
+def _is_standardised(result: Result) -> bool:
+    return result.measure.startswith("S_")
+
+
+def _gallery(found: Findings) -> dict[str, Any]:
+    copies = ("each copy", SYNTHETIC)
+    key = [copies] if found.public else [("original", ORIGINAL), copies]
+    title = "Distributions of the copies" if found.public else "Original and copies, by column"
+    pictures = figures.distributions(found.comparison, original=not found.public)
+    return {"title": title, "key": key, "pictures": pictures}
+
+
+def _disclosure(found: Findings) -> Section:
+    results = [r for r in found.results if r.measure in _DISCLOSURE]
+    parts: list[Part] = []
+    # Where every column is a key there is nothing to be learned by the keys.
+    if any(r.measure == "DiSCO" for r in results):
+        parts.append(("picture", figures.attributed(results)))
+    parts += [("grid", table) for table in risk_tables.disclosure(results)]
+    rng = np.random.default_rng(found.seed)
+    parts.append(("picture", figures.distances(found.comparison, rng)))
+    parts.append(_meanings(results))
+    return Section("disclosure", "Disclosure", words.RISKY, tuple(parts))
+
+
+_DISCLOSURE = {
+    *risk_tables.IDENTITY,
+    *risk_tables.ATTRIBUTION,
+    *risk_tables.CLOSENESS,
+    *("Dsyn", "iS", "DiS", "CAPd", "CAPs", "check_1way", "check_2way"),
+}
+
+
+def _meanings(results: Iterable[Result]) -> Part:
+    """Tell what each measure means, once."""
+    first: dict[str, str] = {}
+    for result in results:
+        text = words.MEANINGS.get(result.measure, result.text)
+        if text:
+            first.setdefault(result.measure, text)
+    return ("meanings", {"title": "What each number means", "pairs": list(first.items())})
+
+
+def _inference(found: Findings) -> Section:
+    lead = words.INFERRED
+    parts: list[Part] = [("text", [found.analysis] if found.analysis else [])]
+    if found.by_default:
+        parts.append(("text", [words.DEFAULT_MODEL]))
+    if found.pooled is not None:
+        parts.append(("text", found.pooled.text.split("\n")))
+        parts.append(("grid", risk_tables.pooled(found.pooled)))
+    if found.agreement is not None and not found.public:
+        parts.append(("picture", figures.intervals(found.agreement)))
+        parts.append(("grid", risk_tables.agreement(found.agreement)))
+    return Section("inference", "Inference from the copies", lead, tuple(parts))
+
+
+def _limits(found: Findings) -> Section:
+    texts = [words.RISK_LEFT_OUT, *words.LIMITS] if found.public else list(words.LIMITS)
+    part = ("list", {"title": "Read with care", "texts": texts})
+    return Section("limits", "What these numbers do not guarantee", "", (part,))
+
+
+def glance(found: Findings) -> list[Fact]:
+    """Return the numbers to see first."""
+    facts = [_fitted(found), _pairs(found), _told_apart(found)]
+    if found.agreement is not None and not found.public:
+        facts.append(_agreed(found.agreement))
+    return facts if found.public else [*facts, *_risks(found.results)]
+
+
+def _fitted(found: Findings) -> Fact:
+    passed = [row.passed for row in _diagnoses(found)]
+    value = f"{sum(passed)} of {len(passed)}"
+    return Fact("Conditionals fitted", value, "within diagnostic limits", not all(passed))
+
+
+def _pairs(found: Findings) -> Fact:
+    table = ranked(found.results, found.comparison)
+    two = table[table["ways"] == 2]
+    over = int(two["flagged"].sum())
+    reading = f"above S = {tables.LIMIT:g}; 1 is ideal"
+    return Fact("Pairs of columns misfitting", f"{over} of {len(two)}", reading, over > 0)
+
+
+def _told_apart(found: Findings) -> Fact:
+    result = next(r for r in found.results if r.measure == "S_pMSE_cart")
+    value = tables.score(result, found.proper)
+    reading = "S_pMSE of a CART that tells copies from original; 1 is ideal, 3 a limit"
+    return Fact("Told apart", fixed(value, 1), reading, result.passed is False)
+
+
+def _agreed(agreement: "Agreement") -> Fact:
+    overlap = agreement.results()[1]
+    return Fact("Overlap with the original fit", fixed(overlap.value), f"1 is most; {overlap.text}")
+
+
+def _risks(results: Sequence[Result]) -> list[Fact]:
+    copied = next(r for r in results if r.measure == "copied rows")
+    share = f"{fixed(copied.value, 2)} %"
+    facts = [Fact("Copied rows", share, "of synthetic rows", copied.passed is False)]
+    attributed = [r for r in results if r.measure == "DiSCO"]
+    if attributed:
+        worst = max(attributed, key=lambda r: r.value)
+        keys, _, target = worst.subject.rpartition(" -> ")
+        known = f"{target} by {keys.replace(':', ', ')}"
+        reading = f"of records give away {known}; compare with Dorig"
+        facts.append(Fact("Highest attribution (DiSCO)", f"{fixed(worst.value, 1)} %", reading))
+    return facts

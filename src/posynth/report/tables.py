@@ -1,0 +1,206 @@
+"""Results as tables: what was modelled, how it was fitted, and how like the copies are."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from posynth.chain.facts import FamilyFacts
+from posynth.families import families
+from posynth.posterior.record import Diagnosis, Posterior
+from posynth.report.grid import NONE, Grid, fixed, grid, verdict
+from posynth.results import Result
+
+SHOWN = 15
+LIMIT = 3.0
+FEW_PREDICTORS = 6
+
+
+def made(manifest: Mapping[str, Any]) -> Grid:
+    """Tell a reader of the copies what he must know: source, sizes, seeds, hash and versions."""
+    versions = ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())
+    rows = [
+        ("Source", manifest["source"] or "a data frame"),
+        ("Rows of the source", f"{manifest['n']:,}"),
+        ("Copies", f"{manifest['m']} of {manifest['k']:,} rows"),
+        ("Proper", "yes: each copy took its own posterior draw" if manifest["proper"] else "no"),
+        ("Missing values", manifest["missing_note"]),
+        ("Filled, not modelled", _filled(manifest["filled"])),
+        ("Hash of the chain", manifest["spec_hash"]),
+        ("Seed of draws / of fits", f"{manifest['seed']} / {manifest['fit_seed']}"),
+        ("Versions", f"posynth {manifest['posynth']}, {versions}"),
+    ]
+    return grid("How the copies were made", ("Fact", "Value"), rows, texts=2)
+
+
+def _filled(filled: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in filled.items()) or "no column"
+
+
+def chain(posterior: Posterior, manifest: Mapping[str, Any], notes: bool = True) -> Grid:
+    """One row a conditional in visit order: given what, by which family, with which prior."""
+    known = {**families(), **posterior.own}
+    rows: list[tuple[str, ...]] = []
+    for c in posterior.spec:
+        facts = known[c.family].facts if c.family in known else None
+        prior = _prior(manifest["priors"][c.target], facts)
+        row = (c.target, _given(posterior, c.target), c.family, prior)
+        rows.append((*row, c.note) if notes else row)
+    heads = ("Conditional", "Given", "Family", "Prior", *(["Why"] if notes else []))
+    note = "Each row is a PyMC model; its parameters are independent of those of other rows."
+    return grid("The chain of conditionals", heads, rows, texts=len(heads), note=note)
+
+
+def _given(posterior: Posterior, target: str) -> str:
+    conditional = posterior.spec[target]
+    predictors = posterior.spec.predictors(target)
+    if conditional.formula:
+        return conditional.formula
+    if len(predictors) < FEW_PREDICTORS:
+        return " + ".join(predictors) or "nothing"
+    return f"{len(predictors)} earlier columns"
+
+
+def _prior(said: Mapping[str, Any], facts: FamilyFacts | None) -> str:
+    """Name the prior with its scales, those of the family where the chain says nothing."""
+    name = said["prior"]
+    if name == "default" and facts is not None:
+        name = facts.default_prior
+    usual = facts.priors.get(name, {}) if facts is not None else {}
+    scales = ", ".join(f"{key} {value:g}" for key, value in {**usual, **said["scales"]}.items())
+    return f"{name}: {scales}" if scales else str(name)
+
+
+def diagnostics(found: Sequence[Diagnosis], sizes: bool = True) -> Grid:
+    """One row a conditional: engine, k-hat, R-hat, ESS, divergences, within limits or not."""
+    heads = ["Conditional", "Family", "Engine", "Within limits", "Rows", "Parameters"]
+    heads += ["k-hat", "R-hat", "ESS", "Divergences", "Seconds"]
+    rows = []
+    for row in found:
+        cells = [row.target, row.family, row.engine, verdict(row.passed), f"{row.n:,}"]
+        cells += [str(row.parameters), fixed(row.k_hat), fixed(row.r_hat, 3), fixed(row.ess, 0)]
+        rows.append([*map(str, cells), str(row.divergences), fixed(row.seconds, 1)])
+    if not sizes:
+        heads, rows = _without(heads, rows, 4)
+    failed = [i for i, row in enumerate(found) if not row.passed]
+    note = (
+        "k-hat up to 0.7: importance weights can be trusted; exact and Markov chain engines have "
+        "none. R-hat near 1: chains agree. They speak of the fit, not of whether the model is "
+        "right."
+    )
+    caption = "How well each conditional was fitted"
+    return grid(caption, heads, rows, texts=4, flagged=failed, note=note)
+
+
+def _without(
+    heads: list[str], rows: list[list[str]], column: int
+) -> tuple[list[str], list[list[str]]]:
+    def cut(row: list[str]) -> list[str]:
+        return row[:column] + row[column + 1 :]
+
+    return cut(heads), [cut(row) for row in rows]
+
+
+def checks(results: Sequence[Result]) -> Grid:
+    """Bayesian checks of the conditionals, as far as there are any."""
+    rows = [(r.subject, r.measure, verdict(r.passed), fixed(r.value, 3)) for r in results]
+    failed = [i for i, r in enumerate(results) if r.passed is False]
+    heads = ("Conditional", "Check", "Within limits", "Value")
+    return grid("Checks of the conditionals", heads, rows, texts=3, flagged=failed)
+
+
+def score(result: Result, proper: bool) -> float:
+    """Return the standardised value on the scale that fits how the copies were drawn."""
+    return float(result.details["S_proper" if proper else "S_plugin"])
+
+
+def whole(results: Iterable[Result], proper: bool, standardised_only: bool = False) -> Grid:
+    """Measures of the table as a whole."""
+    found = {r.measure: r for r in results if not r.subject}
+    rows: list[list[str]] = []
+    flagged: list[int] = []
+    for name, (said, digits) in _WHOLE.items():
+        raw, scaled = found.get(name), found.get(f"S_{name}")
+        if (raw is None and scaled is None) or (standardised_only and scaled is None):
+            continue
+        judged = scaled or raw
+        if judged is not None and judged.passed is False:
+            flagged.append(len(rows))
+        own = NONE if scaled is None else fixed(score(scaled, proper))
+        shown = NONE if raw is None or standardised_only else fixed(raw.value, digits)
+        passed = verdict(judged.passed if judged else None)
+        rows.append([said, name, passed, shown, own])
+    heads = ["Question", "Measure", "Within limits", "Value", "S"]
+    if standardised_only:
+        heads, rows = _without(heads, rows, 3)
+    caption = "The table as a whole"
+    return grid(caption, heads, rows, texts=3, flagged=flagged, note=scale_note(proper))
+
+
+_LOGIT, _CART = "logistic propensity model", "CART propensity model"
+_WHOLE = {
+    "pMSE_logit": (f"Squared distance of scores, {_LOGIT}", 4),
+    "SPECKS_logit": (f"Largest gap of score distributions, {_LOGIT}", 3),
+    "PO50_logit": (f"% told apart beyond guessing, {_LOGIT}", 1),
+    "pMSE_cart": (f"Squared distance of scores, {_CART}", 4),
+    "SPECKS_cart": (f"Largest gap of score distributions, {_CART}", 3),
+    "PO50_cart": (f"% told apart beyond guessing, {_CART}", 1),
+    "PE_ulsif": ("Pearson divergence by density ratio (uLSIF)", 3),
+    "KL_kliep": ("Kullback-Leibler divergence by density ratio (KLIEP)", 3),
+}
+
+
+def scale_note(proper: bool) -> str:
+    """Say how S is to be read."""
+    kind = "proper" if proper else "plug-in"
+    return (
+        f"S is a measure over its expectation under a right model, on the scale of {kind} copies: "
+        f"1 is ideal, {LIMIT:g} a limit. A good S speaks of what was compared, and of nothing else."
+    )
+
+
+def columns(
+    results: Sequence[Result], proper: bool, shown: int | None = None, raw: bool = True
+) -> Grid:
+    """Margins of single columns, the worst first."""
+    table: dict[str, dict[str, Result]] = {}
+    for result in results:
+        if result.measure in ("S_pMSE", "KS", "S_KS", "Hellinger", "S_Hellinger"):
+            table.setdefault(result.subject, {})[result.measure] = result
+    # A pair has no Hellinger distance, which tells it from a column.
+    single = {name: found for name, found in table.items() if "S_Hellinger" in found}
+    order = sorted(single, key=lambda name: -_worst(single[name], proper))[:shown]
+    scaled = ("S_pMSE", "S_KS", "S_Hellinger")
+    wanted = (*scaled, "KS", "Hellinger") if raw else scaled
+    rows = [(name, *(_cell(single[name].get(m), m, proper) for m in wanted)) for name in order]
+    flagged = [i for i, name in enumerate(order) if _worst(single[name], proper) > LIMIT]
+    caption = "Distributions of single columns, the worst first"
+    return grid(caption, ("Column", *wanted), rows, flagged=flagged, note=scale_note(proper))
+
+
+def _worst(found: Mapping[str, Result], proper: bool) -> float:
+    return max(score(r, proper) for name, r in found.items() if name.startswith("S_"))
+
+
+def _cell(result: Result | None, measure: str, proper: bool) -> str:
+    if result is None:
+        return NONE
+    if measure.startswith("S_"):
+        return fixed(score(result, proper))
+    return fixed(result.value, 3)
+
+
+def pairs(table: pd.DataFrame, proper: bool, shown: int = SHOWN) -> Grid:
+    """Associations of two columns, the worst first; ``table`` is that of ``utility.ranked``."""
+    two = table[table["ways"] == 2]
+    worst = two.head(shown)
+    columns = (worst["subject"], worst["S"], worst["df"])
+    rows = [(str(a), fixed(s), fixed(df, 0)) for a, s, df in zip(*columns, strict=True)]
+    flagged = [i for i, bad in enumerate(two["flagged"].head(shown)) if bad]
+    caption = f"Two-way tables, the {len(rows)} worst of {len(two)}"
+    if len(rows) == len(two):
+        caption = "Two-way tables, the worst first"
+    over = int(two["flagged"].sum())
+    note = f"{over} of {len(two)} pairs are above the limit. {scale_note(proper)}"
+    heads = ("Pair", "S_pMSE", "df")
+    return grid(caption, heads, rows, flagged=flagged, note=note)

@@ -1,0 +1,181 @@
+"""The verb ``report`` (``write_report`` in Python): judge, fit a model, and write the page."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from keyword import iskeyword
+from pathlib import Path
+from typing import Any
+
+from posynth import judge
+from posynth.copies.container import Copies
+from posynth.errors import MeasureError, StoreError
+from posynth.judge import Analysis, Progress
+from posynth.material import Source, beside, take
+from posynth.posterior.record import Posterior
+from posynth.report.page import write_page
+from posynth.report.sections import Findings
+from posynth.results import Result
+from posynth.table.matching import Data
+from posynth.table.schema import Column
+
+PAGE = "report.html"
+MOST_LEVELS = 6
+PREDICTORS = 3
+
+
+def write_report(  # noqa: PLR0913 - what to show is the user's to say
+    copies: Source,
+    data: Data,
+    *,
+    to: str | Path | None = None,
+    public: bool = False,
+    model: str | Analysis = "ols",
+    formula: str = "",
+    keys: Sequence[str] | None = None,
+    target: str | Sequence[str] | None = None,
+    seed: int = 0,
+    holdout: Data | None = None,
+    quantiles: int | None = None,
+    checks: Sequence[Result] = (),
+    progress: Progress | None = None,
+    **options: Any,
+) -> Path:
+    """Write one page that says what was modelled, how well, and what the copies are good for.
+
+    Parameters
+    ----------
+    copies : Copies or path
+        The copies, or the output folder that holds them.
+    data : DataFrame, path or Table
+        The table that was synthesised.
+    to : path, optional
+        The page; ``report.html`` in the output folder if not given.
+    public : bool
+        Leave out whatever shows the original or was computed row by row from it.
+    model, formula, **options
+        The model to pool, as for `pool`; one is taken from the chain if no formula is given.
+    keys, target, seed, holdout, quantiles
+        As for `evaluate`; ``quantiles`` is its ``groups``.
+    checks : sequence of Result
+        Bayesian checks of the conditionals to show beside the diagnostics.
+    progress : callable, optional
+        Called with (step, number done, number in all).
+
+    Returns
+    -------
+    Path
+        The page: one file that loads nothing.
+
+    Raises
+    ------
+    MeasureError, StoreError, TableError
+        Naming the column or file and the next step.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from posynth import load_heart_failure, synthesize
+    >>> table = load_heart_failure()[["age", "sex", "smoking"]]
+    >>> copies = synthesize(table, m=2, seed=1)
+    >>> with TemporaryDirectory() as folder:
+    ...     write_report(copies, table, to=Path(folder) / "page.html", keys=["sex"]).name
+    'page.html'
+    """
+    place = _place(copies, to)
+    taken = take(copies)
+    comparison = beside(taken, data, holdout)
+    found = Findings(taken, comparison, (), checks=tuple(checks), public=public, seed=seed)
+    found = _with_inference(found, model, formula, options)
+    results = judge.judged(
+        comparison,
+        taken,
+        keys=keys,
+        target=target,
+        seed=seed,
+        groups=quantiles,
+        progress=progress,
+    )
+    if progress is not None:
+        progress("page", 0, 1)
+    return write_page(replace(found, results=tuple(results)), place)
+
+
+def _place(copies: Source, to: str | Path | None) -> Path:
+    if to is None and isinstance(copies, Copies):
+        raise MeasureError("copies in memory have no folder; say where the page goes with to=...")
+    if to is None:
+        return Path(str(copies)) / PAGE
+    place = Path(to)
+    # Known before the long work.
+    if not place.parent.is_dir():
+        raise StoreError(
+            f"{str(place)!r} cannot be written: there is no such folder; make it first"
+        )
+    return place
+
+
+def _with_inference(
+    found: Findings, model: str | Analysis, formula: str, options: dict[str, Any]
+) -> Findings:
+    if formula or not isinstance(model, str):
+        return _inferred(found, model, formula, options)
+    example = default_model(found.copies.posterior)
+    if example is None:
+        return replace(found, analysis="No model of this table could be chosen: name one.")
+    try:
+        return replace(_inferred(found, *example, {}), by_default=True)
+    except MeasureError as error:
+        text = f"The example {example[0]} of {example[1]} cannot be fitted ({error}): name a model."
+        # The failure may have been on the original rows, which a public page must not describe.
+        return replace(found, analysis="" if found.public else text)
+
+
+def _inferred(
+    found: Findings, model: str | Analysis, formula: str, options: dict[str, Any]
+) -> Findings:
+    from posynth.evaluation.inference import pool
+
+    analysis = judge.analysis_of(found.copies.posterior.schema, model, formula, **options)
+    estimates = judge.fits(found.copies, analysis)
+    pooled = pool(estimates, found.comparison.provenance)
+    agreement = None
+    if not found.public:
+        original = found.comparison.original
+        agreement = judge.laid_beside(estimates, original, analysis, found.copies)
+    name = f"Model {model}: {formula}" if isinstance(model, str) else "An analysis of the user's"
+    return replace(found, analysis=name, pooled=pooled, agreement=agreement)
+
+
+def default_model(posterior: Posterior) -> tuple[str, str] | None:
+    """Take an example model from the chain: its last numeric column, or a binary one.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The fitted chain.
+
+    Returns
+    -------
+    tuple of str, optional
+        Model and formula; None if the chain has no two columns that can be used.
+    """
+    schema = posterior.schema
+    usable = [schema[name] for name in posterior.spec.columns]
+    usable = [c for c in usable if c.kind.is_modelled and 2 * c.missing < schema.rows]
+    usable = [c for c in usable if not c.dtype.startswith("datetime") and '"' not in c.name]
+    numeric = [c for c in usable if c.kind.is_numeric]
+    responses = numeric or [c for c in usable if c.kind.is_categorical and len(c.levels) == 2]
+    if not responses:
+        return None
+    response = responses[-1]
+    others = [c for c in usable if c is not response and len(c.levels) <= MOST_LEVELS]
+    if not others:
+        return None
+    terms = " + ".join(_term(c) for c in others[:PREDICTORS])
+    return "ols" if numeric else "logit", f"{_term(response)} ~ {terms}"
+
+
+def _term(column: Column) -> str:
+    name = column.name
+    is_plain = name.isidentifier() and not iskeyword(name) and len(name) > 1
+    return name if is_plain else f'Q("{name}")'

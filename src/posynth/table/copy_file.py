@@ -1,0 +1,159 @@
+"""A copy's file becomes a data frame in the dtypes of the source: the inverse of writing it."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from posynth.errors import TableError, unknown
+from posynth.table import dates
+from posynth.table.arrays import Floats
+from posynth.table.codec import decode_frame, encode
+from posynth.table.render import label_text
+from posynth.table.schema import Column, Kind, Schema
+from posynth.table.source import Source
+
+EDITED = "the file is not as posynth wrote it; write it again with `posynth draw`"
+
+
+def read_copy(path: Path, schema: Schema, source: Source) -> pd.DataFrame:
+    """Read a copy that ``write_copy`` wrote.
+
+    Nothing is guessed: labels, decimals and missing marks are those of the schema, so a copy
+    has the dtypes and levels of the source even where it lacks some of the levels.
+
+    Parameters
+    ----------
+    path : Path
+        The file, CSV or Parquet.
+    schema : Schema
+        Description of the source.
+    source : Source
+        Dialect of the source.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The copy, shape (k, p).
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read, or holds a column or value that the schema does not have.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from posynth.table.frame import table_from_frame
+    >>> from posynth.table.io import write_copy
+    >>> table = table_from_frame(pd.DataFrame({"x": [1.5, None] * 5, "y": list("ab") * 5}))
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "copy.csv"
+    ...     write_copy(table.frame, table.schema, table.source, file)
+    ...     read_copy(file, table.schema, table.source).equals(table.frame)
+    True
+    """
+    try:
+        if path.suffix == ".parquet":
+            arrays = _from_parquet(path, schema)
+        else:
+            arrays = _from_text(path, schema, source)
+    except (OSError, ValueError, csv.Error) as error:
+        raise TableError(f"{path.name}: {error}; {EDITED}") from None
+    except TableError as error:
+        raise TableError(f"{path.name}: {error}; {EDITED}") from None
+    return _frame(schema, arrays)
+
+
+def _frame(schema: Schema, arrays: Mapping[str, Floats]) -> pd.DataFrame:
+    modelled = {c.name: arrays[c.name] for c in schema if c.kind.is_modelled}
+    frame = decode_frame(schema, modelled)
+    if not modelled:
+        frame = frame.reindex(range(len(next(iter(arrays.values())))))
+    for column in schema:
+        if column.kind is Kind.CONSTANT and column.missing:
+            frame[column.name] = frame[column.name].mask(np.isnan(arrays[column.name]))
+    return frame
+
+
+def _from_parquet(path: Path, schema: Schema) -> dict[str, Floats]:
+    frame = pd.read_parquet(path)
+    _check_columns(list(frame.columns), schema)
+    return {
+        c.name: encode(c, frame[c.name]) if c.kind.is_modelled else _present(frame[c.name])
+        for c in schema
+    }
+
+
+def _present(values: pd.Series) -> Floats:
+    return np.where(values.isna().to_numpy(dtype=bool), np.nan, 0.0)
+
+
+def _from_text(path: Path, schema: Schema, source: Source) -> dict[str, Floats]:
+    text = path.read_bytes().decode(source.encoding)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=source.delimiter, strict=True)
+    header = next(reader, [])
+    _check_columns(header, schema)
+    rows = list(reader)
+    widths = {len(row) for row in rows} or {0}
+    if widths != {len(header)}:
+        raise TableError(f"rows have {min(widths)} to {max(widths)} fields, not {len(header)}")
+    cells = dict(zip(header, zip(*rows, strict=True), strict=True))
+    return {c.name: _numbers(c, cells[c.name], source.decimal) for c in schema}
+
+
+def _check_columns(found: list[str], schema: Schema) -> None:
+    for name in schema.names:
+        if name not in found:
+            raise TableError(unknown("column", name, found))
+    if list(schema.names) != found:
+        raise TableError(f"columns {found} are not those of the schema, {list(schema.names)}")
+
+
+def _numbers(column: Column, cells: tuple[str, ...], decimal: str) -> Floats:
+    """Return what ``encode`` would give for the cells of one column, shape (k,)."""
+    codes, texts = pd.factorize(np.array(cells, dtype=object))
+    if not column.kind.is_modelled:
+        values = [np.nan if text == column.missing_text else 0.0 for text in texts]
+    else:
+        read = _reader(column, decimal)
+        values = [_value(column, text, read) for text in texts]
+    return np.array(values, dtype=np.float64)[codes]
+
+
+def _value(column: Column, text: str, read: Callable[[str], float]) -> float:
+    try:
+        return read(text)
+    except (KeyError, ValueError):
+        if text == column.missing_text:
+            return np.nan
+        levels = ", ".join(map(repr, column.levels))
+        allowed = f"one of its levels {levels}" if levels else f"a {column.kind.value} value"
+        raise TableError(f"column {column.name!r}: {text!r} is not {allowed}") from None
+
+
+def _reader(column: Column, decimal: str) -> Callable[[str], float]:
+    """Return the function that turns one cell into a number; it fails where there is none."""
+    if column.kind.is_categorical:
+        labels = {label_text(column, level, decimal): i for i, level in enumerate(column.levels)}
+        return lambda text: float(labels[text])
+    if column.kind is Kind.DATE:
+        return lambda text: _days(text, column.date_format)
+    return lambda text: _finite(text.replace(decimal, "."))
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not np.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _days(text: str, date_format: str) -> float:
+    days = float(dates.to_days(dates.from_text([text], date_format))[0])
+    if np.isnan(days):
+        raise ValueError(text)
+    return days

@@ -1,0 +1,40 @@
+"""Where the command line writes, how it fails, and how it reads lists of columns."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from posynth import screen
+from posynth.errors import PosynthError
+
+out = screen.console()
+err = screen.console(stderr=True)
+
+
+@contextmanager
+def errors(*files: Path | None) -> Iterator[None]:
+    """Print an error of ours in plain words, naming the first file if none is named; exit with 2.
+
+    Parameters
+    ----------
+    *files : Path, optional
+        The files and folders the command works on.
+    """
+    try:
+        yield
+    except PosynthError as error:
+        text = str(error)
+        known = [file.name for file in files if file is not None]
+        named = text if not known or any(name in text for name in known) else f"{known[0]}: {text}"
+        err.print(f"[bold red]Error:[/bold red] {screen.plain(named)}", highlight=False)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        err.print("interrupted; nothing was written under a final name")
+        raise typer.Exit(130) from None
+
+
+def names(text: str) -> list[str]:
+    """Split a comma-separated list of columns."""
+    return [name.strip() for name in text.split(",") if name.strip()]

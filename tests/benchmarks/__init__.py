@@ -1,0 +1,1 @@
+"""Timings of the main job, by one command: `make bench`."""

@@ -1,0 +1,154 @@
+"""The verbs on an output folder at the command line: what they print, write and refuse."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from posynth.cli import app
+
+FORMULA = "platelets ~ age + sex"
+
+
+@pytest.fixture(scope="module")
+def run(judged_folder):
+    folder, source = judged_folder
+
+    def call(verb, *options, data=True):
+        given = ["--data", str(source)] if data else []
+        return CliRunner().invoke(app, [verb, str(folder), *given, *map(str, options)])
+
+    return call
+
+
+def words(text):
+    """Text with line breaks undone."""
+    return " ".join(text.split())
+
+
+def strict(path):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(path.read_text("utf-8"), parse_constant=refuse)
+
+
+def test_pool_prints_the_table_the_rule_and_the_reason(run):
+    result = run("pool", "--formula", FORMULA, data=False)
+    assert result.exit_code == 0, result.output
+    said = words(result.output)
+    assert "Pooled estimates from the copies" in said
+    assert "sex[T.Male]" in said
+    assert "Rule 't_p_star' (T = v̄·k/n + b/m): every column was synthesised" in said
+    assert "original rows" not in said.partition("Rule")[2]
+
+
+def test_pool_with_data_compares_and_writes(run, tmp_path):
+    files = ("--json", tmp_path / "p.json", "--csv", tmp_path / "p.csv")
+    result = run("pool", "--formula", FORMULA, "--level", 0.9, "--rule", "ppd", *files)
+    assert result.exit_code == 0, result.output
+    said = words(result.output)
+    assert "Lower 90%" in said
+    assert "asked for by the user" in said
+    assert "The same model on the original rows" in said
+    assert "Lack of fit: χ²(3)" in said
+    content = strict(tmp_path / "p.json")
+    assert content["rule"] == "ppd"
+    assert [row["coefficient"] for row in content["compared"]] == [
+        "Intercept",
+        "sex[T.Male]",
+        "age",
+    ]
+    assert {"spec_hash", "seed", "posynth"} <= set(content)
+    rows = list(csv.DictReader((tmp_path / "p.csv").read_text("utf-8").splitlines()))
+    assert float(rows[2]["estimate"]) == pytest.approx(content["pooled"][2]["estimate"])
+
+
+def test_pool_takes_the_options_of_its_models(run):
+    glm = run("pool", "--model", "glm", "--family", "binomial", "--formula", "deceased ~ age")
+    assert glm.exit_code == 0, glm.output
+    ordered = run(
+        *("pool", "--model", "ordered", "--levels", "No,Yes", "--formula", "smoking ~ age"),
+        data=False,
+    )
+    assert "No|Yes" in ordered.output
+    original = run("pool", "--estimand", "original", "--formula", FORMULA, data=False)
+    assert "the estimate the original rows would have given" in words(original.output)
+
+
+def test_evaluate_prints_compact_tables_and_writes_everything(run, tmp_path):
+    files = ("--json", tmp_path / "e.json", "--csv", tmp_path / "e.csv")
+    result = run("evaluate", "--keys", "sex,age", "--target", "deceased", *files)
+    assert result.exit_code == 0, result.output
+    said = words(result.output)
+    for title in (
+        "The table as a whole",
+        "Distributions of single columns, the worst first",
+        "Two-way tables, the worst first",
+        "advice",
+        "Singling out",
+        "Attribution by target",
+        "Closeness and membership",
+    ):
+        assert title in said
+    assert "Keys: sex, age." in said
+    assert "stand-in" not in said
+    assert "Not measured without a holdout" in said
+    content = strict(tmp_path / "e.json")
+    rows = list(csv.DictReader((tmp_path / "e.csv").read_text("utf-8").splitlines()))
+    assert len(rows) == len(content["results"])
+    missing = [r for r in content["results"] if r["measure"] == "DCR share"]
+    assert missing[0]["value"] is None
+
+
+def test_keys_nobody_named_are_called_a_stand_in(run):
+    assert "The keys are a stand-in" in words(run("evaluate").output)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("pool", "--formula", "platelets"), "out: formula 'platelets': model 'ols' needs one"),
+        (("pool", "--formula", "platelets ~ agee"), "copy 1: OLS of 'platelets ~ agee' failed"),
+        (("pool", "--formula", FORMULA, "--estimand", "q"), "out: unknown estimand 'q'"),
+        (
+            ("pool", "--formula", FORMULA, "--model", "lm"),
+            "out: unknown model 'lm'; allowed: 'glm'",
+        ),
+        (("evaluate", "--keys", "sexx"), "Did you mean 'sex'?"),
+        (("evaluate", "--keys", "sex", "--target", "sex"), "sex"),
+        (("evaluate", "--holdout", "none.csv"), "none.csv: no such file"),
+        (("report", "--formula", "platelets ~ agee"), "copy 1: OLS of 'platelets ~ agee' failed"),
+        (("report", "-o", "/nowhere/page.html"), "'/nowhere/page.html' cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_code_2_and_one_sentence(run, options, said):
+    result = run(*options)
+    assert result.exit_code == 2
+    assert said in words(result.output)
+    assert "Traceback" not in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_a_wrong_folder_or_table_is_named(run, tmp_path, judged_folder):
+    empty = CliRunner().invoke(app, ["pool", str(tmp_path), "--formula", FORMULA])
+    assert empty.exit_code == 2
+    assert "holds no manifest.json, so no copies were finished there" in words(empty.output)
+    other = tmp_path / "other.csv"
+    other.write_text("a,b\n" + "1.5,2.5\n" * 12)
+    folder = str(judged_folder[0])
+    wrong = CliRunner().invoke(app, ["evaluate", folder, "--data", str(other)])
+    assert wrong.exit_code == 2
+    assert "Error: other.csv: there is no column 'sex'" in words(wrong.output)
+
+
+def test_help_does_not_wait_for_pandas():
+    code = (
+        "import sys, posynth.cli; from typer.main import get_command; get_command(posynth.cli.app);"
+        "print(sorted({'pandas', 'pymc', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,167 @@
+"""The Python verbs on copies: pool, compare, evaluate; what they refuse and why."""
+
+import doctest
+import importlib
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+
+import posynth
+from posynth import judge
+from posynth.errors import MeasureError, StoreError, TableError
+from posynth.evaluation.inference import mean
+from posynth.reporting import default_model
+
+FORMULA = "platelets ~ age + sex"
+
+
+@pytest.fixture(scope="module")
+def copies(judged_folder):
+    return posynth.load_copies(judged_folder[0])
+
+
+@pytest.fixture(scope="module")
+def source(judged_folder):
+    return judged_folder[1]
+
+
+@pytest.fixture(scope="module")
+def results(copies, source):
+    return posynth.evaluate(copies, source, keys=["sex", "age"], target="deceased", seed=2)
+
+
+def test_pooling_by_hand_gives_the_same(copies):
+    pooled = posynth.pool(copies, "ols", FORMULA)
+    fits = [smf.ols(FORMULA, frame).fit() for frame in copies]
+    q = np.array([fit.params["age"] for fit in fits])
+    v = np.array([fit.bse["age"] ** 2 for fit in fits])
+    row = pooled.table.loc["age"]
+    assert row["estimate"] == pytest.approx(q.mean())
+    assert row["std error"] == pytest.approx(np.sqrt(v.mean() + q.var(ddof=1) / 3))
+    assert pooled.choice.rule == "t_p_star"
+
+
+def test_a_folder_and_its_copies_give_the_same(copies, judged_folder):
+    from_folder = posynth.pool(judged_folder[0], "ols", FORMULA, estimand="original", level=0.9)
+    from_memory = posynth.pool(copies, "ols", FORMULA, estimand="original", level=0.9)
+    pd.testing.assert_frame_equal(from_folder.table, from_memory.table)
+
+
+def test_an_analysis_of_ones_own_is_pooled(copies):
+    pooled = posynth.pool(copies, mean("age"))
+    assert pooled.table["estimate"].iloc[0] == pytest.approx(
+        np.mean([frame["age"].mean() for frame in copies])
+    )
+    with pytest.raises(MeasureError, match="takes no formula and no model options"):
+        posynth.pool(copies, mean("age"), "age ~ sex")
+
+
+def test_the_event_is_the_second_declared_level(copies, source):
+    agreement = posynth.compare(copies, source, "logit", "deceased ~ age")
+    frame = pd.read_csv(source)
+    own = smf.logit("dead ~ age", frame.assign(dead=frame["deceased"].eq("Yes") * 1.0)).fit(disp=0)
+    assert agreement.table.loc["age", "original"] == pytest.approx(own.params["age"], rel=1e-4)
+
+
+def test_the_agreement_is_about_the_original(copies, source):
+    agreement = posynth.compare(copies, source, "ols", FORMULA, level=0.9)
+    own = smf.ols(FORMULA, pd.read_csv(source)).fit()
+    assert agreement.table["original"].to_dict() == pytest.approx(own.params.to_dict())
+    assert agreement.pooled.level == 0.9
+
+
+def test_labels_without_an_order_are_not_ordered_in_silence(copies):
+    with pytest.raises(MeasureError, match="has levels without an order; pass levels="):
+        posynth.pool(copies, "ordered", "smoking ~ age")
+    assert "No|Yes" in posynth.pool(copies, "ordered", "smoking ~ age", levels=("No", "Yes")).names
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda c: posynth.pool(c, "olss", FORMULA), "Did you mean 'ols'"),
+        (lambda c: posynth.pool(c, "ols"), "formula '': model 'ols' needs one such as"),
+        (lambda c: posynth.pool(c, "ols", FORMULA, rule="rubins"), "Did you mean 'rubin'"),
+        (lambda c: posynth.pool(list(c), "ols", FORMULA), "copies are a list; give what `synthes"),
+    ],
+)
+def test_what_cannot_be_pooled_is_refused(copies, call, said):
+    with pytest.raises(MeasureError, match=said):
+        call(copies)
+
+
+def test_a_failure_on_the_original_is_named_so(copies, source):
+    def analysis(frame):
+        return mean("age")(frame[frame["age"] > 1e9 * (frame["age"].max() == 95.0)])
+
+    with pytest.raises(MeasureError, match=r"^the original table: column 'age' has 0 value"):
+        posynth.compare(copies, source, analysis)
+
+
+def test_every_room_is_heard(results):
+    measures = {r.measure for r in results}
+    assert {"S_pMSE", "pMSE_cart", "advice", "repU", "DiSCO", "DCR"} <= measures
+    assert {r.subject for r in results if r.measure == "DiSCO"} == {"sex:age -> deceased"}
+
+
+def test_the_seed_decides_every_number(copies, source, results):
+    again = posynth.evaluate(copies, source, keys=["sex", "age"], target="deceased", seed=2)
+    assert [(r.measure, r.subject, str(r.value)) for r in again] == [
+        (r.measure, r.subject, str(r.value)) for r in results
+    ]
+
+
+def test_advice_follows_the_chain_and_not_the_table():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=400)
+    table = pd.DataFrame({"first": x + rng.normal(size=400) * 0.1, "second": x**2})
+    copies = posynth.synthesize(table, m=2, seed=1, order=["second"])
+    found = posynth.evaluate(copies, table, keys=["first"])
+    charged = {r.subject for r in found if r.measure == "advice" and r.details["pairs"]}
+    assert charged == {"first"}
+
+
+def test_a_holdout_measures_membership(copies, source):
+    held = pd.read_csv(source).sample(40, random_state=1)
+    found = posynth.evaluate(copies, source, keys=["sex"], target="deceased", holdout=held)
+    assert all(np.isfinite(r.value) for r in found if r.measure in ("MIA AUC", "DCR share"))
+
+
+def test_another_table_is_refused(copies, source, heart):
+    with pytest.raises(TableError, match="it has 298 rows, but the copies were made from 299"):
+        posynth.evaluate(copies, heart.iloc[1:])
+    with pytest.raises(TableError, match="there is no column 'age', which the copies have"):
+        posynth.evaluate(copies, heart.drop(columns="age"))
+    with pytest.raises(MeasureError, match="Did you mean 'sex'"):
+        posynth.evaluate(copies, source, keys=["sexx"])
+    with pytest.raises(StoreError, match="output folder 'nowhere' is not there"):
+        posynth.evaluate("nowhere", source)
+
+
+def test_holes_that_are_reproduced_are_judged_and_pooled(heart):
+    table = heart[["sex", "age", "platelets"]].copy()
+    table.loc[::4, "platelets"] = np.nan
+    copies = posynth.synthesize(table, m=2, seed=1)
+    pooled = posynth.pool(copies, "ols", FORMULA)
+    assert any("rows with missing values were left out" in note for note in pooled.notes)
+    assert any("combine_imputations" in note for note in pooled.notes)
+    assert posynth.evaluate(copies, table, keys=["sex"])
+
+
+def test_the_example_model_comes_from_the_chain(copies):
+    assert default_model(copies.posterior) == ("ols", "platelets ~ sex + age + smoking")
+
+
+@pytest.mark.parametrize("name", ["judge", "reporting", "copies.reading", "table.copy_file"])
+def test_examples_run(name):
+    module = importlib.import_module(f"posynth.{name}")
+    assert doctest.testmod(module).failed == 0
+
+
+def test_every_public_name_has_a_home():
+    for name in ("pool", "compare", "evaluate", "write_report", "load_copies"):
+        assert name in posynth.__all__
+        assert callable(getattr(posynth, name))
+    assert posynth.pool is judge.pool
