@@ -221,6 +221,8 @@ def draw(
     from posynth.synthesizer import draw as run
 
     with errors(), screen.shown(err) as progress:
+        if to is None and (folder / "posterior.json").is_file():
+            raise SpecError(f"{str(folder)!r} is itself a posterior; say where to write with -o")
         copies = run(load_posterior(folder), m, k, seed=seed, progress=progress)
         copies.save(to or folder, format.value if format else None)
     tell(copies, to or folder, diagnostics=False)

@@ -21,8 +21,8 @@ def console(stderr: bool = False) -> "Console":
     """Return a console; text that goes to a file is not folded at 80 columns."""
     from rich.console import Console
 
-    found = Console(stderr=stderr)
-    return found if found.is_terminal else Console(stderr=stderr, width=120)
+    found = Console(stderr=stderr, emoji=False)
+    return found if found.is_terminal else Console(stderr=stderr, emoji=False, width=120)
 
 
 @contextmanager
@@ -49,13 +49,13 @@ def shown(console: "Console") -> "Iterator[Progress]":
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[piece]}"),
+        TextColumn("{task.fields[piece]}", markup=False),
     )
     with Progress(*columns, console=console) as bars:
         known = {stage: bars.add_task(verb, total=None, piece="") for stage, verb in _VERBS.items()}
 
         def tell(step: "Step") -> None:
-            piece = f"{step.name} [dim]{step.engine}[/dim]" if step.engine else step.name
+            piece = f"{step.name} {step.engine}".rstrip()
             bars.update(known[step.stage], completed=step.done, total=step.total, piece=piece)
 
         yield tell

@@ -103,6 +103,7 @@ BAD_CHAINS = {
         r"conditional 'bmi': engine = 3 is of the wrong type \(int\)",
     ),
     "unknown target": ('target = "bmi"', 'target = "bmy"', "chain: unknown column 'bmy'"),
+    "unknown column": ("[columns]", "[columns]\nbmy = {kind = 'count'}", "unknown column 'bmy'"),
     "unknown predictor": (
         'target = "bmi"',
         'target = "bmi"\npredictors = ["agee"]',

@@ -52,7 +52,7 @@ def _fail_at(monkeypatch, module, name, count, error):
     return calls
 
 
-ERRORS = [(OSError("disk full"), 1), (KeyboardInterrupt(), 130)]
+ERRORS = [(OSError(28, "No space left on device"), 2), (KeyboardInterrupt(), 130)]
 
 
 @pytest.mark.parametrize(("error", "code"), ERRORS, ids=["failure", "interrupt"])
@@ -76,13 +76,11 @@ def test_a_failure_leaves_nothing_where_nothing_was(
 
 
 def _run(cli, code, *arguments):
-    if code == 1:
-        with pytest.raises(AssertionError) as shown:
-            cli(*arguments)
-        assert isinstance(shown.value.__cause__, OSError)
-    else:
-        result = cli(*arguments, code=code)
-        assert "interrupted; nothing was written under a final name" in result.stderr
+    text = {
+        2: "could not be written: No space left on device; what it held before is unchanged",
+        130: "interrupted; nothing was written under a final name",
+    }
+    assert text[code] in " ".join(cli(*arguments, code=code).stderr.split())
 
 
 @pytest.mark.parametrize("step", range(1, 11))

@@ -44,6 +44,14 @@ def test_copies_are_drawn_without_the_data(cli, people, people_csv, output, tmp_
     assert (manifest["seed"], manifest["fit_seed"], manifest["k"]) == (9, 1, 7)
 
 
+def test_a_bare_posterior_is_drawn_from_where_it_is_said(cli, said, output, tmp_path):
+    posterior = output[0] / "posterior"
+    text = "is itself a posterior; say where to write with -o"
+    assert text in said(cli("draw", posterior, "-m", 2, code=2).stderr)
+    cli("draw", posterior, "-m", 2, "-o", tmp_path / "new")
+    assert (tmp_path / "new" / "copies" / "copy-02.csv").exists()
+
+
 def test_fitting_again_leaves_no_copies_of_another_posterior(cli, people, tmp_path):
     source, out = tmp_path / "two.csv", tmp_path / "out"
     people[["age", "bmi"]].to_csv(source, index=False)

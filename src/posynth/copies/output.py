@@ -156,7 +156,7 @@ class Draft:
             ) from None
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, *_: object) -> None:
         failed = True
         try:
             if kind is None:
@@ -167,6 +167,11 @@ class Draft:
             if failed and self._made:
                 with contextlib.suppress(OSError):
                     self.folder.rmdir()
+        if isinstance(error, OSError):
+            raise StoreError(
+                f"output folder {str(self.folder)!r} could not be written: "
+                f"{error.strerror or error}; what it held before is unchanged"
+            ) from error
 
     def _commit(self) -> None:
         """Set the old parts aside, put the new ones in place; undo all of it if one step fails."""

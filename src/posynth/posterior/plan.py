@@ -8,7 +8,7 @@ import pandas as pd
 
 from posynth.chain.default import default_chain
 from posynth.chain.toml import declare, read_chain
-from posynth.errors import SpecError, unknown
+from posynth.errors import SpecError, TableError, unknown
 from posynth.families import families
 from posynth.families.base import Build, Family
 from posynth.families.own import own_names
@@ -78,17 +78,25 @@ def _from_file(data: Data, path: Path, kinds: dict[str, str]) -> tuple[Table, Ch
     """Read a chain file: what it declares of the columns counts before what is guessed."""
     spec, declared = read_chain(path)
     wanted = {c: facts["kind"] for c, facts in declared.items() if "kind" in facts} | kinds
-    table = as_table(data, wanted)
-    for name in declared:
-        if name not in table.schema:
-            raise SpecError(
-                f"chain file {path.name!r}: {unknown('column', name, table.schema.names)}"
-            )
+    try:
+        table = as_table(data, wanted)
+    except TableError:
+        _refuse_unknown(declared, as_table(data), path)
+        raise
+    _refuse_unknown(declared, table, path)
     # What was asked for now counts more than the file, which may be edited by hand or older.
     schema = declare(table.schema, {c: facts for c, facts in declared.items() if c not in kinds})
     table = conform(table.frame, schema, table.source)
     folder = path.resolve().parent
     return table, Chain(spec, schema, table.source, folders=(folder, folder / "posterior"))
+
+
+def _refuse_unknown(declared: Iterable[str], table: Table, path: Path) -> None:
+    for name in declared:
+        if name not in table.schema:
+            raise SpecError(
+                f"chain file {path.name!r}: {unknown('column', name, table.schema.names)}"
+            )
 
 
 def _overridden(chain: Chain, methods: Mapping[str, Method], engine: str) -> Chain:

@@ -1,0 +1,74 @@
+"""What a terminal shows: bars with the column's name; names that look like markup stay as is."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+import posynth
+from posynth import screen
+from posynth.posterior.plan import plan
+
+NAMES = ["[red]x[/red]", "[/oops]", "a:smile:b"]
+
+
+@pytest.fixture(scope="module")
+def odd() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    return pd.DataFrame({name: rng.normal(size=30) for name in NAMES})
+
+
+@pytest.fixture
+def terminal() -> Console:
+    stream = io.StringIO()
+    return Console(file=stream, force_terminal=True, width=120, color_system=None, emoji=False)
+
+
+def _text(console):
+    return console.file.getvalue()
+
+
+def test_progress_on_a_terminal_names_column_and_engine(odd, terminal):
+    with screen.shown(terminal) as progress:
+        posynth.synthesize(odd, m=2, seed=1, progress=progress)
+    shown = _text(terminal)
+    assert "fitting" in shown and "drawing" in shown and "3/3" in shown
+    assert "a:smile:b exact" in shown
+
+
+def test_progress_elsewhere_prints_nothing(odd):
+    console = Console(file=io.StringIO())
+    with screen.shown(console) as progress:
+        posynth.synthesize(odd, m=2, seed=1, progress=progress)
+    assert _text(console) == ""
+
+
+def test_names_are_printed_as_they_are(odd, terminal):
+    table, chain = plan(odd)
+    copies = posynth.synthesize(odd, m=2, seed=1)
+    screen.print_schema(terminal, table)
+    screen.print_chain(terminal, chain)
+    screen.print_diagnostics(terminal, copies.diagnostics())
+    for name in NAMES:
+        assert _text(terminal).count(name) >= 3
+
+
+def test_the_command_line_prints_names_as_they_are_too(odd, cli, tmp_path):
+    odd.to_csv(tmp_path / "odd.csv", index=False)
+    shown = cli("synthesize", tmp_path / "odd.csv", "-m", 2, "-o", tmp_path / "out").stdout
+    assert all(name in shown for name in NAMES)
+    text = cli("describe", tmp_path / "odd.csv", "--order", "[/x]", code=2).stderr
+    assert "unknown column '[/x]'" in text
+
+
+def test_a_fit_that_did_not_pass_is_explained(odd, terminal, tmp_path):
+    copies = posynth.synthesize(odd, m=2, seed=1)
+    table = copies.diagnostics().assign(passed=[True, False, True], why="R-hat 1.2 [high]")
+    screen.print_diagnostics(terminal, table)
+    assert "[/oops]: R-hat 1.2 [high]" in _text(terminal)
+    screen.print_summary(terminal, {**copies.manifest(), "passed": False}, tmp_path)
+    assert "did not pass, or holds fewer than 20 effective draws a copy" in _text(terminal)
+    screen.print_summary(terminal, {**copies.manifest(), "proper": False}, tmp_path)
+    assert "NOT proper" in _text(terminal)
