@@ -18,25 +18,9 @@ ROOMS = (
     "evaluation",
     "report",
 )
-<<<<<<< HEAD
 SEE_ALL = (
     *("synthesizer", "cli", "screen", "terminal", "__init__"),
     *("cli_verbs", "judge", "material", "readout", "reporting"),  # the verbs on finished copies
-=======
-#: The verbs and their command line: the only files that may see every room. Each is named, so
-#: that a new file beside them is a decision; no room may import any of them.
-SEE_ALL = (
-    "__init__",
-    "cli",
-    "cli_verbs",
-    "judge",
-    "material",
-    "readout",
-    "reporting",
-    "screen",
-    "synthesizer",
-    "terminal",
->>>>>>> core
 )
 SEEN_BY_ALL = ("errors", "results")
 SAMPLERS = ("pymc", "pytensor", "nutpie")
