@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from posynth.judge import evaluate as evaluate
     from posynth.judge import pool as pool
     from posynth.posterior.bound import Chain as Chain
+    from posynth.posterior.checks import check_conditionals as check_conditionals
     from posynth.posterior.predictive import log_likelihood as log_likelihood
     from posynth.posterior.predictive import posterior_predictive as posterior_predictive
     from posynth.posterior.predictive import prior_predictive as prior_predictive
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 
 # Names are resolved on first use: `import posynth` must not wait for pandas.
 _HOME = {
+    "check_conditionals": "posynth.posterior.checks",
     "Chain": "posynth.posterior.bound",
     "Copies": "posynth.copies.container",
     "Posterior": "posynth.posterior.record",

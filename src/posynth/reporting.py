@@ -9,6 +9,7 @@ from typing import Any
 from posynth import judge
 from posynth.copies.container import Copies
 from posynth.errors import MeasureError, StoreError
+from posynth.evaluation.base import Comparison
 from posynth.judge import Analysis, Progress
 from posynth.material import Source, beside, take
 from posynth.posterior.record import Posterior
@@ -36,7 +37,7 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     seed: int = 0,
     holdout: Data | None = None,
     quantiles: int | None = None,
-    checks: Sequence[Result] = (),
+    checks: Sequence[Result] | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Path:
@@ -56,8 +57,9 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
         The model to pool, as for `pool`; one is taken from the chain if no formula is given.
     keys, target, seed, holdout, quantiles
         As for `evaluate`; ``quantiles`` is its ``groups``.
-    checks : sequence of Result
-        Bayesian checks of the conditionals to show beside the diagnostics.
+    checks : sequence of Result, optional
+        Bayesian checks of the conditionals to show beside the diagnostics; by default those of
+        ``check_conditionals``, none on a public page.
     progress : callable, optional
         Called with (step, number done, number in all).
 
@@ -84,6 +86,8 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     place = _place(copies, to)
     taken = take(copies)
     comparison = beside(taken, data, holdout)
+    if checks is None:
+        checks = () if public else _checks(taken, comparison, seed, progress)
     found = Findings(taken, comparison, (), checks=tuple(checks), public=public, seed=seed)
     found = _with_inference(found, model, formula, options)
     results = judge.judged(
@@ -98,6 +102,16 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     if progress is not None:
         progress("page", 0, 1)
     return write_page(replace(found, results=tuple(results)), place)
+
+
+def _checks(
+    copies: Copies, comparison: Comparison, seed: int, progress: Progress | None
+) -> list[Result]:
+    from posynth.posterior.checks import check_conditionals
+
+    if progress is not None:
+        progress("conditionals", 0, 1)
+    return check_conditionals(copies.posterior, comparison.original, seed=seed)
 
 
 def _place(copies: Source, to: str | Path | None) -> Path:
