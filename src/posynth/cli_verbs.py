@@ -172,6 +172,9 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
         bool,
         typer.Option("--public", help="Leave out what only the data holder may see."),
     ] = False,
+    checks: Annotated[
+        bool, typer.Option("--checks", help="Check each conditional by LOO and drawn rows.")
+    ] = False,
     model: Model = "ols",
     formula: Formula = "",
     family: FamilyOption = "",
@@ -198,6 +201,7 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
                 data,
                 to=to,
                 public=public,
+                checks=checks,
                 model=model,
                 formula=formula,
                 keys=names(keys) or None,

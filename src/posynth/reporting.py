@@ -37,7 +37,7 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     seed: int = 0,
     holdout: Data | None = None,
     quantiles: int | None = None,
-    checks: Sequence[Result] | None = None,
+    checks: bool | Sequence[Result] = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> Path:
@@ -57,9 +57,10 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
         The model to pool, as for `pool`; one is taken from the chain if no formula is given.
     keys, target, seed, holdout, quantiles
         As for `evaluate`; ``quantiles`` is its ``groups``.
-    checks : sequence of Result, optional
-        Bayesian checks of the conditionals to show beside the diagnostics; by default those of
-        ``check_conditionals``, none on a public page.
+    checks : bool or sequence of Result
+        Bayesian checks of the conditionals to show beside the diagnostics: True for those of
+        ``check_conditionals``, which take about half a second a conditional. Never on a public
+        page.
     progress : callable, optional
         Called with (step, number done, number in all).
 
@@ -86,8 +87,9 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     place = _place(copies, to)
     taken = take(copies)
     comparison = beside(taken, data, holdout)
-    if checks is None:
-        checks = () if public else _checks(taken, comparison, seed, progress)
+    if isinstance(checks, bool):
+        wanted = checks and not public
+        checks = _checks(taken, comparison, seed, progress) if wanted else ()
     found = Findings(taken, comparison, (), checks=tuple(checks), public=public, seed=seed)
     found = _with_inference(found, model, formula, options)
     results = judge.judged(

@@ -17,7 +17,7 @@ BAD_K = 0.7
 
 
 def check_conditionals(
-    posterior: Posterior, df: "pd.DataFrame", *, draws: int = 200, rows: int = 1000, seed: int = 0
+    posterior: Posterior, df: "pd.DataFrame", *, draws: int = 100, rows: int = 500, seed: int = 0
 ) -> list[Result]:
     """Check every conditional on the rows it was fitted on.
 
