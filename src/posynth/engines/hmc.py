@@ -159,6 +159,8 @@ def _trajectory(
         half = 0.5 if leap == leaps - 1 else 1.0
         momentum = momentum + (half * jittered) * there[1]
     change = float(there[0] - 0.5 * momentum @ momentum - energy)
+    if math.isnan(change):  # a gradient that overflowed on the way
+        change = -math.inf
     probability = math.exp(min(change, 0.0))
     if rng.random() < probability:
         return here, there, probability, False

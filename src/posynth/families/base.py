@@ -100,6 +100,18 @@ def regression_contents(design: Design, response: Response, priors: Priors) -> C
     return Contents(data | scales, {"predictor": design.predictors})
 
 
+def weak_line(data: Mapping[str, Any], location: Any = 0.0, spread: Any = 1.0) -> Any:
+    """Return alpha + X beta, (row,), under alpha ~ N(location, a spread), beta ~ N(0, b spread).
+
+    a and b are the prior's scales ``intercept`` and ``slope``.
+    """
+    import pymc as pm
+
+    alpha = pm.Normal("alpha", location, data["prior_intercept"] * spread)
+    beta = pm.Normal("beta", 0.0, data["prior_slope"] * spread, dims="predictor")
+    return alpha + data["X"] @ beta
+
+
 class Build(Protocol):
     """A function that writes a conditional as a PyMC model.
 
