@@ -184,7 +184,7 @@ def _funnel() -> Family:
 def test_a_proposal_that_does_not_fit_is_told_and_auto_turns_to_another_engine(make_task):
     base = make_task("gaussian", "weak", np.ones((5, 1)), np.zeros(5))
     task = replace(base, family=_funnel(), prior="own", priors={})
-    text = r"column 'outcome': the Laplace proposal fails: \d+% of 100 proposals effective; use engine"
+    text = r"column .outcome.: the Laplace proposal fails: \d+% of 100 proposals effective; use"
     with pytest.raises(FitError, match=text):
         fit(task, "laplace", np.random.default_rng(1))
     found, draws = _fitted(task, engine="auto", seed=1)  # the same proposals
