@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from posynth.families import families
+
 BAD_OPTIONS = {
     "no copies": (("-m", 0), "Invalid value for '-m' / '--copies': .*1"),
     "no rows": (("-k", 0), "Invalid value for '-k' / '--rows': .*1"),
@@ -24,8 +26,8 @@ BAD_OPTIONS = {
     ),
     "unknown family": (
         ("--method", "bmi=gausian"),
-        "column 'bmi': unknown family 'gausian'; allowed: 'bernoulli', 'categorical', "
-        "'dirichlet', 'gaussian'. Did you mean 'gaussian'?",
+        "column 'bmi': unknown family 'gausian'; allowed: "
+        f"{', '.join(map(repr, sorted(families())))}. Did you mean 'gaussian'?",
     ),
     "method without a family": (("--method", "bmi"), "--method 'bmi': write it as COLUMN=NAME"),
     "family of another kind": (
