@@ -1,6 +1,7 @@
 """A PyMC model compiled once, then moved to other data: density, constraining map, row draws."""
 
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -172,14 +173,17 @@ class CompiledModel:
 
     def split(self, theta: Floats, shapes: list[tuple[int, ...]]) -> list[Floats]:
         """Cut a flat vector (d,) into the model's unconstrained values."""
-        cuts = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
-        parts = np.split(theta, cuts)
-        return [np.asarray(p.reshape(s)) for p, s in zip(parts, shapes, strict=True)]
+        parts, start = [], 0
+        for shape in shapes:
+            end = start + prod(shape)
+            parts.append(theta[start:end].reshape(shape))
+            start = end
+        return parts
 
     def constrain(self, thetas: Floats, shapes: list[tuple[int, ...]]) -> Draws:
         """Map unconstrained draws (s, d) to named parameters, each (s, *shape)."""
         if self._constrain is None:
-            cuts = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+            cuts = np.cumsum([prod(shape) for shape in shapes])[:-1]
             parts = np.split(thetas, cuts, axis=1)
             return {
                 name: part.reshape(len(thetas), *shape)
@@ -240,7 +244,7 @@ class Density:
         compiled.move(held)
         self.compiled = compiled
         self.shapes = compiled.shapes()
-        self.size = sum(int(np.prod(shape)) for shape in self.shapes)
+        self.size = sum(map(prod, self.shapes))
         self._function = compiled._density
         self._impossible = _parameter_error()
 
