@@ -92,16 +92,38 @@ def test_evaluate_prints_compact_tables_and_writes_everything(run, tmp_path):
         "Singling out",
         "Attribution by target",
         "Closeness and membership",
+        "Bayesian attribute risk",
+        "Influence of single records",
     ):
         assert title in said
     assert "Keys: sex, age." in said
     assert "stand-in" not in said
-    assert "Not measured without a holdout" in said
+    assert "Not measured: the DCR share and membership inference (MIA); they need a holdout" in said
+    assert "Log score of rows" not in said
+    assert "Checks of the conditionals" not in said
     content = strict(tmp_path / "e.json")
     rows = list(csv.DictReader((tmp_path / "e.csv").read_text("utf-8").splitlines()))
     assert len(rows) == len(content["results"])
     missing = [r for r in content["results"] if r["measure"] == "DCR share"]
     assert missing[0]["value"] is None
+
+
+def test_evaluate_checks_conditionals_and_scores_a_holdout_on_request(run, tmp_path, heart):
+    held = tmp_path / "held.csv"
+    heart[["sex", "age", "platelets", "smoking", "deceased"]].head(60).to_csv(held, index=False)
+    files = ("--json", tmp_path / "e.json", "--csv", tmp_path / "e.csv")
+    result = run("evaluate", "--keys", "sex", "--checks", "--holdout", held, *files)
+    assert result.exit_code == 0, result.output
+    said = words(result.output)
+    for title in ("Checks of the conditionals", "Log score of rows that no conditional was fitted"):
+        assert title in said
+    assert "MIA: can an intruder tell people of the original from the holdout" in said
+    found = {(r["measure"], r["subject"]) for r in strict(tmp_path / "e.json")["results"]}
+    rows = csv.DictReader((tmp_path / "e.csv").read_text("utf-8").splitlines())
+    assert found == {(row["measure"], row["subject"]) for row in rows}
+    for measure in ("LOO", "PPC", "log score", "log score gain"):
+        assert (measure, "platelets") in found
+    assert {("log score", ""), ("influence", ""), ("attribute risk", "smoking")} <= found
 
 
 def test_keys_nobody_named_are_called_a_stand_in(run):

@@ -37,6 +37,9 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of relabellings a
 Holdout = Annotated[
     Path | None, typer.Option("--holdout", help="Rows of the same population, not synthesised.")
 ]
+Checks = Annotated[
+    bool, typer.Option("--checks", help="Check each conditional by LOO and drawn rows.")
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON.")]
 CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the table as CSV.")]
 
@@ -126,33 +129,41 @@ def evaluate(  # noqa: PLR0913, PLR0917 - options of a command
     target: Target = "",
     quantiles: Cut = None,
     holdout: Holdout = None,
+    checks: Checks = False,
     seed: Seed = 0,
     json: JsonFile = None,
     csv: CsvFile = None,
 ) -> None:
     """Judge the copies: how like the original they are, what to change, and how risky they are."""
     with errors(folder, data, holdout):
-        from posynth import judge, material, readout
+        from posynth import material, readout
         from posynth.evaluation.utility import ranked
+        from posynth.judgement import judged
         from posynth.report import risk_tables, tables
 
         copies = material.take(folder)
-        comparison = material.beside(copies, data, holdout)
+        comparison = material.lay_beside(copies, data, holdout)
         with screen.counted(err) as progress:
-            results = judge.judged(
+            results = judged(
                 comparison,
                 copies,
                 keys=names(keys) or None,
                 target=names(target) or None,
                 seed=seed,
                 groups=quantiles,
+                checks=checks,
                 progress=progress,
             )
         proper = comparison.provenance.proper
+        if checks:
+            readout.print_grid(
+                out, tables.checks([r for r in results if r.measure in tables.CHECKS])
+            )
         for table in (
             tables.whole(results, proper),
             tables.columns(results, proper, shown=10),
             tables.pairs(ranked(results, comparison), proper, shown=10),
+            *([tables.held_out(results)] if holdout else []),
         ):
             readout.print_grid(out, table)
         readout.print_advice(out, results)
@@ -172,9 +183,7 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
         bool,
         typer.Option("--public", help="Leave out what only the data holder may see."),
     ] = False,
-    checks: Annotated[
-        bool, typer.Option("--checks", help="Check each conditional by LOO and drawn rows.")
-    ] = False,
+    checks: Checks = False,
     model: Model = "ols",
     formula: Formula = "",
     family: FamilyOption = "",

@@ -3,15 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from posynth.copies.container import Copies
 from posynth.errors import MeasureError
-from posynth.evaluation.base import Comparison
-from posynth.evaluation.disclosure import evaluate_disclosure
-from posynth.evaluation.utility import evaluate_utility
-from posynth.material import Source, beside, original, provenance, take
+from posynth.judgement import Progress, judged
+from posynth.material import Source, lay_beside, original, provenance, take
 from posynth.results import Result
 from posynth.table.matching import Data
 from posynth.table.schema import Kind
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from posynth.table.schema import Level, Schema
 
 type Analysis = Callable[[pd.DataFrame], Any]
-type Progress = Callable[[str, int, int], None]
 
 
 def pool(
@@ -138,6 +134,7 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     seed: int = 0,
     holdout: Data | None = None,
     groups: int | None = None,
+    checks: bool = False,
     progress: Progress | None = None,
 ) -> list[Result]:
     """Judge the copies: how like the original they are, and how risky.
@@ -155,16 +152,20 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     seed : int
         Seed of relabellings and subsamples.
     holdout : DataFrame, path or Table, optional
-        Rows of the same population that were not synthesised; membership needs it.
+        Rows of the same population that were not synthesised: the log score, the DCR share and
+        membership inference need them.
     groups : int, optional
         Cut numeric keys and targets into so many quantile groups.
+    checks : bool
+        Check every conditional too, by LOO and posterior predictive draws, see
+        ``check_conditionals``.
     progress : callable, optional
         Called with (step, number done, number in all).
 
     Returns
     -------
     list of Result
-        Utility, advice, then disclosure.
+        Checks if asked for, utility, advice, disclosure.
 
     Raises
     ------
@@ -180,7 +181,7 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     True
     """
     taken = take(copies)
-    comparison = beside(taken, data, holdout)
+    comparison = lay_beside(taken, data, holdout)
     return judged(
         comparison,
         taken,
@@ -188,29 +189,9 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
         target=target,
         seed=seed,
         groups=groups,
+        checks=checks,
         progress=progress,
     )
-
-
-def judged(
-    comparison: Comparison,
-    copies: Copies,
-    *,
-    keys: Sequence[str] | None = None,
-    target: str | Sequence[str] | None = None,
-    seed: int = 0,
-    groups: int | None = None,
-    progress: Progress | None = None,
-) -> list[Result]:
-    """Judge tables that were laid side by side; arguments as for `evaluate`."""
-    # Disclosure first: a wrong key is then refused before the long work.
-    # Streams of their own: what utility draws must not change what disclosure draws.
-    for_utility, for_disclosure = np.random.default_rng(seed).spawn(2)
-    disclosure = evaluate_disclosure(
-        comparison, keys, target, rng=for_disclosure, groups=groups, progress=progress
-    )
-    order = copies.posterior.spec.columns
-    return evaluate_utility(comparison, for_utility, order=order, progress=progress) + disclosure
 
 
 def analysis_of(

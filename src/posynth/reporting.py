@@ -9,12 +9,13 @@ from typing import Any
 from posynth import judge
 from posynth.copies.container import Copies
 from posynth.errors import MeasureError, StoreError
-from posynth.evaluation.base import Comparison
-from posynth.judge import Analysis, Progress
-from posynth.material import Source, beside, take
+from posynth.judge import Analysis
+from posynth.judgement import Progress, judged
+from posynth.material import Source, lay_beside, take
 from posynth.posterior.record import Posterior
 from posynth.report.page import write_page
 from posynth.report.sections import Findings
+from posynth.report.tables import CHECKS
 from posynth.results import Result
 from posynth.table.matching import Data
 from posynth.table.schema import Column
@@ -86,34 +87,26 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     """
     place = _place(copies, to)
     taken = take(copies)
-    comparison = beside(taken, data, holdout)
-    if isinstance(checks, bool):
-        wanted = checks and not public
-        checks = _checks(taken, comparison, seed, progress) if wanted else ()
-    found = Findings(taken, comparison, (), checks=tuple(checks), public=public, seed=seed)
+    comparison = lay_beside(taken, data, holdout)
+    given = () if isinstance(checks, bool) else tuple(checks)
+    found = Findings(taken, comparison, (), checks=given, public=public, seed=seed)
     found = _with_inference(found, model, formula, options)
-    results = judge.judged(
+    results = judged(
         comparison,
         taken,
         keys=keys,
         target=target,
         seed=seed,
         groups=quantiles,
+        checks=checks is True,
+        public=public,
         progress=progress,
     )
     if progress is not None:
         progress("page", 0, 1)
-    return write_page(replace(found, results=tuple(results)), place)
-
-
-def _checks(
-    copies: Copies, comparison: Comparison, seed: int, progress: Progress | None
-) -> list[Result]:
-    from posynth.posterior.checks import check_conditionals
-
-    if progress is not None:
-        progress("conditionals", 0, 1)
-    return check_conditionals(copies.posterior, comparison.original, seed=seed)
+    made = tuple(r for r in results if r.measure in CHECKS)
+    told = tuple(r for r in results if r.measure not in CHECKS)
+    return write_page(replace(found, results=told, checks=given + made), place)
 
 
 def _place(copies: Source, to: str | Path | None) -> Path:
