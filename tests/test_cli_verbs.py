@@ -8,6 +8,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+import posynth
 from posynth.cli import app
 
 FORMULA = "platelets ~ age + sex"
@@ -77,6 +78,23 @@ def test_pool_takes_the_options_of_its_models(run):
     assert "No|Yes" in ordered.output
     original = run("pool", "--estimand", "original", "--formula", FORMULA, data=False)
     assert "the estimate the original rows would have given" in words(original.output)
+
+
+def test_pool_imputes_on_request(heart, tmp_path):
+    table = heart[["sex", "age", "platelets"]].copy()
+    table.loc[::4, "platelets"] = float("nan")
+    posynth.synthesize(table, m=2, seed=1).save(tmp_path / "out")
+    call = ["pool", str(tmp_path / "out"), "--formula", FORMULA]
+    left_out = CliRunner().invoke(app, call)
+    assert "rows with missing values were left out" in words(left_out.output)
+    assert "impute inside each copy (impute=5 in Python, --impute 5" in words(left_out.output)
+    imputed = CliRunner().invoke(app, [*call, "--impute", "2", "--json", str(tmp_path / "p.json")])
+    assert imputed.exit_code == 0, imputed.output
+    assert "holes of 'platelets' were imputed 2 times" in words(imputed.output)
+    assert strict(tmp_path / "p.json")["impute"] == 2
+    refused = CliRunner().invoke(app, [*call, "--impute", "1"])
+    assert refused.exit_code == 2
+    assert "impute at least 2 times" in words(refused.output)
 
 
 def test_evaluate_prints_compact_tables_and_writes_everything(run, tmp_path):

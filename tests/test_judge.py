@@ -191,6 +191,17 @@ def test_holes_that_are_reproduced_are_judged_and_pooled(heart):
     pooled = posynth.pool(copies, "ols", FORMULA)
     assert any("rows with missing values were left out" in note for note in pooled.notes)
     assert any("combine_imputations" in note for note in pooled.notes)
+    imputed = posynth.pool(copies, "ols", FORMULA, impute=3)
+    assert "total over multiple imputations inside that copy" in imputed.choice.reason
+    assert any("holes of 'platelets' were imputed 3 times" in note for note in imputed.notes)
+    assert not any("left out" in note for note in imputed.notes)
+    # Holes in y tell nothing of y | x, so the estimates stay near those without their rows.
+    shift = (imputed.table["estimate"] - pooled.table["estimate"]).abs()
+    assert (shift < imputed.table["std error"]).all()
+    agreement = posynth.compare(copies, table, "ols", FORMULA, impute=3)
+    pd.testing.assert_frame_equal(agreement.pooled.table, imputed.table)
+    whole = posynth.pool(copies, "ols", "age ~ sex")
+    assert "holes" not in whole.text
     assert posynth.evaluate(copies, table, keys=["sex"])
 
 

@@ -129,7 +129,7 @@ def _samplers(posterior: Posterior) -> dict[str, RowSampler]:
         c.target: RowSampler(
             known[c.family],
             c.target,
-            posterior.links[c.target],
+            posterior.links[c.target].coding,
             c.prior,
             stacked(posterior.draws[c.target]),
         )

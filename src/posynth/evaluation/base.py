@@ -24,6 +24,8 @@ class Provenance:
     missing : str
         ``"none"`` (complete source), ``"pattern"`` (holes reproduced in the copies),
         ``"impute"`` (imputed ``nests`` times, then synthesised) or ``"joint"``.
+    imputed : int
+        Imputations inside each copy, of which each estimate is the total; 0 if there are none.
     nests : int
         Number of imputations m in a nested design of nests x (m / nests) copies; 1 otherwise.
     """
@@ -35,6 +37,7 @@ class Provenance:
     unsynthesised: tuple[str, ...] = ()
     missing: str = "none"
     nests: int = 1
+    imputed: int = 0
 
     @property
     def complete(self) -> bool:

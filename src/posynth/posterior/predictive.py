@@ -95,7 +95,7 @@ def posterior_predictive(
     held = _held(posterior, target, df, draws)
     prior = posterior.spec[target].prior
     sampler = RowSampler(
-        held.coded.family, target, posterior.links[target], prior, stacked(held.thinned)
+        held.coded.family, target, posterior.links[target].coding, prior, stacked(held.thinned)
     ).use()
     rng = stream(seed, Purpose.PREDICT, target)
     rows = [sampler.draw(held.coded.task.design.X, index, rng) for index in range(held.count)]

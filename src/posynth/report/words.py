@@ -49,7 +49,8 @@ LIMITS = (
     "Agreement of one pooled model with the original vouches for that model and for terms the "
     "chain can express. An interaction that no conditional has is not in the copies.",
     "Intervals cover as stated if the chain contains the analyst's model, or one larger. "
-    "Holes that are reproduced need multiple imputation inside each copy before pooling.",
+    "Holes that are reproduced need multiple imputation inside each copy (--impute), unless "
+    "leaving out their rows does no harm.",
     "No copied row does not mean that no row is nearly copied; averages over people say little "
     "about one outlying person.",
     "Attribution and singling out depend on the keys: an intruder who knows more than the keys "
