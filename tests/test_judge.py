@@ -173,6 +173,17 @@ def test_tables_are_laid_side_by_side_in_one_call(copies, source, judged_folder)
     assert len(tables.holdout) == 30
 
 
+def test_what_is_shown_is_short(copies, source):
+    shown = repr(copies.posterior)
+    assert shown.startswith("Posterior of 5 conditionals (exact 3, laplace 2), ")
+    assert "draws each, proper, 5 within diagnostic limits, fitted on 299 rows, seed 5" in shown
+    tables = posynth.lay_beside(copies, source)
+    assert repr(tables) == "Comparison of 299 rows of 5 columns with 3 copies, no holdout"
+    shown = repr(posynth.pool(copies, "ols", FORMULA))
+    assert "Rule 't_p_star'" in shown
+    assert len(shown) < 1500
+
+
 def test_another_table_is_refused(copies, source, heart):
     with pytest.raises(TableError, match="it has 298 rows, but the copies were made from 299"):
         posynth.evaluate(copies, heart.iloc[1:])

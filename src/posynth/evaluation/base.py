@@ -86,3 +86,10 @@ class Comparison:
     schema: Schema
     provenance: Provenance = field(default_factory=lambda: Provenance(0, 0, 0))
     holdout: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        held = "no holdout" if self.holdout is None else f"{len(self.holdout)} rows held out"
+        return (
+            f"Comparison of {len(self.original)} rows of {len(self.schema)} columns with "
+            f"{len(self.copies)} copies, {held}"
+        )
