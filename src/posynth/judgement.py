@@ -7,7 +7,7 @@ import numpy as np
 
 from posynth.copies.container import Copies
 from posynth.copies.walk import taken_draws
-from posynth.errors import SpecError
+from posynth.errors import FitError, SpecError
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.disclosure import evaluate_disclosure, keys_and_targets
 from posynth.evaluation.disclosure.by_posterior import evaluate_by_posterior
@@ -70,5 +70,6 @@ def _by_posterior(measure: str, compute: Callable[[], list[Result]]) -> list[Res
     """Compute what needs the conditionals' models, or say why it cannot be."""
     try:
         return compute()
-    except SpecError as error:  # a function passed in Python is not stored with the posterior
+    # A function passed in Python is not stored; a density may have no curvature.
+    except (SpecError, FitError) as error:
         return [Result(measure, float("nan"), text=f"Not measured: {error}.")]

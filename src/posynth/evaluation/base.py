@@ -8,6 +8,11 @@ import pandas as pd
 
 from posynth.table.schema import Schema
 
+NO_HOLDOUT = (
+    "Not measured: it needs a holdout, rows of the same population that no conditional was fitted "
+    "on. Split the source before the synthesis and hand the rest over as the holdout."
+)
+
 
 @dataclass(frozen=True)
 class Provenance:

@@ -10,6 +10,7 @@ from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.engines.compiled import Density
 from posynth.engines.mode import hessian_at
+from posynth.errors import FitError
 from posynth.families.base import Design
 from posynth.posterior.likelihood import Coded
 
@@ -53,13 +54,24 @@ def approximate(coded: Coded, parameters: Mapping[str, Floats]) -> Normal:
         Those rows.
     parameters : Mapping of str to ndarray, shape (s, ...)
         Posterior draws.
+
+    Raises
+    ------
+    FitError
+        If the density has no finite curvature at the center.
     """
     density = Density(compiled_for(coded.task, held := coded.task.held()), held)
     compiled, count = density.compiled, len(next(iter(parameters.values())))
     named = ([np.asarray(parameters[name][h]) for name in compiled.names] for h in range(count))
     thetas = np.array([compiled.unconstrain(theta) for theta in named])
     center = thetas.mean(axis=0)
-    values, vectors = np.linalg.eigh(hessian_at(density, center))
+    hessian = hessian_at(density, center)
+    if not np.isfinite(hessian).all():
+        raise FitError(
+            f"conditional {coded.task.response.name!r}: its log-density has no finite curvature at "
+            "the posterior mean; look at its diagnostics"
+        )
+    values, vectors = np.linalg.eigh(hessian)
     # Away from the mode a flat direction may curve the other way; it then says next to nothing.
     scales = np.sqrt(np.maximum(values, 1e-9 * max(values[-1], 1e-9)))
     slope = density(center)[1]

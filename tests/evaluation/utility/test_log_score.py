@@ -76,6 +76,13 @@ def test_a_wrong_shape_is_told(rng):
     assert "change the family" in gain.text
 
 
+def test_a_gain_of_zero_passes_whatever_the_noise_of_the_draws():
+    table = pd.DataFrame({"g": ["a"] * 200 + ["b"] * 200})
+    gain = scored(table, table[::2])["log score gain", "g"]
+    assert gain.interval[0] == pytest.approx(gain.interval[1], abs=0.002)
+    assert gain.passed
+
+
 def test_holes_are_scored_by_their_indicator_and_values_where_present(rng):
     values = rng.normal(size=200)
     values[::4] = np.nan

@@ -14,6 +14,7 @@ from posynth.posterior.record import Posterior
 from posynth.results import Result
 
 DRAWS = 200
+FEW_DRAWS = 100
 UNSTABLE = 200
 NO_DENSITY = (
     "A record has density 0 at some posterior draw, so its influence has no bound: look at the "
@@ -67,6 +68,8 @@ def evaluate_by_posterior(
     >>> [r.measure for r in found][-2:]
     ['attribute risk', 'attribute risk gain']
     """
+    if not posterior.spec.targets:
+        return []
     tell = progress or (lambda step, done, total: None)
     modelled = [target for target in targets if target in posterior.spec.targets]
     tell("influence", 0, 2 + len(modelled))
@@ -86,7 +89,7 @@ def measure_influence(
     posterior: Posterior,
     *,
     rng: np.random.Generator,
-    draws: int = DRAWS,
+    draws: int = FEW_DRAWS,
     rows: int = 10_000,
 ) -> list[Result]:
     """Score the influence of the original records, numbers in units of their standard deviation.
