@@ -4,7 +4,7 @@ The density is that of the conditional's own PyMC graph. A standardised response
 :math:`z = (y - c)/s` has :math:`\log p(y) = \log p(z) - \log s`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -127,7 +127,7 @@ def comb(
 
 
 def chain_log_likelihood(
-    posterior: Posterior, rows: Rows, chosen: Draws, start: int = 0
+    posterior: Posterior, rows: Rows, chosen: Draws, targets: Iterable[str] | None = None
 ) -> Iterator[tuple[str, Floats]]:
     """Give the log-likelihood of rows, one conditional after the other.
 
@@ -142,15 +142,15 @@ def chain_log_likelihood(
         The rows, see ``encoded``.
     chosen : Mapping of str to ndarray of int
         Target -> draws, see ``comb``.
-    start : int
-        Place in the visit order of the first conditional asked for.
+    targets : iterable of str, optional
+        Conditionals wanted; all if not given.
 
     Yields
     ------
     tuple of str and ndarray, shape (s, n)
         A conditional; NaN in rows in which its response is missing.
     """
-    for target in posterior.spec.targets[start:]:
+    for target in posterior.spec.targets if targets is None else targets:
         coded = code_rows(posterior, rows, target)
         at = chosen[target]
         parameters = {n: v[at] for n, v in stacked(posterior.draws[target]).items()}

@@ -47,7 +47,7 @@ def test_risk_of_a_binary_column_against_enumeration():
     # is off by some .01; the exact rise is larger than that by design of the copies' size.
     table = pd.DataFrame({"x": ["a"] * 40 + ["b"] * 60})
     copies, tables, used = whole(table, m=3, k=150)
-    reader = intruder.read_copies(tables, copies.posterior, used, draws=400)
+    reader = intruder.read_copies(tables, copies.posterior, used, ["x"], draws=400)
     risk, gain = intruder.measure(tables, reader, "x", rng=np.random.default_rng(1), people=100)
     ones = np.array([(copy["x"] == "b").sum() for copy in copies])
     before, after = [], []
@@ -151,11 +151,20 @@ def test_an_outlier_moves_the_posterior_most():
 def test_an_intruder_who_reads_less_is_told_of():
     table = pd.DataFrame({"x": list("ab") * 50, "y": list("aabb") * 25})
     copies, tables, used = whole(table, m=3)
-    reader = intruder.read_copies(tables, copies.posterior, used, rows=150)
+    reader = intruder.read_copies(tables, copies.posterior, used, ["y"], rows=150)
     assert (reader.copies, reader.rows, reader.whole) == (1, 100, False)
     risk = intruder.measure(tables, reader, "y", rng=np.random.default_rng(1), people=10)[0]
     assert "he has read 1 copies of 100 rows only" in risk.text
     assert "10 records drawn at random" in risk.text
+
+
+def test_only_conditionals_that_a_target_enters_are_looked_at(heart):
+    table = heart[["sex", "age", "smoking"]].copy()
+    table.loc[::3, "age"] = np.nan
+    spec = posynth.specify(table).spec
+    assert intruder.touched(spec, ["sex"]) == ["sex", "age", "smoking"]
+    assert intruder.touched(spec, ["age"]) == ["age", "smoking"]
+    assert intruder.touched(spec, ["smoking"]) == ["smoking"]
 
 
 def test_targets_that_are_not_modelled_are_left_out():

@@ -77,7 +77,7 @@ def evaluate_by_posterior(
     if not modelled:
         return results
     tell("reading the copies", 1, 2 + len(modelled))
-    reader = intruder.read_copies(comparison, posterior, used, draws=DRAWS)
+    reader = intruder.read_copies(comparison, posterior, used, modelled, draws=DRAWS)
     for done, target in enumerate(modelled):
         tell(f"attribute risk of {target}", 2 + done, 2 + len(modelled))
         results += intruder.measure(comparison, reader, target, rng=rng)

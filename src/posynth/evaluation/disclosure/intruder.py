@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Rows
+from posynth.chain.spec import ChainSpec
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.disclosure.keys import Floats
 from posynth.posterior.likelihood import Draws, chain_log_likelihood, code_rows, comb, encoded
@@ -73,6 +74,7 @@ def read_copies(
     comparison: Comparison,
     posterior: Posterior,
     used: Draws,
+    targets: Sequence[str],
     *,
     draws: int = 200,
     rows: int = 25_000,
@@ -90,6 +92,8 @@ def read_copies(
         The fitted chain.
     used : Mapping of str to ndarray
         Draws that made the copies, which the intruder does not have.
+    targets : sequence of str
+        Columns he wants to learn.
     draws : int
         At most so many posterior draws.
     rows : int
@@ -105,9 +109,19 @@ def read_copies(
     read = min(k, rows)
     known = encoded(posterior, comparison.original)
     tables = [encoded(posterior, copy.iloc[:read]) for copy in copies]
-    seen = {t: _seen(posterior, t, chosen, known, tables) for t in posterior.spec.targets}
+    names = touched(posterior.spec, targets)
+    seen = {name: _seen(posterior, name, chosen, known, tables) for name in names}
     whole = len(copies) == len(comparison.copies) and read == k
     return Intruder(posterior, chosen, seen, len(copies), read, whole)
+
+
+def touched(spec: ChainSpec, targets: Sequence[str]) -> list[str]:
+    """Return the conditionals whose density changes with the value of a target."""
+    return [
+        name
+        for name in spec.targets
+        if any(name == target or target in spec.predictors(name) for target in targets)
+    ]
 
 
 def _seen(
@@ -234,11 +248,10 @@ def _log_probabilities(
     """Return the truth's probability before and after the copies, (people,) each."""
     from scipy.special import logsumexp
 
-    start = intruder.posterior.spec.targets.index(target)
     people = np.arange(len(truth))
     before, added = np.zeros(shape), np.zeros(shape)
-    # Earlier conditionals do not depend on the target.
-    for name, found in chain_log_likelihood(intruder.posterior, rows, intruder.chosen, start):
+    posterior, names = intruder.posterior, touched(intruder.posterior.spec, [target])
+    for name, found in chain_log_likelihood(posterior, rows, intruder.chosen, names):
         log_p = np.nan_to_num(found, nan=0.0, neginf=IMPOSSIBLE).reshape(-1, *shape)
         ratios = log_p - log_p[:, people, truth][:, :, None]
         before += logsumexp(ratios, axis=0) - np.log(len(ratios))
