@@ -12,6 +12,7 @@ import posynth
 from posynth import judge
 from posynth.errors import MeasureError, StoreError, TableError
 from posynth.evaluation.inference import mean
+from posynth.report import risk_tables
 from posynth.reporting import default_model
 
 FORMULA = "platelets ~ age + sex"
@@ -164,6 +165,7 @@ def test_a_function_that_was_not_stored_is_named_and_stops_nothing(tmp_path, hea
     (risk,) = [r for r in found if r.measure == "attribute risk"]
     assert np.isnan(risk.value)
     assert "a function that was passed in Python and is not stored" in risk.text
+    assert risk.text in risk_tables.closeness(found).note
 
 
 def test_tables_are_laid_side_by_side_in_one_call(copies, source, judged_folder):

@@ -100,6 +100,8 @@ def closeness(results: Sequence[Result]) -> Grid:
             " Not measured: the DCR share and membership inference (MIA); they need a holdout "
             "(--holdout), rows of the same population that were not synthesised."
         )
+    failed = [r.text for r in results if r.measure == "attribute risk" and not r.subject]
+    note += "".join(f" Attribute risk: {text}" for text in failed)
     heads = ("Measure", "Within limits", "Value", "95 % interval", "Expected")
     caption = "Closeness and membership"
     return grid(caption, heads, rows, texts=2, flagged=flagged, note=note)
