@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats, Rows
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
+from posynth.engines.compiled import CompiledModel
 from posynth.families.base import Design, Family
 from posynth.posterior.bound import conform, stored_families
 from posynth.posterior.predict import natural_scale, stacked
@@ -89,13 +90,19 @@ def row_log_likelihood(coded: Coded, parameters: Mapping[str, Floats]) -> Floats
     compiled = compiled_for(coded.task, held)
     compiled.move(held)
     shapes = compiled.shapes()
-    count = len(next(iter(parameters.values())))
-    found = np.empty((count, len(coded.task.response.y)))
-    for draw in range(count):
-        theta = [np.asarray(parameters[name][draw]) for name in compiled.names]
-        found[draw] = compiled.row_log_likelihood(compiled.unconstrain(theta), shapes)
+    thetas = unconstrained(compiled, parameters)
+    found = np.empty((len(thetas), len(coded.task.response.y)))
+    for draw, theta in enumerate(thetas):
+        found[draw] = compiled.row_log_likelihood(theta, shapes)
     found -= np.log(coded.unit)
     return found
+
+
+def unconstrained(compiled: CompiledModel, parameters: Mapping[str, Floats]) -> Floats:
+    """Map named draws, each (s, ...), to the model's unconstrained coordinates, (s, d)."""
+    count = len(next(iter(parameters.values())))
+    named = ([np.asarray(parameters[name][h]) for name in compiled.names] for h in range(count))
+    return np.array([compiled.unconstrain(theta) for theta in named])
 
 
 def encoded(posterior: Posterior, df: "pd.DataFrame") -> Rows:

@@ -12,7 +12,7 @@ from posynth.engines.compiled import Density
 from posynth.engines.mode import hessian_at
 from posynth.errors import FitError
 from posynth.families.base import Design
-from posynth.posterior.likelihood import Coded
+from posynth.posterior.likelihood import Coded, unconstrained
 
 STRAIGHT = 1.3  # how much longer than expected a slope may be
 
@@ -61,9 +61,7 @@ def approximate(coded: Coded, parameters: Mapping[str, Floats]) -> Normal:
         If the density has no finite curvature at the center.
     """
     density = Density(compiled_for(coded.task, held := coded.task.held()), held)
-    compiled, count = density.compiled, len(next(iter(parameters.values())))
-    named = ([np.asarray(parameters[name][h]) for name in compiled.names] for h in range(count))
-    thetas = np.array([compiled.unconstrain(theta) for theta in named])
+    thetas = unconstrained(density.compiled, parameters)
     center = thetas.mean(axis=0)
     hessian = hessian_at(density, center)
     if not np.isfinite(hessian).all():
