@@ -98,10 +98,15 @@ class CompiledModel:
         return pytensor.function(self.values, [logp, *gradient], mode=mode, trust_input=True)
 
     @cached_property
+    def _is_plain(self) -> bool:
+        """Whether every parameter is its own unconstrained value."""
+        return all(transform is None for transform in self.model.rvs_to_transforms.values())
+
+    @cached_property
     def _constrain(self) -> Any:
         import pytensor
 
-        if all(transform is None for transform in self.model.rvs_to_transforms.values()):
+        if self._is_plain:
             return None
         compilations["constrain"] += 1
         free = self.model.replace_rvs_by_values(self.model.free_RVs)
@@ -194,7 +199,7 @@ class CompiledModel:
 
     def unconstrain(self, theta: list[NDArray[Any]]) -> Floats:
         """Map one value of each free variable, in the model's order, to a flat vector (d,)."""
-        values = self._unconstrain(*theta)
+        values = theta if self._is_plain else self._unconstrain(*theta)
         return np.concatenate([np.ravel(value) for value in values])
 
     def draw(self, theta: list[NDArray[Any]], rng: np.random.Generator) -> NDArray[Any]:
