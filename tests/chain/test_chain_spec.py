@@ -25,6 +25,8 @@ FULL = Conditional(
 )
 FORMULA = Conditional("bmi", "gaussian", formula="poly(age, 2) + edu:smoke", engine="exact")
 
+ASKED = Conditional("income", "pmm", strata="edu", improper=True, copies_values=True)
+
 
 @pytest.fixture
 def spec() -> ChainSpec:
@@ -34,11 +36,13 @@ def spec() -> ChainSpec:
 def test_every_field_differs_from_its_default_somewhere(spec):
     plain = Conditional("", "")
     for field in fields(Conditional):
-        assert any(getattr(c, field.name) != getattr(plain, field.name) for c in spec), field.name
+        every = (*spec, ASKED)
+        assert any(getattr(c, field.name) != getattr(plain, field.name) for c in every), field.name
 
 
 def test_a_chain_survives_plain_data(spec):
-    assert ChainSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+    whole = replace(spec, conditionals=(*spec, ASKED))
+    assert ChainSpec.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
 
 
 def test_an_empty_list_of_predictors_is_not_the_same_as_none():

@@ -165,7 +165,7 @@ def fit_chain(
 def _rehearse(jobs: dict[str, _Job]) -> None:
     """Write formulas and models of one's own once before the first fit, to meet their errors."""
     for job in jobs.values():
-        if job.family.shared and not job.conditional.formula:
+        if job.family.shared and not (job.conditional.formula or job.conditional.strata):
             continue
         where = f"column {job.conditional.column!r}, family {job.conditional.family!r}"
         try:
@@ -268,6 +268,7 @@ def _diagnose(job: _Job, done: _Done) -> Diagnosis:
         divergences=fit.divergences,
         seconds=round(done.seconds, 3),
         proper=job.family.facts.proper,
-        passed=mixed.enough(job.need) and not fit.divergences,
+        # Independent draws serve a copy each, however few they are.
+        passed=(fit.independent or mixed.enough(job.need)) and not fit.divergences,
         why=fit.why,
     )

@@ -65,6 +65,8 @@ def log_likelihood(
     {'chain': 4, 'draw': 25, 'row': 299}
     """
     held = _held(posterior, target, df, draws)
+    if held.family.drawer is not None:
+        held.task.model()  # an algorithm: says that it has no likelihood
     compiled = compiled_for(held.task, held.task.model())
     compiled.move(held.task.model())
     shapes = compiled.shapes()
@@ -186,9 +188,7 @@ def _held(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int) -> 
         raise SpecError(f"draws = {draws}; it must be 1 or more")
     full = posterior[target]["posterior"].to_dataset()
     step = -(-full.sizes["chain"] * full.sizes["draw"] // draws)
-    family = stored_families(posterior.spec, posterior.own, posterior.folders)[
-        posterior.spec[target].family
-    ]
+    family = _family(posterior, target)
     table = conform(df, posterior.schema, posterior.source)
     rows = encode_table(table, posterior.spec)
     coding = posterior.links[target].coding
@@ -203,6 +203,16 @@ def _held(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int) -> 
     task = Task(family, design, response, conditional.prior, conditional.scales)
     thinned = full.isel(draw=slice(None, None, step))
     return _Held(target, family, task, thinned, unit, origin)
+
+
+def _family(posterior: Posterior, target: str) -> Family:
+    known = stored_families(posterior.spec, posterior.own, posterior.folders)
+    return known[posterior.spec[target].family]
+
+
+def has_likelihood(posterior: Posterior, target: str) -> bool:
+    """Whether a conditional is a PyMC model; an algorithm has rows, but no likelihood."""
+    return _family(posterior, target).drawer is None
 
 
 def _prior_task(chain: Chain, target: str, df: "pd.DataFrame") -> tuple[Task, float, float]:

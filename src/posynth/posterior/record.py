@@ -133,6 +133,11 @@ class Posterior:
 
         self._require(target)
         dataset, coding = labelled(self.draws[target]), self.links[target].coding
+        if coding.encoder is not None and coding.encoder.strata:
+            raise StoreError(
+                f"conditional {target!r} is fitted within strata: its products are of standardised "
+                f"predictors; read the draws of posterior[{target!r}] instead"
+            )
         if coding.encoder is None or not {"alpha", "beta"} <= set(dataset):
             raise StoreError(f"conditional {target!r} has no linear predictor with alpha and beta")
         dims = {"predictor": list(coding.predictors)}
