@@ -6,7 +6,7 @@ import numpy as np
 
 from posynth.chain.blocks import Floats
 from posynth.posterior.predictive import (
-    has_likelihood,
+    has_posterior,
     log_likelihood,
     posterior_predictive,
 )
@@ -59,7 +59,7 @@ def check_conditionals(
     found = []
     for target in posterior.spec.targets:
         if _has_rows(posterior, target, df):
-            if has_likelihood(posterior, target):
+            if has_posterior(posterior, target):
                 found.append(_loo(posterior, target, df, draws))
             found.append(_ppc(posterior, target, df, draws, seed))
     return found

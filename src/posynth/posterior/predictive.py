@@ -210,9 +210,9 @@ def _family(posterior: Posterior, target: str) -> Family:
     return known[posterior.spec[target].family]
 
 
-def has_likelihood(posterior: Posterior, target: str) -> bool:
-    """Whether a conditional is a PyMC model; an algorithm has rows, but no likelihood."""
-    return _family(posterior, target).drawer is None
+def has_posterior(posterior: Posterior, target: str) -> bool:
+    """Whether draws are those of a model's posterior; an algorithm or a plug-in has none."""
+    return _family(posterior, target).fitter is None
 
 
 def _prior_task(chain: Chain, target: str, df: "pd.DataFrame") -> tuple[Task, float, float]:
