@@ -28,21 +28,33 @@ from posynth.families.leaf import atoms_of, draw_leaves, summarise
 
 type Nodes = NDArray[np.int64]
 
+ONE_LEAF: dict[str, NDArray[Any]] = {
+    "feature": np.zeros(1, dtype=np.int64),
+    "threshold": np.zeros(1),
+    "left": np.full(1, -1),
+    "right": np.full(1, -1),
+}
+
 
 def fit(
     design: Design, response: Response, scales: Priors, size: int, rng: np.random.Generator
 ) -> Mapping[str, Any]:
     """Return ``size`` trees, padded to the largest of them."""
-    codes = response.y if response.levels else None
-    atoms = np.arange(len(response.levels)) if response.levels else atoms_of(response.y)
-    trees = []
+    atoms, trees = atoms_of(response), []
     for seed in rng.integers(0, 2**31, size):
         weight = rng.standard_exponential(len(response.y))
         weight *= len(weight) / weight.sum()
-        tree, leaf = grow(design.X, response.y, codes is not None, scales, weight, int(seed))
-        trees.append(tree | summarise(response.y, weight, leaf, len(tree["left"]), atoms))
-    shared = {"atom": np.tile(np.asarray(atoms, dtype=np.float64), (size, 1))}
-    return {name: _padded([tree[name] for tree in trees]) for name in trees[0]} | shared
+        trees.append(grown(design.X, response, atoms, scales, weight, int(seed)))
+    shared = {"atom": np.tile(atoms, (size, 1))}
+    return {name: padded([tree[name] for tree in trees]) for name in trees[0]} | shared
+
+
+def grown(
+    X: Floats, response: Response, atoms: Floats, scales: Priors, weight: Floats, seed: int
+) -> dict[str, NDArray[Any]]:
+    """Grow a tree on weighted rows: its splits, and the summary of every leaf."""
+    splits, leaf = grow(X, response.y, bool(response.levels), scales, weight, seed)
+    return splits | summarise(response, weight, leaf, len(splits["left"]), atoms)
 
 
 def grow(
@@ -51,11 +63,13 @@ def grow(
     """Grow a tree on weighted rows; return its splits, and the leaf of every row."""
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    X = X if X.shape[1] else np.zeros((len(X), 1))
+    if not X.shape[1]:
+        return {name: a.copy() for name, a in ONE_LEAF.items()}, np.zeros(len(X), dtype=np.int64)
     kind = DecisionTreeClassifier if coded else DecisionTreeRegressor
     model = kind(
         min_samples_leaf=min(round(scales["leaf"]), len(y)),
         min_impurity_decrease=scales["complexity"] * impurity(y, coded, weight),
+        max_features=scales.get("share", 1.0),
         random_state=seed,
     )
     tree = model.fit(X, y, sample_weight=weight).tree_
@@ -97,7 +111,7 @@ def draw(parameters: Mapping[str, Any], X: Floats, rng: np.random.Generator) -> 
     return draw_leaves(parameters, leaf_of(parameters, X), rng)
 
 
-def _padded(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+def padded(arrays: list[NDArray[Any]]) -> NDArray[Any]:
     """Stack arrays of different length along their first axis; what is added is never visited."""
     longest = max(len(a) for a in arrays)
     stacked = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.families.base import Floats
+from posynth.families.base import Floats, Response
 
 #: Probabilities whose quantiles a leaf keeps; none so far out that it is one person's value.
 PROBABILITIES = np.concatenate(
@@ -31,30 +31,36 @@ FEW = 5
 GRID = 81
 
 
-def atoms_of(values: NDArray[Any]) -> Floats:
+def atoms_of(response: Response) -> Floats:
     """Return the values that many rows share: no one person's, and not to be smoothed.
+
+    Every level, if values are levels.
 
     Examples
     --------
-    >>> atoms_of(np.array([0.0] * 30 + [1.5, 2.5]))
+    >>> atoms_of(Response("x", np.array([0.0] * 30 + [1.5, 2.5])))
     array([0.])
     """
-    found, counts = np.unique(values, return_counts=True)
-    many = counts >= max(SHARED_BY, SHARE * len(values))
+    if response.levels:
+        return np.arange(len(response.levels), dtype=np.float64)
+    found, counts = np.unique(response.y, return_counts=True)
+    many = counts >= max(SHARED_BY, SHARE * len(response.y))
     most = np.argsort(-counts[many], kind="stable")[:MOST_ATOMS]
     atoms: Floats = np.sort(found[many][most]).astype(np.float64)
     return atoms
 
 
 def summarise(
-    y: NDArray[Any], weight: Floats, leaf: NDArray[np.int64], nodes: int, atoms: NDArray[Any]
+    response: Response, weight: Floats, leaf: NDArray[np.int64], nodes: int, atoms: Floats
 ) -> dict[str, Floats]:
     """Summarise the rows of every leaf.
 
     Parameters
     ----------
-    y, weight : ndarray, shape (n,)
-        Values or level indices, and weights of the rows.
+    response : Response
+        Values or level indices, n rows.
+    weight : ndarray, shape (n,)
+        Weights of the rows; those of weight 0 count for nothing.
     leaf : ndarray of int, shape (n,)
         Node that each row ends in.
     nodes : int
@@ -67,20 +73,22 @@ def summarise(
     dict
         ``probability`` (node, a) of each atom, and ``quantile`` (node, q) of the other values.
     """
+    inside = weight > 0
+    y, weight, leaf = response.y[inside], weight[inside], leaf[inside]
     place = np.searchsorted(atoms, y).clip(0, max(len(atoms) - 1, 0))
     is_atom = atoms[place] == y if len(atoms) else np.zeros(len(y), dtype=bool)
     probability = np.zeros((nodes, len(atoms)))
     np.add.at(probability, (leaf[is_atom], place[is_atom]), weight[is_atom])
     total = np.bincount(leaf, weight, nodes)[:, None]
     np.divide(probability, total, out=probability, where=total > 0)
-    if is_atom.all():
+    if response.levels:
         return {"probability": probability}
     quantile = np.zeros((nodes, len(PROBABILITIES)))
     rest = np.flatnonzero(~is_atom)
     rest = rest[np.argsort(leaf[rest], kind="stable")]
     starts = np.flatnonzero(np.diff(leaf[rest], prepend=-1))
-    spread = float(y[rest].std())
-    for rows in np.split(rest, starts[1:]):
+    spread = float(y[rest].std()) if len(rest) else 0.0
+    for rows in np.split(rest, starts[1:]) if len(rest) else ():
         values = y[rows].astype(np.float64)
         quantile[leaf[rows[0]]] = smoothed_quantiles(values, weight[rows], spread)
     return {"probability": probability, "quantile": quantile}

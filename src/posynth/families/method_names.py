@@ -1,6 +1,8 @@
 """What stands for what: the methods of mice and synthpop, and families by order of preference."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,9 @@ class Method:
         How the two differ, and why it is proper or not.
     approximate : bool
         Whether draws carry parameter uncertainty only approximately.
-    marginal : bool
-        Whether the column takes no predictors.
+    settings : Mapping
+        What the conditional is told beside its family; a method that needs one which conditionals
+        do not know is not built.
     nearest : tuple of str
         What to use while none of the families is built.
     """
@@ -28,7 +31,7 @@ class Method:
     families: tuple[str, ...]
     why: str
     approximate: bool = False
-    marginal: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
     nearest: tuple[str, ...] = ("gaussian", "bernoulli", "categorical")
 
 
@@ -40,8 +43,7 @@ _SHRUNK = ("horseshoe", "gaussian_horseshoe", "gaussian_hs")
 _SHRUNK_LOGIT = ("bernoulli_horseshoe", "bernoulli_hs", "horseshoe_logit")
 _SELECTED = ("r2d2", "gaussian_r2d2")
 _SELECTED_LOGIT = ("bernoulli_r2d2", "r2d2_logit")
-_FOREST = ("forest", "random_forest", "bart")
-_RANKS = ("normal_scores", "gaussian_rank", "normrank")
+_FOREST = ("forest", "bart")
 _TREES = ("cart",)
 
 METHODS = (
@@ -66,7 +68,7 @@ METHODS = (
         ("dirichlet", "cart"),
         "margin alone: Dirichlet for levels, smoothed Bayesian bootstrap (a tree of one leaf) for "
         "numbers; a plain resample would not be proper and would copy values",
-        marginal=True,
+        settings={"predictors": ()},
     ),
     Method(
         "cart",
@@ -80,7 +82,7 @@ METHODS = (
         "rf",
         BOTH,
         _FOREST,
-        "forests of bootstrapped trees",
+        "10 resampled trees on Bayesian bootstrap weights a copy; leaves smoothed, no row copied",
         approximate=True,
         nearest=_TREES,
     ),
@@ -190,8 +192,9 @@ METHODS = (
     Method(
         "normrank",
         SYNTHPOP,
-        _RANKS,
-        "normal regression of ranks, mapped to a smoothed margin",
+        ("gaussian",),
+        "normal regression of scores, mapped to a smoothed margin",
+        settings={"scale": "learned"},
         nearest=("cart", "gaussian"),
     ),
     Method(
@@ -219,12 +222,14 @@ METHODS = (
         approximate=True,
     ),
     Method(
-        "bag", SYNTHPOP, _FOREST, "bags of bootstrapped trees", approximate=True, nearest=_TREES
-    ),
-    Method(
-        "ranger", SYNTHPOP, _FOREST, "forests of bootstrapped trees", approximate=True,
+        "bag",
+        SYNTHPOP,
+        _FOREST,
+        "as rf; scales = {share = 1} makes it a bag",
+        approximate=True,
         nearest=_TREES,
     ),
+    Method("ranger", SYNTHPOP, _FOREST, "as rf", approximate=True, nearest=_TREES),
     Method(
         "nested",
         SYNTHPOP,

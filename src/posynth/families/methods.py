@@ -3,11 +3,12 @@
 Whether a family is built is read from the registry; what is not is said to be "not yet".
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 from posynth.chain.facts import FamilyFacts
+from posynth.chain.spec import Conditional
 from posynth.errors import SpecError
 from posynth.families import families
 from posynth.families.method_names import METHODS, Method
@@ -26,14 +27,14 @@ class Translation:
     ----------
     family : str
         Name of the family.
-    marginal : bool
-        Whether the column has no predictors.
+    settings : Mapping
+        What else the conditional is told: a margin has no predictors.
     note : str
         Whose name it was and what it became; empty for a family's own name.
     """
 
     family: str
-    marginal: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
 
 
@@ -93,7 +94,7 @@ def translate(name: str, kind: Kind, column: str) -> Translation:
     method = next((m for m in METHODS if m.name == name), None)
     if name in known or is_reference(name) or method is None:
         return Translation(name)
-    found = _built(method.families, kind)
+    found = _built(method.families, kind) if _known(method) else None
     if found is None:
         nearest = _built(method.nearest, kind)
         hint = f"; nearest that is: {nearest!r}" if nearest else ""
@@ -102,7 +103,7 @@ def translate(name: str, kind: Kind, column: str) -> Translation:
             f"({method.why}){hint}. `posynth methods` lists them all"
         )
     note = f"{name} of {method.package}"
-    return Translation(found, method.marginal, "" if found == name else note)
+    return Translation(found, method.settings, "" if found == name else note)
 
 
 def _built(names: Iterable[str], kind: Kind | None) -> str | None:
@@ -112,8 +113,13 @@ def _built(names: Iterable[str], kind: Kind | None) -> str | None:
     return next(iter([*fitting, *(facts.name for facts in known)]), None)
 
 
+def _known(method: Method) -> bool:
+    """Whether conditionals can be told all that the method needs."""
+    return set(method.settings) <= {field.name for field in fields(Conditional)}
+
+
 def _row(method: Method) -> dict[str, str]:
-    built = [name for name in method.families if name in families()]
+    built = [name for name in method.families if name in families() and _known(method)]
     facts = [families()[name].facts for name in built]
     return {
         "method": method.name,

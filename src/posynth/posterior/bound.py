@@ -102,9 +102,7 @@ class Chain:
             own |= own_families(added)
             kind = Kind.BINARY if old.indicates else self.schema[target].kind
             translation = translate(names[target], kind, old.column)
-            changes["family"] = translation.family
-            if translation.marginal:
-                changes.setdefault("predictors", ())
+            changes = {**translation.settings, **changes, "family": translation.family}
         spec = self.spec.with_conditional(replace(old, **changes))
         return replace(self, spec=spec, own=own)
 

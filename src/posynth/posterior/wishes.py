@@ -125,8 +125,8 @@ def stratified(spec: ChainSpec, schema: Schema, strata: str) -> ChainSpec:
 def translated(conditional: Conditional, translation: Translation) -> Conditional:
     """Return a conditional whose method's name has become a family's."""
     note = "; ".join(filter(None, (conditional.note, translation.note)))
-    predictors = () if translation.marginal else conditional.predictors
-    return replace(conditional, family=translation.family, predictors=predictors, note=note)
+    changed = replace(conditional, family=translation.family, note=note)
+    return replace(changed, **translation.settings)
 
 
 def translated_chain(spec: ChainSpec, schema: Schema) -> ChainSpec:
