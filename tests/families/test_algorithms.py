@@ -161,6 +161,36 @@ def test_pmm_takes_one_of_the_five_nearest_donors_each_as_often(toy):
     assert set(extreme) <= set(task.response.y[np.argsort(-_least_squares(task)[1])[:5]])
 
 
+def test_midastouch_takes_donors_as_often_as_their_distance_says(toy):
+    task = toy("midastouch", n=40)
+    found = fit(task, "auto", np.random.default_rng(1))
+    theta = {name: a[1, 2] for name, a in found.draws.items()}
+    x, repeats = np.array([0.3, -0.2]), 40_000
+    values = _draw(task, found, 7, np.tile(x, (repeats, 1)))
+    distance = np.abs(theta["prediction"] - (theta["alpha"] + x @ theta["beta"]))
+    p = theta["weight"] * distance ** -theta["kappa"]
+    p /= p.sum()
+    counts = np.array([np.sum(values == y) for y in theta["donor"]])
+    assert counts.sum() == repeats
+    assert np.abs(counts - repeats * p).max() < 4 * np.sqrt(repeats * p.max())
+    assert (counts[theta["weight"] == 0] == 0).all()
+
+
+def test_midastouch_fits_each_resample_by_weighted_least_squares(toy):
+    task = toy("midastouch")
+    found = fit(task, "auto", np.random.default_rng(1))
+    A = np.column_stack([np.ones(120), task.design.X])
+    w = np.sqrt(found.draws["weight"][2, 3])
+    theta = np.linalg.lstsq(w[:, None] * A, w * task.response.y, rcond=None)[0]
+    assert found.draws["weight"][2, 3].sum() == 120
+    assert found.draws["alpha"][2, 3] == pytest.approx(theta[0], abs=1e-4)
+    np.testing.assert_allclose(found.draws["beta"][2, 3], theta[1:], atol=1e-4)
+    rest = np.sum((w * (task.response.y - A @ theta)) ** 2)
+    mean = np.average(task.response.y, weights=w**2)
+    r2 = 1 - rest / np.sum((w * (task.response.y - mean)) ** 2)
+    assert found.draws["kappa"][2, 3] == pytest.approx((50 * r2 / (1 - r2)) ** 0.375, rel=1e-4)
+
+
 def test_a_tree_without_predictors_draws_levels_from_their_dirichlet(toy):
     """The Bayesian bootstrap of counts c is Dirichlet(c): exact mean and variance."""
     task = toy("cart", p=0, levels=3, need=40_000)

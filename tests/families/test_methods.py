@@ -60,7 +60,7 @@ def test_improper_methods_say_so_and_what_they_need():
     found = posynth.methods()
     assert set(found.index[found["proper"] == "no"]) == {"mean", "norm.predict", "norm.nob"}
     assert (found.loc[["mean", "norm.nob"], "needs"] == "improper = true").all()
-    assert found.loc["pmm", "needs"] == "copies_values = true"
+    assert (found.loc[["pmm", "midastouch"], "needs"] == "copies_values = true").all()
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,7 @@ def test_improper_methods_say_so_and_what_they_need():
         ("norm", Kind.CONTINUOUS, "gaussian", {}),
         ("norm.nob", Kind.COUNT, "gaussian_plugin", {}),
         ("mean", Kind.COUNT, "constant_mean", {}),
+        ("midastouch", Kind.COUNT, "midastouch", {}),
         ("polr", Kind.ORDINAL, "ordinal", {}),
         ("polyreg", Kind.NOMINAL, "categorical", {}),
         ("logreg.boot", Kind.BINARY, "bernoulli", {}),
@@ -94,7 +95,6 @@ def test_a_name_becomes_the_family_of_its_kind(name, kind, family, settings):
         ("2l.norm", Kind.CONTINUOUS, "'location_scale'"),
         ("2l.bin", Kind.BINARY, "'bernoulli'"),
         ("ipf", Kind.NOMINAL, "'dirichlet'"),
-        ("midastouch", Kind.COUNT, "'pmm'"),
     ],
 )
 def test_a_method_that_is_not_built_names_the_nearest(name, kind, nearest):

@@ -101,6 +101,14 @@ def test_strata_that_are_small_are_refused_before_the_first_fit(people, monkeypa
         posynth.synthesize(people[["edu", "bmi", "age"]].head(60), m=1, strata="edu")
 
 
+def test_pooled_levels_are_told(two_groups):
+    levels = [f"r{i % 28:02d}" if i < 90 else "home" for i in range(600)]
+    wide = two_groups[["x"]].assign(region=levels)
+    copies = posynth.synthesize(wide, m=1, seed=1, order=["region"], kinds={"region": "nominal"})
+    why = copies.diagnostics().set_index("target").loc["x", "why"]
+    assert why.endswith("levels with few rows count as one: region[28 rare levels]")
+
+
 def test_a_column_without_any_value_is_filled_not_modelled(people):
     empty = people[["age", "bmi"]].assign(nothing=np.nan)
     with pytest.raises(SpecError, match="method for column 'nothing': it is filled in, not mod"):

@@ -8,6 +8,8 @@ from posynth.chain.blocks import Block, Floats
 
 type Groups = tuple[tuple[int, ...], ...]
 
+_MARK = " rare levels]"
+
 
 def rare_groups(
     blocks: Sequence[Block], matrix: Floats, least: float
@@ -39,7 +41,7 @@ def rare_groups(
         if len(rare) > 1 and sum(cases[j] for j in rare) >= least:
             column = block.names[rare[0] - places[0]].partition("[")[0]
             groups.append(rare)
-            names.append(f"{column}[{len(rare)} rare levels]")
+            names.append(f"{column}[{len(rare)}{_MARK}")
     return tuple(groups), tuple(names)
 
 
@@ -48,3 +50,15 @@ def with_groups(matrix: Floats, groups: Groups) -> Floats:
     if not groups:
         return matrix
     return np.column_stack([matrix, *(matrix[:, list(group)].sum(axis=1) for group in groups)])
+
+
+def pooled_levels(predictors: Sequence[str]) -> str:
+    """Say which predictors are pooled levels; nothing where there are none.
+
+    Examples
+    --------
+    >>> pooled_levels(["age", "region[28 rare levels]"])
+    'levels with few rows count as one: region[28 rare levels]'
+    """
+    found = [name for name in predictors if name.endswith(_MARK)]
+    return f"levels with few rows count as one: {', '.join(found)}" if found else ""

@@ -58,7 +58,7 @@ METHODS = (
         "midastouch",
         MICE,
         ("midastouch",),
-        "donors weighted by distance, on a bootstrap; would copy values of the source",
+        "donors weighted by distance, on a bootstrap (outout = FALSE); copies values of the source",
         approximate=True,
         nearest=("pmm", "cart"),
     ),

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from posynth.chain.blocks import Rows
+from posynth.chain.rare import pooled_levels
 from posynth.chain.spec import Conditional
 from posynth.engines.base import Fit, Task
 from posynth.engines.choose import fit as fit_task
@@ -270,5 +271,5 @@ def _diagnose(job: _Job, done: _Done) -> Diagnosis:
         proper=job.family.facts.proper,
         # Independent draws serve a copy each, however few they are.
         passed=(fit.independent or mixed.enough(job.need)) and not fit.divergences,
-        why=fit.why,
+        why="; ".join(filter(None, (fit.why, pooled_levels(done.coding.predictors)))),
     )
