@@ -109,14 +109,17 @@ def test_a_dot_alone_is_the_design_of_main_effects(rows):
     assert expand(".", (), rows) == "1"
 
 
-def test_strata_give_every_level_its_own_coefficients(rows):
+@pytest.mark.parametrize(
+    "formula", ["", "bmi_missing + age + bmi", "bmi_missing + age + bmi + smoke"]
+)
+def test_strata_give_every_level_its_own_coefficients(rows, formula):
     """Least squares on the stratified design is least squares within each stratum."""
     columns = ("age", "bmi", "smoke")
-    encoder, X = learn(rows, columns, strata="smoke")
+    encoder, X = learn(rows, columns, formula, strata="smoke")
     A = np.column_stack([np.ones(len(X)), X])
     y = np.random.default_rng(3).standard_normal(len(X)) + 0.02 * rows.arrays["age"]
     fitted = A @ np.linalg.lstsq(A, y, rcond=None)[0]
-    _, Z = learn(rows, ("age", "bmi"))
+    _, Z = learn(rows, ("age", "bmi"), formula.replace(" + smoke", ""))
     for level in (0, 1):
         inside = rows.arrays["smoke"] == level
         B = np.column_stack([np.ones(inside.sum()), Z[inside]])

@@ -9,6 +9,8 @@ from posynth.errors import SpecError
 #: A stratum must have so many rows a predictor, and no fewer than 20.
 ROWS_FOR_A_PREDICTOR = 5
 LEAST_ROWS = 20
+#: In place of a predictor: the contrast itself, where a formula leaves it out.
+ALONE = -1
 
 type Pairs = tuple[tuple[int, int], ...]
 
@@ -21,7 +23,7 @@ def contrasts(rows: Rows, strata: str) -> tuple[tuple[str, ...], Floats]:
 
 def cross(Z: Floats, S: Floats, pairs: Pairs) -> Floats:
     """Lay Z beside the products of contrasts and predictors that were kept."""
-    products = [S[:, [s]] * Z[:, [z]] for s, z in pairs]
+    products = [S[:, [s]] * Z[:, [z]] if z != ALONE else S[:, [s]] for s, z in pairs]
     return np.ascontiguousarray(np.hstack([Z, *products]))
 
 
@@ -52,8 +54,10 @@ def learn_pairs(
     """
     inner = [z for z, name in enumerate(predictors) if name not in names]
     _refuse_small(strata, S, len(inner))
+    lacking = [(s, ALONE) for s, name in enumerate(names) if name not in predictors]
     pairs = [(s, z) for s in range(len(names)) for z in inner if _varies(S[:, s], Z[:, z])]
-    return tuple(pairs), tuple(f"{names[s]}:{predictors[z]}" for s, z in pairs)
+    told = [f"{names[s]}:{predictors[z]}" for s, z in pairs]
+    return (*lacking, *pairs), (*(names[s] for s, _ in lacking), *told)
 
 
 def _varies(contrast: Floats, predictor: Floats) -> bool:

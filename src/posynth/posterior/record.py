@@ -70,6 +70,8 @@ class Link:
 class Posterior:
     """Everything that drawing copies needs; the source's rows are not among it.
 
+    A conditional that was asked for by ``copies_values`` keeps values of its column.
+
     Attributes
     ----------
     spec : ChainSpec
