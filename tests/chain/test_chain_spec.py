@@ -69,6 +69,34 @@ def test_a_chain_with_scales_written_out_is_the_same_chain_in_words(schema):
     assert again["age"].scales == {"slope": 2.5, "sigma": 3.0}
 
 
+SECTION = """
+[predictors]
+bmi = {names}
+
+[[conditional]]
+target = "age"
+family = "gaussian"
+
+[[conditional]]
+target = "bmi"
+family = "gaussian"
+"""
+
+
+def test_predictors_may_stand_in_a_section_of_their_own():
+    spec, _ = chain_from_toml(SECTION.format(names='["age"]'))
+    assert spec["bmi"].predictors == ("age",) and spec["age"].predictors is None
+    for text, message in (
+        (SECTION.format(names='"age"'), "predictors of 'bmi' = 'age' must be a list of columns"),
+        (SECTION.format(names="[1]"), r"predictors of 'bmi' = \[1\] must be a list"),
+        (SECTION.replace("bmi = {names}", "bmy = []"), "unknown conditional 'bmy'; .* mean 'bmi'"),
+        ("predictors = 3\n", "predictors = 3 must be a table"),
+        (SECTION.format(names="[]") + "predictors = ['age']\n", "and in its conditional; keep one"),
+    ):
+        with pytest.raises(SpecError, match=message):
+            chain_from_toml(text)
+
+
 def test_what_a_chain_file_declares_of_columns_is_taken_over(schema):
     _, declared = chain_from_toml(chain_to_toml(default_chain(schema), schema, {}))
     assert declare(schema, declared) == schema
