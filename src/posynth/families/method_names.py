@@ -247,9 +247,9 @@ METHODS = (
     Method(
         "survctree",
         SYNTHPOP,
-        ("survival", "weibull"),
+        ("survival",),
         "times with censoring, by a regression in place of a tree",
-        nearest=("gaussian",),
+        nearest=("weibull", "gamma", "gaussian"),
     ),
     Method(
         "passive",
