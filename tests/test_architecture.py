@@ -21,7 +21,8 @@ ROOMS = (
 SEE_ALL = (
     *("synthesizer", "cli", "screen", "terminal", "__init__"),
     # the verbs on finished copies
-    *("analysis", "cli_verbs", "judge", "judgement", "material", "readout", "reporting"),
+    *("analysis", "cli_options", "cli_verbs", "judge", "judgement", "material"),
+    *("readout", "reporting"),
 )
 SEEN_BY_ALL = ("errors", "results")
 SAMPLERS = ("pymc", "pytensor", "nutpie")

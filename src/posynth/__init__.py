@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from posynth.copies.container import Copies as Copies
     from posynth.copies.reading import load_copies as load_copies
+    from posynth.families.methods import methods as methods
     from posynth.families.own import conditional as conditional
     from posynth.judge import compare as compare
     from posynth.judge import evaluate as evaluate
@@ -54,6 +55,7 @@ _HOME = {
     "log_likelihood": "posynth.posterior.predictive",
     "posterior_predictive": "posynth.posterior.predictive",
     "prior_predictive": "posynth.posterior.predictive",
+    "methods": "posynth.families.methods",
     "pool": "posynth.judge",
     "read_table": "posynth.table.io",
     "save_posterior": "posynth.posterior.store",

@@ -24,6 +24,8 @@ class Provenance:
         Rows of the source, rows of a copy, number of copies.
     proper : bool
         Whether every copy took its own posterior draw of every conditional.
+    without_noise : tuple of str
+        Columns that repeat their mean; no combining rule holds for them.
     unsynthesised : tuple of str
         Columns that hold original values row by row (partial synthesis); empty if complete.
     missing : str
@@ -43,6 +45,7 @@ class Provenance:
     missing: str = "none"
     nests: int = 1
     imputed: int = 0
+    without_noise: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -65,6 +68,7 @@ class Provenance:
             unsynthesised=tuple(manifest.get("unsynthesised", ())),
             missing=str(manifest.get("missing", "none")),
             nests=int(manifest.get("nests", 1)),
+            without_noise=tuple(manifest.get("without_noise", ())),
         )
 
 

@@ -51,11 +51,16 @@ class Coded:
     unit: float
 
 
+def family_of(posterior: Posterior, target: str) -> Family:
+    """Return the family of a conditional."""
+    known = stored_families(posterior.spec, posterior.own, posterior.folders)
+    return known[posterior.spec[target].family]
+
+
 def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     """Code rows as a conditional was fitted on."""
     conditional = posterior.spec[target]
-    families = stored_families(posterior.spec, posterior.own, posterior.folders)
-    family, coding = families[conditional.family], posterior.links[target].coding
+    family, coding = family_of(posterior, target), posterior.links[target].coding
     holes = np.isnan(rows.arrays[conditional.column])
     used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
     values = holes if conditional.indicates else rows.arrays[target]
@@ -70,10 +75,12 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
 
 def counts(posterior: Posterior, target: str) -> bool:
     """Whether a conditional models whole numbers by probabilities, not by a density."""
-    conditional = posterior.spec[target]
-    families = stored_families(posterior.spec, posterior.own, posterior.folders)
-    natural = families[conditional.family].facts.response == "natural"
-    return natural and not conditional.indicates and posterior.schema[target].kind is Kind.COUNT
+    natural = family_of(posterior, target).facts.response == "natural"
+    return (
+        natural
+        and not posterior.spec[target].indicates
+        and posterior.schema[target].kind is Kind.COUNT
+    )
 
 
 def row_log_likelihood(coded: Coded, parameters: Mapping[str, Floats]) -> Floats:
@@ -86,6 +93,8 @@ def row_log_likelihood(coded: Coded, parameters: Mapping[str, Floats]) -> Floats
     parameters : Mapping of str to ndarray, shape (s, ...)
         Posterior draws.
     """
+    if coded.family.drawer is not None:
+        coded.task.model()  # an algorithm: says that it has no likelihood
     held = coded.task.held()
     compiled = compiled_for(coded.task, held)
     compiled.move(held)

@@ -1,6 +1,6 @@
 """Draw rows of one conditional from its own PyMC graph, given parameters."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +40,19 @@ class RowSampler:
         prior: str,
         parameters: dict[str, NDArray[np.float64]],
     ) -> None:
-        task = _stub(family, target, coding, prior)
-        self._held = task.held()
-        self._compiled = compiled_for(task, self._held)
+        self._drawer = family.drawer
+        if family.drawer is None:
+            task = _stub(family, target, coding, prior)
+            self._held = task.held()
+            self._compiled = compiled_for(task, self._held)
         self._parameters = parameters
         self._categorical = bool(coding.levels)
         self._center, self._scale = natural_scale(family, coding)
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
-        self._compiled.move(self._held)
+        if self._drawer is None:
+            self._compiled.move(self._held)
         return self
 
     def draw(self, X: Floats, index: int, rng: np.random.Generator) -> Floats:
@@ -69,10 +72,16 @@ class RowSampler:
         ndarray, shape (k,)
             Values on the natural scale, or level indices.
         """
-        self._compiled.set_rows(X)
-        theta = [np.asarray(self._parameters[name][index]) for name in self._compiled.names]
-        drawn = np.asarray(self._compiled.draw(theta, rng), dtype=np.float64)
+        drawn = np.asarray(self._rows(X, index, rng), dtype=np.float64)
         return drawn if self._categorical else self._center + self._scale * drawn
+
+    def _rows(self, X: Floats, index: int, rng: np.random.Generator) -> NDArray[Any]:
+        if self._drawer is not None:
+            theta = {name: values[index] for name, values in self._parameters.items()}
+            return self._drawer(theta, X, rng)
+        self._compiled.set_rows(X)
+        names = self._compiled.names
+        return self._compiled.draw([np.asarray(self._parameters[n][index]) for n in names], rng)
 
 
 def natural_scale(family: Family, coding: Coding) -> tuple[float, float]:

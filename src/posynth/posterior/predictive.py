@@ -16,7 +16,7 @@ from posynth.engines.base import Task
 from posynth.engines.compiled import CompiledModel
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain, conform
-from posynth.posterior.likelihood import Coded, code_rows, encoded, row_log_likelihood
+from posynth.posterior.likelihood import Coded, code_rows, encoded, family_of, row_log_likelihood
 from posynth.posterior.predict import RowSampler, natural_scale, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, stream
@@ -178,6 +178,11 @@ def _held(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int) -> 
     step = -(-full.sizes["chain"] * full.sizes["draw"] // draws)
     coded = code_rows(posterior, encoded(posterior, df), target)
     return _Held(target, coded, full.isel(draw=slice(None, None, step)))
+
+
+def has_posterior(posterior: Posterior, target: str) -> bool:
+    """Whether draws are those of a model's posterior; an algorithm or a plug-in has none."""
+    return family_of(posterior, target).fitter is None
 
 
 def _prior_task(chain: Chain, target: str, df: "pd.DataFrame") -> tuple[Task, float, float]:

@@ -71,6 +71,8 @@ class Link:
 class Posterior:
     """Everything that drawing copies needs; the source's rows are not among it.
 
+    A conditional that was asked for by ``copies_values`` keeps values of its column.
+
     Attributes
     ----------
     spec : ChainSpec
@@ -146,6 +148,11 @@ class Posterior:
 
         self._require(target)
         dataset, coding = labelled(self.draws[target]), self.links[target].coding
+        if coding.encoder is not None and coding.encoder.strata:
+            raise StoreError(
+                f"conditional {target!r} is fitted within strata: its products are of standardised "
+                f"predictors; read the draws of posterior[{target!r}] instead"
+            )
         if coding.encoder is None or not {"alpha", "beta"} <= set(dataset):
             raise StoreError(f"conditional {target!r} has no linear predictor with alpha and beta")
         dims = {"predictor": list(coding.predictors)}

@@ -106,8 +106,12 @@ def _model(found: Findings) -> Section:
         ("grid", tables.made(manifest)),
         ("grid", tables.chain(found.copies.posterior, manifest, notes=not found.public)),
     ]
-    if not found.proper:
-        parts.insert(0, ("text", [words.NOT_PROPER]))
+    warned = [
+        *([] if found.proper else [words.NOT_PROPER]),
+        *([words.COPIED] if manifest.get("copies_values") else []),
+    ]
+    if warned:
+        parts.insert(0, ("text", warned))
     return Section("model", "What was modelled", words.MODELLED, tuple(parts))
 
 

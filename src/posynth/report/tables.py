@@ -25,6 +25,7 @@ def made(manifest: Mapping[str, Any]) -> Grid:
         ("Rows of the source", f"{manifest['n']:,}"),
         ("Copies", f"{manifest['m']} of {manifest['k']:,} rows"),
         ("Proper", "yes: each copy took its own posterior draw" if manifest["proper"] else "no"),
+        *_exceptions(manifest),
         ("Missing values", manifest["missing_note"]),
         ("Filled, not modelled", _filled(manifest["filled"])),
         ("Hash of the chain", manifest["spec_hash"]),
@@ -32,6 +33,16 @@ def made(manifest: Mapping[str, Any]) -> Grid:
         ("Versions", f"posynth {manifest['posynth']}, {versions}"),
     ]
     return grid("How the copies were made", ("Fact", "Value"), rows, texts=2)
+
+
+def _exceptions(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name the columns that were asked for in spite of a warning."""
+    heads = {
+        "improper": "Without parameter uncertainty",
+        "without_noise": "Without noise: no rule pools them",
+        "copies_values": "Copied from the source: confidential",
+    }
+    return [(heads[key], _filled(manifest[key])) for key in heads if manifest.get(key)]
 
 
 def _filled(filled: Mapping[str, str]) -> str:
@@ -48,7 +59,10 @@ def chain(posterior: Posterior, manifest: Mapping[str, Any], notes: bool = True)
         row = (c.target, _given(posterior, c.target), c.family, prior)
         rows.append((*row, c.note) if notes else row)
     heads = ("Conditional", "Given", "Family", "Prior", *(["Why"] if notes else []))
+    own = [c.target for c in posterior.spec if c.family in known and known[c.family].drawer]
     note = "Each row is a PyMC model; its parameters are independent of those of other rows."
+    if own:
+        note += f" Not a PyMC model, but an algorithm: {', '.join(own)}."
     return grid("The chain of conditionals", heads, rows, texts=len(heads), note=note)
 
 

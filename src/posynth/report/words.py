@@ -20,6 +20,10 @@ NOT_PROPER = (
     "Some conditionals give draws that carry no parameter uncertainty: the copies are not proper, "
     "and rules for proper copies do not apply to them."
 )
+COPIED = (
+    "Some conditionals store values of the original and copy them, as was asked for. Posterior and "
+    "copies are then as confidential as those columns are."
+)
 DIAGNOSED = "Whether the posterior of each conditional was explored well enough to draw from."
 USEFUL = (
     "How like the original the copies are, where they are not, and which conditional to change. "

@@ -168,6 +168,12 @@ def choose(provenance: Provenance, rule: str = "auto") -> Choice:
             "no rule can pool a single copy of an incomplete source drawn jointly with its "
             "missing values; make 20 or more copies"
         )
+    if provenance.without_noise and rule == "auto":
+        raise MeasureError(
+            f"no rule can pool these copies: {', '.join(map(repr, provenance.without_noise))} "
+            "repeat their mean without noise, so variances within a copy and between copies are "
+            "both too small; synthesise them by a proper family, or name a rule to see its numbers"
+        )
     case = next(case for case in _CASES if case.applies(provenance))
     warned = bool(case.warning) and case.warns(provenance)
     fitting = Choice(case.rule, case.reason, (case.warning,) if warned else ())
