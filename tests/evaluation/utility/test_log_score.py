@@ -109,3 +109,11 @@ def test_draws_are_spread_and_leave_out_those_that_made_copies():
     assert len(set(chosen)) == 50
     assert not {0, 7} & set(chosen)
     assert chosen[0] < total / 25 and chosen[-1] > total * 24 / 25
+
+
+def test_algorithms_have_no_score_and_whole_rows_are_then_not_scored():
+    table = posynth.load_heart_failure()[["age", "sex"]]
+    copies = posynth.synthesize(table[:200], m=2, seed=1, methods={"sex": "cart"})
+    tables = posynth.lay_beside(copies, table[:200], holdout=table[200:])
+    results = log_score.measure(tables, copies.posterior, rng=np.random.default_rng(1))
+    assert {r.subject for r in results} == {"age"}

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Rows
 from posynth.evaluation.base import NO_HOLDOUT, Comparison
 from posynth.evaluation.utility.values import Floats
-from posynth.posterior.likelihood import chain_log_likelihood, comb, encoded
+from posynth.posterior.likelihood import chain_log_likelihood, comb, encoded, family_of
 from posynth.posterior.record import Posterior
 from posynth.results import Result
 
@@ -69,6 +69,9 @@ def measure(
     >>> results = measure(tables, copies.posterior, rng=np.random.default_rng(1))
     >>> [(r.measure, r.subject) for r in results[2:4]]
     [('log score', 'age'), ('log score gain', 'age')]
+
+    Conditionals that are algorithms (trees, donors) have no likelihood: they are passed over, and
+    whole rows are then not scored.
     """
     if comparison.holdout is None:
         return [Result("log score", float("nan"), text=NO_HOLDOUT)]
@@ -78,11 +81,14 @@ def measure(
     held, known = encoded(posterior, table), encoded(posterior, comparison.original)
     chosen = comb(posterior, draws)
     scored: dict[str, tuple[Floats, Floats]] = {}
-    for target, found in chain_log_likelihood(posterior, held, chosen):
+    targets = [t for t in posterior.spec.targets if family_of(posterior, t).drawer is None]
+    for target, found in chain_log_likelihood(posterior, held, chosen, targets):
         scored[target] = _log_mean(found), margin(posterior, target, known, held)
     used = min(map(len, chosen.values()), default=0)
-    whole = tuple(np.nansum(part, axis=0) for part in zip(*scored.values(), strict=True))
-    results = _pair("", whole[0], whole[1], used) if scored else []
+    results = []
+    if scored and len(targets) == len(posterior.spec):  # an algorithm has no likelihood
+        whole = tuple(np.nansum(part, axis=0) for part in zip(*scored.values(), strict=True))
+        results = _pair("", whole[0], whole[1], used)
     for target, (score, baseline) in scored.items():
         results += _pair(target, score, baseline, used)
     return results
