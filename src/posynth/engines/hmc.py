@@ -156,6 +156,8 @@ def _trajectory(
     for leap in range(leaps):
         here = here + jittered * momentum
         there = target(here)
+        if there[0] == -math.inf:
+            break
         half = 0.5 if leap == leaps - 1 else 1.0
         momentum = momentum + (half * jittered) * there[1]
     change = float(there[0] - 0.5 * momentum @ momentum - energy)
