@@ -1,5 +1,6 @@
 """The verbs on files: describe, synthesize, fit, draw, diagnose, demo; see also ``cli_verbs``."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,7 +48,8 @@ Rows = Annotated[int | None, typer.Option("-k", "--rows", min=1, help="Rows of a
 Seed = Annotated[int, typer.Option("--seed", min=0, help="One seed for everything.")]
 Order = Annotated[str, typer.Option("--order", help="Columns to visit first: a,b,c.")]
 Method = Annotated[
-    list[str] | None, typer.Option("--method", help="COLUMN=FAMILY; may be repeated.")
+    list[str] | None,
+    typer.Option("--method", help="COLUMN=FAMILY or COLUMN=FAMILY(OPTION=NUMBER, ...)."),
 ]
 KindOption = Annotated[
     list[str] | None, typer.Option("--kind", help="COLUMN=KIND, over the guess; may be repeated.")
@@ -85,7 +87,8 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str]:
     """Split COLUMN=VALUE options."""
     found = {}
     for value in values or ():
-        column, sign, chosen = value.rpartition("=")
+        with_options = re.fullmatch(r"(.+)(=)(\w+\([^()]*\))", value)
+        column, sign, chosen = with_options.groups() if with_options else value.rpartition("=")
         if not sign or not column or not chosen:
             raise SpecError(
                 f"{option} {value!r}: write it as COLUMN=NAME, for example bmi=gaussian"

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from posynth.table.schema import Kind
 
+type Option = float | tuple[float, ...]
+
 NUMERIC = frozenset({Kind.CONTINUOUS, Kind.COUNT, Kind.DATE})
 CATEGORICAL = frozenset({Kind.BINARY, Kind.NOMINAL, Kind.ORDINAL})
 
@@ -35,6 +37,11 @@ class FamilyFacts:
         The priors under which that sampler holds.
     proper : bool
         Whether a draw carries parameter uncertainty.
+    support : str
+        Values it gives positive density, a name in ``posterior.support.SUPPORTS``.
+    options : Mapping of str to float
+        What a conditional may state about the form of the family (bounds, number of trials, ...),
+        with the default values; None where there is no default.
     """
 
     name: str
@@ -46,6 +53,8 @@ class FamilyFacts:
     exact: str = ""
     exact_priors: tuple[str, ...] = ()
     proper: bool = True
+    support: str = "real"
+    options: Mapping[str, Option | None] = field(default_factory=dict)
 
     @property
     def default_prior(self) -> str:

@@ -83,7 +83,7 @@ class Chain:
             Which conditional.
         **changes
             Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
-            scales, engine.
+            scales, options, engine.
 
         Raises
         ------
@@ -114,7 +114,8 @@ class Chain:
             facts = known[link.family].facts
             prior = link.prior or facts.default_prior
             scales = {**facts.priors[prior], **link.scales}
-            spec = spec.with_conditional(replace(link, prior=prior, scales=scales))
+            options = {k: v for k, v in facts.options.items() if v is not None} | {**link.options}
+            spec = spec.with_conditional(replace(link, prior=prior, scales=scales, options=options))
         return spec
 
     def to_toml(self) -> str:

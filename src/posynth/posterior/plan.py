@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from posynth.chain.default import default_chain
+from posynth.chain.spec import read_method
 from posynth.chain.toml import declare, read_chain
 from posynth.errors import SpecError, TableError, unknown
 from posynth.families import families
@@ -101,7 +102,8 @@ def _refuse_unknown(declared: Iterable[str], table: Table, path: Path) -> None:
 
 def _overridden(chain: Chain, methods: Mapping[str, Method], engine: str) -> Chain:
     for column, family in methods.items():
-        chain = chain.change(column, family=family, prior="", scales={})
+        name, options = read_method(family) if isinstance(family, str) else (family, {})
+        chain = chain.change(column, family=name, prior="", scales={}, options=options)
     if engine != "auto":
         spec = chain.spec
         for conditional in spec:

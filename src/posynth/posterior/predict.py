@@ -10,6 +10,7 @@ from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.families.base import Design, Family
 from posynth.posterior.record import Link
+from posynth.posterior.support import check_draws
 from posynth.posterior.task import Coding
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class RowSampler:
         self._parameters = parameters
         self._categorical = bool(coding.levels)
         self._center, self._scale = natural_scale(family, coding)
+        self._target, self._facts = target, family.facts
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
@@ -70,11 +72,20 @@ class RowSampler:
         -------
         ndarray, shape (k,)
             Values on the natural scale, or level indices.
+
+        Raises
+        ------
+        FitError
+            If a draw is not finite or overflows.
         """
         self._compiled.set_rows(X)
         theta = [np.asarray(self._parameters[name][index]) for name in self._compiled.names]
         drawn = np.asarray(self._compiled.draw(theta, rng), dtype=np.float64)
-        return drawn if self._categorical else self._center + self._scale * drawn
+        if self._categorical:
+            return drawn
+        natural = self._center + self._scale * drawn
+        check_draws(self._target, self._facts, natural)
+        return natural
 
 
 def natural_scale(family: Family, coding: Coding) -> tuple[float, float]:
@@ -98,8 +109,8 @@ def _stub(family: Family, target: str, link: Link, prior: str) -> Task:
     rows = np.zeros((2, len(coding.predictors)))
     if coding.encoder is None:
         rows[:, 0] = 1.0
-    whole = coding.levels or family.facts.response == "natural"
-    y = np.zeros(2, dtype=np.int64 if whole else np.float64)
+    own = family.facts.response == "natural" and family.facts.support == "real"
+    y = np.zeros(2, dtype=np.int64 if coding.levels or own else np.float64)
     response = coding.response(target, y)
     return Task(
         family, Design(rows, coding.predictors), response, prior, family.facts.priors[prior]
