@@ -14,6 +14,7 @@ from scipy import stats
 
 from posynth.engines.choose import compiled_for, fit
 from posynth.engines.compiled import Density
+from posynth.errors import FitError
 from posynth.families import families
 from posynth.table.schema import Kind
 
@@ -64,7 +65,7 @@ class _Ranks:
         y = self.compiled.draw(theta, streams[0]).astype(self.task.response.y.dtype)
         task = replace(self.task, response=replace(self.task.response, y=y))
         fitted = replace(task, response=self.task.response) if self.spoil else task
-        found = fit(fitted, self.engine, streams[1])
+        found = _fit(fitted, self.engine, streams[1])
         flat = {name: a.reshape(-1, *a.shape[2:]) for name, a in found.draws.items()}
         count = len(flat[self.compiled.names[0]])
         keep = streams[2].permutation(count)[:DRAWS]
@@ -81,6 +82,16 @@ class _Ranks:
     def _likelihood(self, named):
         theta = self.unconstrain(self.compiled, named)
         return self.compiled.row_log_likelihood(theta, self.density.shapes).sum()
+
+
+def _fit(task, engine, rng):
+    """Fit by an engine, and as "auto" does by NUTS where HMC refuses its own draws."""
+    try:
+        return fit(task, engine, rng)
+    except FitError:
+        if engine != "hmc":
+            raise
+        return fit(task, "nuts", rng)
 
 
 def _p_values(task, unconstrain, prior_draws, repetitions, engine="auto", spoil=False):

@@ -139,6 +139,7 @@ def _run(
     return _Path(path, accepted, divergences)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is a divergence, met below
 def _trajectory(
     target: _Target,
     z: Floats,
