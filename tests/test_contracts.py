@@ -210,7 +210,8 @@ def _own_probabilities(facts, options, density, draws):
     elif facts.support in ("open", "closed"):
         width = options["upper"] - options["lower"]
         y, slope = options["lower"] + width * expit(z), width * expit(z) * expit(-z)
-        z, y, slope = z[slope > 0], y[slope > 0], slope[slope > 0]
+        inside = (y > options["lower"]) & (y < options["upper"])
+        z, y, slope = z[inside], y[inside], slope[inside]
     else:
         y = np.linspace(low - spread, high + spread, 20_001)
         z, slope = y, np.ones_like(y)
