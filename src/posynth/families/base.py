@@ -105,7 +105,7 @@ def regression_contents(design: Design, response: Response, priors: Priors) -> C
 
 
 def log_link_contents(design: Design, response: Response, priors: Priors) -> Contents:
-    """Return what a regression holds, and log mean of y as the prior's ``location`` of alpha.
+    """Return what a regression holds, and log mean of y as ``location`` of the predictor.
 
     Counts are held as float64: PyMC keeps integers in 32 bits.
     """
@@ -118,15 +118,17 @@ def log_link_contents(design: Design, response: Response, priors: Priors) -> Con
     return Contents({**held.data, **about}, held.coords)
 
 
-def weak_line(data: Mapping[str, Any], location: Any = 0.0, spread: Any = 1.0) -> Any:
-    """Return alpha + X beta, (row,), under alpha ~ N(location, a spread), beta ~ N(0, b spread).
+def weak_line(data: Mapping[str, Any]) -> Any:
+    """Return alpha + X beta, (row,), under alpha ~ N(0, a), beta ~ N(0, b).
 
-    a and b are the prior's scales ``intercept`` and ``slope``.
+    a and b are the prior's scales ``intercept`` and ``slope``. Families whose predictor lies
+    elsewhere add its location and multiply its spread, so that zero is where an optimiser can
+    begin.
     """
     import pymc as pm
 
-    alpha = pm.Normal("alpha", location, data["prior_intercept"] * spread)
-    beta = pm.Normal("beta", 0.0, data["prior_slope"] * spread, dims="predictor")
+    alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
+    beta = pm.Normal("beta", 0.0, data["prior_slope"], dims="predictor")
     return alpha + data["X"] @ beta
 
 

@@ -1,10 +1,10 @@
 r"""Gamma regression for positive columns: a constant coefficient of variation.
 
-.. math:: y \sim Gamma(mean = \mu, sd = \mu\sqrt{d}), \quad \log\mu = \alpha + X\beta
+.. math:: y \sim Gamma(mean = \mu, sd = \mu\sqrt{d}), \quad
+    \log\mu = m + s(\alpha + X\beta)
 
-on standardised predictors. With m and s the mean and sd of log y,
-:math:`\alpha \sim N(m, 2.5 s)`, :math:`\beta_j \sim N(0, 2.5 s)` and :math:`d \sim Exp(1)`, the
-squared coefficient of variation.
+on standardised predictors, with m and s the mean and sd of log y; :math:`\alpha \sim N(0, 2.5)`,
+:math:`\beta_j \sim N(0, 2.5)` and :math:`d \sim Exp(1)`, the squared coefficient of variation.
 
 References
 ----------
@@ -28,7 +28,7 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     held = contents(design, response, priors)
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
-        eta = weak_line(data, data["location"], data["spread"])
+        eta = data["location"] + data["spread"] * weak_line(data)
         shape = 1 / pm.Exponential("dispersion", data["prior_dispersion"])
         rate = shape * pm.math.exp(-eta)
         pm.Gamma("response", shape, rate, observed=data["y"], dims="row")
@@ -39,7 +39,7 @@ FAMILY = Family(
     FamilyFacts(
         name="gamma",
         kinds=NUMERIC,
-        summary="gamma regression, log E y = alpha + X beta, variance dispersion mu^2",
+        summary="gamma regression, log E y = m + s (alpha + X beta), variance dispersion mu^2",
         priors={"weak": {"intercept": 2.5, "slope": 2.5, "dispersion": 1.0}},
         response="natural",
         support="positive",

@@ -1,10 +1,10 @@
 r"""Lognormal regression for positive columns.
 
-.. math:: \log y \sim N(\alpha + X\beta, \sigma)
+.. math:: \log y \sim N(m + s(\alpha + X\beta), s\sigma)
 
-on standardised predictors. With m and s the mean and sd of log y,
-:math:`\alpha \sim N(m, 2.5 s)`, :math:`\beta_j \sim N(0, 2.5 s)`, :math:`\sigma \sim Exp(1/s)`:
-the weakly informative prior of a linear regression of log y.
+on standardised predictors, with m and s the mean and sd of log y; :math:`\alpha \sim N(0, 2.5)`,
+:math:`\beta_j \sim N(0, 2.5)`, :math:`\sigma \sim Exp(1)`: the weakly informative prior of a linear
+regression of log y.
 
 References
 ----------
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def contents(design: Design, response: Response, priors: Priors) -> Contents:
-    """Return what a regression holds, and the mean and sd of log y for the prior."""
+    """Return what a regression holds, and the mean and sd of log y to standardise by."""
     held = regression_contents(design, response, priors)
     of_log = {
         "location": (np.asarray(response.center), ()),
@@ -48,9 +48,8 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     held = contents(design, response, priors)
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
-        location, spread = data["location"], data["spread"]
-        mean = weak_line(data, location, spread)
-        sigma = pm.Exponential("sigma", data["prior_sigma"] / spread)
+        mean = data["location"] + data["spread"] * weak_line(data)
+        sigma = data["spread"] * pm.Exponential("sigma", data["prior_sigma"])
         pm.LogNormal("response", mean, sigma, observed=data["y"], dims="row")
     return model
 
@@ -59,7 +58,7 @@ FAMILY = Family(
     FamilyFacts(
         name="lognormal",
         kinds=NUMERIC,
-        summary="lognormal regression, log y ~ N(alpha + X beta, sigma)",
+        summary="lognormal regression, standardised log y ~ N(alpha + X beta, sigma)",
         priors={"weak": {"intercept": 2.5, "slope": 2.5, "sigma": 1.0}},
         response="natural",
         support="positive",

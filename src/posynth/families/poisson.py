@@ -1,8 +1,8 @@
 r"""Poisson regression for counts.
 
-.. math:: y \sim Poisson(\exp(\alpha + X\beta))
+.. math:: y \sim Poisson(\bar y\exp(\alpha + X\beta))
 
-on standardised predictors, with :math:`\alpha \sim N(\log\bar y, 5)` and
+on standardised predictors, with :math:`\alpha \sim N(0, 5)` and
 :math:`\beta_j \sim N(0, 2.5)`. Mean and variance are equal; where counts vary more, use
 ``negbinomial``.
 
@@ -35,7 +35,7 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     held = log_link_contents(design, response, priors)
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
-        mean = pm.math.exp(weak_line(data, data["location"]))
+        mean = pm.math.exp(data["location"] + weak_line(data))
         pm.Poisson("response", mean, observed=data["y"], dims="row")
     return model
 
@@ -44,7 +44,7 @@ FAMILY = Family(
     FamilyFacts(
         name="poisson",
         kinds=frozenset({Kind.COUNT}),
-        summary="Poisson regression, log E y = alpha + X beta",
+        summary="Poisson regression, log E y = log mean + alpha + X beta",
         priors={"weak": {"intercept": 5.0, "slope": 2.5}},
         response="natural",
         support="whole",

@@ -1,12 +1,13 @@
 r"""Spikes and a lognormal slab: a share of rows holds one of a few values, the others vary.
 
-.. math:: P(y = s_k) = \pi_k, \quad y \mid \text{off the spikes} \sim LN(\alpha + X\beta, \sigma),
-    \quad \log(\pi_k / \pi_0) = \gamma_{0k} + X\gamma_k
+.. math:: P(y = s_k) = \pi_k, \quad
+    \log y \mid \text{off the spikes} \sim N(m + s(\alpha + X\beta), s\sigma), \quad
+    \log(\pi_k / \pi_0) = \gamma_{0k} + X\gamma_k
 
 where :math:`\pi_0` is the share off the spikes. Whether a value lies on a spike is seen, so the
 likelihood of this mixture is exact: the two-part model where the only spike is 0. Predictors are
-standardised. With m and s the mean and sd of log y off the spikes, :math:`\alpha \sim N(m, 2.5
-s)`, :math:`\beta_j \sim N(0, 2.5 s)`, :math:`\sigma \sim Exp(1/s)` as for ``lognormal``;
+standardised. m and s are the mean and sd of log y off the spikes, and :math:`\alpha \sim N(0,
+2.5)`, :math:`\beta_j \sim N(0, 2.5)`, :math:`\sigma \sim Exp(1)` as for ``lognormal``;
 :math:`\gamma_{0k} \sim N(0, 5)`, :math:`\gamma_{jk} \sim N(0, 2.5)` as for ``categorical``.
 
 Option ``spikes`` lists the values; 0 alone by default.
@@ -66,8 +67,8 @@ def write(held: Contents, slab: Callable[..., Any]) -> "pm.Model":
 
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
-        mean = weak_line(data, data["location"], data["spread"])
-        sigma = pm.Exponential("sigma", data["prior_sigma"] / data["spread"])
+        mean = data["location"] + data["spread"] * weak_line(data)
+        sigma = data["spread"] * pm.Exponential("sigma", data["prior_sigma"])
         gamma0 = pm.Normal("gamma0", 0.0, data["prior_spike"], dims="spike")
         gamma = pm.Normal("gamma", 0.0, data["prior_spike_slope"], dims=("predictor", "spike"))
         odds = (gamma0 + data["X"] @ gamma) @ data["contrasts"]  # (row, part)

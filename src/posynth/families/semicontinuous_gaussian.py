@@ -1,6 +1,7 @@
 r"""Spikes and a normal slab: as ``semicontinuous``, for columns of both signs.
 
-.. math:: P(y = s_k) = \pi_k, \quad y \mid \text{off the spikes} \sim N(\alpha + X\beta, \sigma)
+.. math:: P(y = s_k) = \pi_k, \quad
+    y \mid \text{off the spikes} \sim N(m + s(\alpha + X\beta), s\sigma)
 
 Priors as in ``semicontinuous``, with m and s the mean and sd of y off the spikes. Option
 ``spikes`` lists the values; 0 alone by default.

@@ -2,10 +2,10 @@ r"""Zero-inflated negative binomial regression: some zeros come from rows that c
 
 .. math:: P(y = 0) = \pi + (1 - \pi) NB(0 \mid \mu, d), \quad
     P(y = k) = (1 - \pi) NB(k \mid \mu, d), \quad
-    \log\mu = \alpha + X\beta, \quad logit\,\pi = \gamma_0 + X\gamma
+    \log\mu = \log\bar y + \alpha + X\beta, \quad logit\,\pi = \gamma_0 + X\gamma
 
 with variance :math:`\mu + d\mu^2` of NB and standardised predictors; :math:`\alpha \sim
-N(\log\bar y, 5)`, :math:`\beta_j \sim N(0, 2.5)`, :math:`d \sim Exp(1)`, :math:`\gamma_0 \sim
+N(0, 5)`, :math:`\beta_j \sim N(0, 2.5)`, :math:`d \sim Exp(1)`, :math:`\gamma_0 \sim
 N(-1, 1.5)`, :math:`\gamma_j \sim N(0, 0.5)`: where the column hardly tells the two kinds of zero
 apart, their shares stay moderate. Where zeros are a matter of their own, ``hurdle`` is simpler.
 
@@ -48,7 +48,7 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     held = log_link_contents(design, response, priors)
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
-        mean = pm.math.exp(weak_line(data, data["location"]))
+        mean = pm.math.exp(data["location"] + weak_line(data))
         dispersion = pm.Exponential("dispersion", data["prior_dispersion"])
         gamma0 = pm.Normal("gamma0", -1.0, data["prior_zero"])
         gamma = pm.Normal("gamma", 0.0, data["prior_zero_slope"], dims="predictor")

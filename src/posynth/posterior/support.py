@@ -11,6 +11,7 @@ from posynth.chain.blocks import Floats, Rows
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import Conditional
 from posynth.errors import FitError, SpecError
+from posynth.families.base import Response
 
 type Options = Mapping[str, Any]
 type Mask = NDArray[np.bool_]
@@ -148,6 +149,17 @@ def _next_step(facts: FamilyFacts) -> str:
     if facts.options:
         return f"state other options ({', '.join(facts.options)}), or use another family"
     return "use another family, such as 'gaussian', or transform the column"
+
+
+def predictor_scale(facts: FamilyFacts, response: Response) -> tuple[float, float]:
+    """Return origin and unit of a numeric response's linear predictor, on the scale of its link."""
+    if facts.support in ("open", "trials"):
+        return 0.0, 1.0
+    if facts.support == "whole":
+        return float(np.log(response.center)) if response.center > 0 else 0.0, 1.0
+    if facts.support == "real" and facts.response == "natural":
+        return 0.0, 1.0
+    return response.center, response.scale
 
 
 def check_column(rows: Rows, conditional: Conditional, facts: FamilyFacts) -> None:

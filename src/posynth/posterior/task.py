@@ -13,7 +13,7 @@ from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.engines.base import Task
 from posynth.families.base import Design, Family, Response
-from posynth.posterior.support import SUPPORTS, settle
+from posynth.posterior.support import SUPPORTS, predictor_scale, settle
 from posynth.table.codec import encode
 from posynth.table.frame import Table
 from posynth.table.schema import Column, Kind, Schema
@@ -37,8 +37,9 @@ class Coding:
         As in ``Response``; a standardised response is ``center + scale * y``.
     reference : int
         Index of the reference level.
-    standardised : bool
-        Whether the response is.
+    origin, unit : float
+        A linear predictor alpha + X beta stands for ``origin + unit * (alpha + X beta)`` on the
+        scale of the link.
     options : Mapping
         As in ``Response``; None stands for no bound, since infinity is no JSON.
     """
@@ -50,7 +51,8 @@ class Coding:
     center: float = 0.0
     scale: float = 1.0
     reference: int = 0
-    standardised: bool = False
+    origin: float = 0.0
+    unit: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
@@ -107,9 +109,9 @@ def make_task(
     observed = holes.astype(float) if conditional.indicates else values[~holes]
     response = _response(rows.schema, conditional, family.facts, observed)
     about = (response.levels, response.center, response.scale, response.reference)
-    standardised = not response.levels and family.facts.response == "standardised"
+    line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
-    coding = Coding(encoder, columns, names, *about, standardised, options)
+    coding = Coding(encoder, columns, names, *about, *line, options)
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
     draws = max(150, 3 * need // 8)  # in each of four chains: half again what is needed
