@@ -73,3 +73,24 @@ def test_draws_that_overflow_are_refused():
     for wrong in (np.inf, np.nan, -1.0, 2.0**60):
         with pytest.raises(FitError, match=r"column 'y': 1 of 2 draws of family 'counts' overf"):
             check_draws("y", facts, np.array([3.0, wrong]))
+
+
+@pytest.mark.parametrize(
+    ("method", "sigma"), [("lognormal", 0.3), ("gaussian", None), ("poisson", None)]
+)
+def test_coefficients_stand_on_the_scale_of_the_link(method, sigma):
+    """y is drawn with log mean 1 + 0.02 x (mean 1 + 0.02 x for gaussian); 4 s.e. of 400 rows."""
+    rng = np.random.default_rng(6)
+    x = rng.normal(50.0, 10.0, 400)
+    line = 1 + 0.02 * x
+    y = {
+        "lognormal": np.exp(line + 0.3 * rng.standard_normal(400)),
+        "gaussian": line + 0.3 * rng.standard_normal(400),
+        "poisson": rng.poisson(np.exp(line)),
+    }[method]
+    df = pd.DataFrame({"x": np.round(x, 2), "y": y})
+    found = posynth.fit(df, posynth.specify(df, methods={"y": method}), seed=1).coefficients("y")
+    for name, truth in (("intercept", 1.0), ("slope", 0.02)):
+        assert abs(float(found[name].mean()) - truth) < 4 * float(found[name].std()), name
+    if sigma:
+        assert float(found["sigma"].mean()) == pytest.approx(sigma, abs=4 * 0.3 / np.sqrt(800))
