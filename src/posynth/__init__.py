@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from posynth.judge import compare as compare
     from posynth.judge import evaluate as evaluate
     from posynth.judge import pool as pool
+    from posynth.material import lay_beside as lay_beside
     from posynth.posterior.bound import Chain as Chain
     from posynth.posterior.checks import check_conditionals as check_conditionals
     from posynth.posterior.predictive import log_likelihood as log_likelihood
@@ -46,6 +47,7 @@ _HOME = {
     "draw": "posynth.synthesizer",
     "evaluate": "posynth.judge",
     "fit": "posynth.synthesizer",
+    "lay_beside": "posynth.material",
     "load_copies": "posynth.copies.reading",
     "load_heart_failure": "posynth.synthesizer",
     "load_posterior": "posynth.posterior.store",

@@ -8,6 +8,11 @@ import pandas as pd
 
 from posynth.table.schema import Schema
 
+NO_HOLDOUT = (
+    "Not measured: it needs a holdout, rows of the same population that no conditional was fitted "
+    "on. Split the source before the synthesis and hand the rest over as the holdout."
+)
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -24,6 +29,8 @@ class Provenance:
     missing : str
         ``"none"`` (complete source), ``"pattern"`` (holes reproduced in the copies),
         ``"impute"`` (imputed ``nests`` times, then synthesised) or ``"joint"``.
+    imputed : int
+        Imputations inside each copy, of which each estimate is the total; 0 if there are none.
     nests : int
         Number of imputations m in a nested design of nests x (m / nests) copies; 1 otherwise.
     """
@@ -35,6 +42,7 @@ class Provenance:
     unsynthesised: tuple[str, ...] = ()
     missing: str = "none"
     nests: int = 1
+    imputed: int = 0
 
     @property
     def complete(self) -> bool:
@@ -83,3 +91,10 @@ class Comparison:
     schema: Schema
     provenance: Provenance = field(default_factory=lambda: Provenance(0, 0, 0))
     holdout: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        held = "no holdout" if self.holdout is None else f"{len(self.holdout)} rows held out"
+        return (
+            f"Comparison of {len(self.original)} rows of {len(self.schema)} columns with "
+            f"{len(self.copies)} copies, {held}"
+        )

@@ -9,7 +9,6 @@ from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.families.base import Design, Family
-from posynth.posterior.record import Link
 from posynth.posterior.support import check_draws
 from posynth.posterior.task import Coding
 
@@ -26,7 +25,7 @@ class RowSampler:
         The conditional's family.
     target : str
         Its name.
-    link : Link
+    coding : Coding
         How it codes rows.
     prior : str
         Name of its prior.
@@ -38,12 +37,11 @@ class RowSampler:
         self,
         family: Family,
         target: str,
-        link: Link,
+        coding: Coding,
         prior: str,
         parameters: dict[str, NDArray[np.float64]],
     ) -> None:
-        coding = link.coding
-        task = _stub(family, target, link, prior)
+        task = _stub(family, target, coding, prior)
         self._held = task.held()
         self._compiled = compiled_for(task, self._held)
         self._parameters = parameters
@@ -103,9 +101,8 @@ def stacked(draws: "xr.Dataset") -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _stub(family: Family, target: str, link: Link, prior: str) -> Task:
+def _stub(family: Family, target: str, coding: Coding, prior: str) -> Task:
     """Build a task on two rows that hold no data, to write the model's form."""
-    coding = link.coding
     rows = np.zeros((2, len(coding.predictors)))
     if coding.encoder is None:
         rows[:, 0] = 1.0

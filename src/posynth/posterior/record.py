@@ -1,5 +1,6 @@
 """Records of a fitted chain: how each conditional codes rows, its draws and its diagnosis."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -101,6 +102,18 @@ class Posterior:
     version: str
     folders: tuple[Path, ...] = field(default=(), compare=False)
     own: Mapping[str, Family] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        draws = {ds.sizes["chain"] * ds.sizes["draw"] for ds in self.draws.values()}
+        engines = Counter(link.diagnosis.engine for link in self.links.values())
+        passed = sum(link.diagnosis.passed for link in self.links.values())
+        used = ", ".join(f"{name} {count}" for name, count in sorted(engines.items()))
+        span = " to ".join(str(count) for count in sorted({min(draws), max(draws)})) if draws else 0
+        return (
+            f"Posterior of {len(self.links)} conditionals ({used}), {span} draws each, "
+            f"{'proper' if self.proper else 'not proper'}, {passed} within diagnostic limits, "
+            f"fitted on {self.schema.rows} rows, seed {self.seed}"
+        )
 
     @property
     def tree(self) -> "xr.DataTree":

@@ -8,12 +8,13 @@ import pandas as pd
 from posynth.chain.facts import FamilyFacts
 from posynth.families import families
 from posynth.posterior.record import Diagnosis, Posterior
-from posynth.report.grid import NONE, Grid, fixed, grid, verdict
+from posynth.report.grid import NONE, Grid, fixed, grid, interval, verdict
 from posynth.results import Result
 
 SHOWN = 15
 LIMIT = 3.0
 FEW_PREDICTORS = 6
+CHECKS = ("LOO", "PPC")
 
 
 def made(manifest: Mapping[str, Any]) -> Grid:
@@ -103,10 +104,43 @@ def _without(
 
 def checks(results: Sequence[Result]) -> Grid:
     """Bayesian checks of the conditionals, as far as there are any."""
-    rows = [(r.subject, r.measure, verdict(r.passed), fixed(r.value, 3)) for r in results]
+    rows = [
+        (r.subject, r.measure, verdict(r.passed), fixed(r.value, 3), interval(r, 3))
+        for r in results
+    ]
     failed = [i for i, r in enumerate(results) if r.passed is False]
-    heads = ("Conditional", "Check", "Within limits", "Value")
-    return grid("Checks of the conditionals", heads, rows, texts=3, flagged=failed)
+    heads = ("Conditional", "Check", "Within limits", "Value", "95 % interval")
+    note = (
+        "LOO: mean log density of a row left out; outside the limit if 1 % of the rows or more "
+        "decide their own fit. PPC: share of drawn tables whose skewness, or share of the "
+        "commonest level, is above the observed one; outside the limit within 0.005 of 0 or 1."
+    )
+    caption = "Checks of the conditionals"
+    return grid(caption, heads, rows, texts=3, flagged=failed, note=note if rows else "")
+
+
+def held_out(results: Iterable[Result]) -> Grid:
+    """Log score of holdout rows, whole rows first, beside that of independent columns."""
+    scores: dict[str, dict[str, Result]] = {}
+    for r in results:
+        if r.measure.startswith("log score"):
+            scores.setdefault(r.subject, {})[r.measure] = r
+    known = {name: found for name, found in scores.items() if "log score gain" in found}
+    rows = []
+    for name, found in known.items():
+        score, gain = found["log score"], found["log score gain"]
+        numbers = (score.value, score.details["baseline"], gain.value)
+        cells = [fixed(number, 3) for number in numbers]
+        rows.append((name or "whole rows", verdict(gain.passed), *cells, interval(gain, 3)))
+    flagged = [i for i, found in enumerate(known.values()) if not found["log score gain"].passed]
+    heads = ("Conditional", "Within limits", "Log score", "Independent", "Gain", "95 % interval")
+    note = (
+        "Mean log predictive density of holdout rows in nats, under the chain and under columns "
+        "that are independent of each other. A gain wholly below 0 is outside the limit: the "
+        "conditional's shape is worse than a smooth histogram."
+    )
+    caption = "Log score of rows that no conditional was fitted on"
+    return grid(caption, heads, rows, texts=2, flagged=flagged, note=note)
 
 
 def score(result: Result, proper: bool) -> float:

@@ -81,12 +81,22 @@ _CASES = (
         "several times and make 2 or more copies of each",
     ),
     _Case(
+        lambda p: p.missing == "pattern" and p.m > 1 and p.imputed > 1,
+        "t_p_star",
+        "the holes of the source are reproduced, and each copy's variance is the total over "
+        "multiple imputations inside that copy",
+        "imputed inside each copy: right if values are missing at random given the columns of the "
+        "model and those without holes",
+    ),
+    _Case(
         lambda p: p.missing == "pattern" and p.m > 1,
         "t_p_star",
         "the holes of the source are reproduced, so each copy's variance must already be the "
         "total over multiple imputations inside that copy",
-        "pass each copy's multiple-imputation total (see combine_imputations), not a "
-        "complete-case variance, unless values are missing completely at random",
+        "rows with holes are left out of each fit, which is right for a regression only if what is "
+        "missing does not depend on its response; otherwise impute inside each copy (impute=5 in "
+        "Python, --impute 5 at the command line), or pass its multiple-imputation total (see "
+        "combine_imputations)",
     ),
     _Case(
         lambda p: p.m > 1 and not p.complete,
