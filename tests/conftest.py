@@ -44,6 +44,65 @@ def heart() -> pd.DataFrame:
     return pd.read_csv(folder / "heart_failure.csv")
 
 
+#: Support -> a few values in it, and the options a family of that support is told in tests.
+PLAUSIBLE = {
+    "real": ((1.0, 2.0, 3.0), {}),
+    "positive": ((1.0, 2.0, 3.0), {}),
+    "whole": ((1.0, 2.0, 3.0), {}),
+    "trials": ((1.0, 2.0, 3.0), {"trials": 9.0}),
+    "open": ((0.2, 0.4, 0.7), {"lower": 0.0, "upper": 1.0}),
+    "closed": ((-0.5, 0.3, 1.0), {"lower": -1.0, "upper": 1.5}),
+    "spiked": ((0.0, 2.0, 3.0), {"spikes": (0.0, 1.5)}),
+    "spiked positive": ((0.0, 2.0, 3.0), {"spikes": (0.0, 1.5)}),
+}
+
+
+def plausible(facts, n):
+    """Return n values in the support of a family, and options it can be told."""
+    values, options = PLAUSIBLE[facts.support]
+    return np.resize(values, n), options
+
+
+@pytest.fixture(scope="session")
+def holder():
+    """Give n values that stand in for the response of a family: level codes or numbers."""
+
+    def values(facts, n, levels) -> np.ndarray:
+        return np.arange(n) % levels if levels else plausible(facts, n)[0]
+
+    return values
+
+
+@pytest.fixture(scope="session")
+def prior_draws():
+    """Give draws of a task's parameters from its prior, on the family's shared compiled form."""
+    import pymc as pm
+    from pymc.pytensorf import reseed_rngs
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.traversal import ancestors
+    from pytensor.tensor.random.type import RandomType
+
+    from posynth.engines.choose import compiled_for
+
+    functions: dict[int, tuple] = {}
+
+    def draws(task, count, seed) -> dict[str, np.ndarray]:
+        compiled = compiled_for(task, task.model())
+        compiled.move(task.model())
+        free = compiled.model.free_RVs
+        if id(compiled) not in functions:
+            nodes = ancestors(free)
+            shared = [n for n in nodes if isinstance(n, SharedVariable)]
+            generators = [n for n in shared if isinstance(n.type, RandomType)]
+            functions[id(compiled)] = pm.compile([], free), generators, compiled
+        function, generators, _ = functions[id(compiled)]
+        reseed_rngs(generators, seed)
+        drawn = [function() for _ in range(count)]
+        return {rv.name: np.array([d[i] for d in drawn]) for i, rv in enumerate(free)}
+
+    return draws
+
+
 @pytest.fixture(scope="session")
 def make_task():
     """Give the builder of a task from plain arrays, so that a test states only its data."""
@@ -53,7 +112,10 @@ def make_task():
 
     def build(name, prior, X, y, levels=0, draws=250, need=400, **scales) -> Task:
         predictors = tuple(f"x{j}" for j in range(X.shape[1]))
-        response = Response("outcome", np.asarray(y), tuple("abcdefgh"[:levels]))
+        coded = family(name).facts.response == "codes"
+        y = np.asarray(y) if coded else np.asarray(y, dtype=np.float64)
+        options = plausible(family(name).facts, 1)[1]
+        response = Response("outcome", y, tuple("abcdefgh"[:levels]), options=options)
         priors = {**family(name).facts.priors[prior], **scales}
         return Task(family(name), Design(X, predictors), response, prior, priors, draws, need)
 

@@ -1,9 +1,12 @@
 """What every family in the registry promises: one contract, run over all of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pymc as pm
 import pytest
 from scipy import stats
+from scipy.special import expit
 
 from posynth.engines.choose import compiled_for, fit
 from posynth.engines.compiled import Density
@@ -28,30 +31,40 @@ def _design(facts, rng, n, p):
     return np.eye(p)[rng.integers(0, p, n)] if facts.design == "cells" else X
 
 
-@pytest.fixture
-def toy(make_task):
+@pytest.fixture(scope="session")
+def toy(make_task, holder, prior_draws):
     """Give a task of any family, its prior scales at most 1, its response drawn from the model."""
 
     def build(name, prior, n=ROWS, p=WIDTH, seed=5):
         facts, rng = families()[name].facts, np.random.default_rng([seed, n, p])
-        scales = {key: min(value, 1.0) for key, value in facts.priors[facts.default_prior].items()}
         levels, X = _levels(facts), _design(facts, rng, n, p)
-        holder = np.arange(n) % levels if levels else 1.0 + np.arange(n) % 3
-        proper = make_task(name, facts.default_prior, X, holder, levels=levels, **scales)
-        compiled = compiled_for(proper, proper.model())
-        compiled.move(proper.model())
-        parameters = _prior_draws(proper, 1, seed)
+        proper = _modest(facts, facts.default_prior)
+        held = holder(facts, n, levels)
+        task = make_task(name, facts.default_prior, X, held, levels=levels, **proper)
+        compiled = _template(task)
+        parameters = prior_draws(task, 1, seed)
         y = compiled.draw([parameters[key][0] for key in compiled.names], rng)
-        mine = {key: min(value, 1.0) for key, value in facts.priors[prior].items()}
-        return make_task(name, prior, X, y, levels=levels, **mine)
+        return make_task(name, prior, X, y, levels=levels, **_modest(facts, prior)), parameters
 
     return build
 
 
-def _prior_draws(task, count, seed):
-    model = task.model()
-    drawn = pm.draw(model.free_RVs, draws=count + 1, random_seed=seed)  # one alone has no draw axis
-    return {rv.name: np.asarray(a)[:count] for rv, a in zip(model.free_RVs, drawn, strict=True)}
+@pytest.fixture(scope="session")
+def fitted(toy):
+    """Give a task of 200 rows, the parameters it was drawn from and its fit, made once."""
+    known = {}
+
+    def build(name, prior):
+        if (name, prior) not in known:
+            task, truth = toy(name, prior, n=200)
+            known[name, prior] = task, truth, fit(task, "auto", np.random.default_rng(1))
+        return known[name, prior]
+
+    return build
+
+
+def _modest(facts, prior):
+    return {key: min(value, 1.0) for key, value in facts.priors[prior].items()}
 
 
 def _template(task):
@@ -76,12 +89,12 @@ def test_facts_are_consistent(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_default_prior_is_proper(name, toy):
-    assert not _template(toy(name, families()[name].facts.default_prior)).flat
+    assert not _template(toy(name, families()[name].facts.default_prior)[0]).flat
 
 
 @pytest.mark.parametrize(("name", "prior"), PAIRS)
 def test_the_model_has_the_form_that_engines_rely_on(name, prior, toy):
-    task = toy(name, prior)
+    task, _ = toy(name, prior)
     model = task.model()
     assert {"X", "y"} <= {variable.name for variable in model.data_vars}
     assert len(model.observed_RVs) == 1
@@ -93,12 +106,12 @@ def test_the_model_has_the_form_that_engines_rely_on(name, prior, toy):
 
 
 @pytest.mark.parametrize(("name", "prior"), PAIRS)
-def test_prior_draws_are_finite_and_in_support(name, prior, toy, unconstrain):
-    task = toy(name, prior)
+def test_prior_draws_are_finite_and_in_support(name, prior, toy, unconstrain, prior_draws):
+    task, _ = toy(name, prior)
     compiled = _template(task)
     if compiled.flat:
         pytest.skip("an improper prior has no draws")
-    density, drawn = Density(compiled, task.model()), _prior_draws(task, 20, 1)
+    density, drawn = Density(compiled, task.model()), prior_draws(task, 20, 1)
     for index in range(20):
         theta = unconstrain(compiled, {key: a[index] for key, a in drawn.items()})
         assert np.isfinite(theta).all()
@@ -106,9 +119,8 @@ def test_prior_draws_are_finite_and_in_support(name, prior, toy, unconstrain):
 
 
 @pytest.mark.parametrize(("name", "prior"), PAIRS)
-def test_posterior_draws_give_rows_in_support_for_any_row_count(name, prior, toy, unconstrain):
-    task = toy(name, prior, n=200)
-    found = fit(task, "auto", np.random.default_rng(1))
+def test_posterior_draws_give_rows_in_support_for_any_row_count(name, prior, fitted, unconstrain):
+    task, _, found = fitted(name, prior)
     compiled = _template(task)
     assert set(found.draws) == set(compiled.names) and found.dims.keys() == found.draws.keys()
     for dims, a in ((found.dims[key], found.draws[key]) for key in compiled.names):
@@ -132,9 +144,9 @@ def test_posterior_draws_give_rows_in_support_for_any_row_count(name, prior, toy
 
 
 @pytest.mark.parametrize(("name", "prior"), PAIRS)
-def test_fits_are_the_same_under_a_seed(name, prior, toy):
-    task = toy(name, prior, n=200)
-    first, again, other = (fit(task, "auto", np.random.default_rng(s)) for s in (1, 1, 2))
+def test_fits_are_the_same_under_a_seed(name, prior, fitted):
+    task, _, first = fitted(name, prior)
+    again, other = (fit(task, "auto", np.random.default_rng(s)) for s in (1, 2))
     for key, a in first.draws.items():
         np.testing.assert_array_equal(a, again.draws[key])
         assert not np.array_equal(a[:, :100], other.draws[key][:, :100])
@@ -162,11 +174,11 @@ NUMBERS = [name for name, f in MODELS.items() if f.facts.response != "codes"]
 
 
 @pytest.mark.parametrize("name", CODED)
-def test_levels_are_drawn_as_often_as_the_model_says(name, toy, unconstrain):
+def test_levels_are_drawn_as_often_as_the_model_says(name, toy, unconstrain, prior_draws):
     n, facts = 20_000, families()[name].facts
-    task = toy(name, facts.default_prior)
+    task, _ = toy(name, facts.default_prior)
     compiled, levels = _template(task), _levels(facts)
-    drawn_from = {key: a[0] for key, a in _prior_draws(task, 1, 8).items()}
+    drawn_from = {key: a[0] for key, a in prior_draws(task, 1, 8).items()}
     theta = unconstrain(compiled, drawn_from)
     X = _design(facts, np.random.default_rng(2), n, WIDTH)
     p = np.column_stack(
@@ -182,28 +194,97 @@ def test_levels_are_drawn_as_often_as_the_model_says(name, toy, unconstrain):
         assert np.abs(_level_scores(wrong, p, groups)).max() > 8
 
 
+def _own_probabilities(facts, options, density, draws):
+    """Integrate the model's density; return its masses at atoms and its distribution function.
+
+    Counts and spikes are atoms. What is left is summed on a fine grid of z, with y = exp z for
+    positive values and a logistic curve between bounds, where densities may be unbounded.
+    """
+    low, high = draws.min(), draws.max()
+    spread = high - low
+    if facts.support in ("whole", "trials"):
+        atoms = np.arange(options.get("trials", np.floor(high + spread + 10)) + 1)
+        return dict(zip(atoms, np.exp(density(atoms)), strict=True)), None
+    atoms = np.array(options.get("spikes", ()))
+    z = np.linspace(-40.0, 40.0, 40_001)
+    if "positive" in facts.support:
+        y, slope = np.exp(z), np.exp(z)
+    elif facts.support in ("open", "closed"):
+        width = options["upper"] - options["lower"]
+        y, slope = options["lower"] + width * expit(z), width * expit(z) * expit(-z)
+        inside = (y > options["lower"]) & (y < options["upper"])
+        z, y, slope = z[inside], y[inside], slope[inside]
+    else:
+        y = np.linspace(low - spread, high + spread, 20_001)
+        z, slope = y, np.ones_like(y)
+    mass = np.exp(density(y)) * slope * (z[1] - z[0])
+    masses = dict(zip(atoms, np.exp(density(atoms)), strict=True)) if len(atoms) else {}
+    return masses, (y, mass)
+
+
 @pytest.mark.parametrize("name", NUMBERS)
-def test_numbers_are_drawn_from_the_density_the_model_states(name, toy, unconstrain):
-    facts, draws = families()[name].facts, 20_000
-    task = toy(name, facts.default_prior)
+def test_numbers_are_drawn_from_the_density_the_model_states(name, toy, unconstrain, prior_draws):
+    facts, count = families()[name].facts, 20_000
+    task, _ = toy(name, facts.default_prior)
     compiled = _template(task)
-    drawn_from = {key: a[0] for key, a in _prior_draws(task, 1, 8).items()}
+    drawn_from = {key: a[0] for key, a in prior_draws(task, 1, 8).items()}
     theta, values = unconstrain(compiled, drawn_from), list(drawn_from.values())
     for x in _design(facts, np.random.default_rng(2), 2, WIDTH):
-        compiled.set_rows(np.tile(x, (draws, 1)))
+
+        def density(y, x=x):
+            return _own_log_density(compiled, theta, np.tile(x, (len(y), 1)), y)
+
+        compiled.set_rows(np.tile(x, (count, 1)))
         y = compiled.draw(values, np.random.default_rng(4)).astype(float)
-        width = y.max() - y.min()
-        grid = np.linspace(y.min() - width, y.max() + width, 20_001)
-        if facts.kinds == {Kind.COUNT}:
-            grid = np.arange(np.floor(grid[-1]) + 1)
-        X = np.tile(x, (len(grid), 1))
-        mass = np.exp(_own_log_density(compiled, theta, X, grid)) * (grid[1] - grid[0])
-        assert mass.sum() == pytest.approx(1.0, abs=2e-3)
-        mean, square = mass @ grid, mass @ grid**2
-        sd = np.sqrt(square - mean**2)
-        assert abs(y.mean() - mean) < 4 * sd / np.sqrt(draws)
-        spread = (y - mean) ** 2
-        assert abs(spread.mean() - sd**2) < 4 * spread.std() / np.sqrt(draws)
-        if facts.kinds != {Kind.COUNT}:
-            cumulative = np.interp(y, grid, np.cumsum(mass) - mass / 2)
+        atoms, rest = _own_probabilities(facts, task.response.options, density, y)
+        total = sum(atoms.values()) + (rest[1].sum() if rest else 0.0)
+        assert total == pytest.approx(1.0, abs=2e-3)
+        frequent = {value: p for value, p in atoms.items() if p * count >= 5}
+        scores = [_score(y == value, p) for value, p in frequent.items()]
+        assert not scores or np.sum(np.square(scores)) < stats.chi2.isf(1e-4, len(scores))
+        if rest:
+            grid, mass = rest
+            smooth = y[~np.isin(y, list(atoms))]
+            cumulative = np.interp(smooth, grid, (np.cumsum(mass) - mass / 2) / mass.sum())
             assert stats.kstest(cumulative, "uniform").pvalue > 1e-4
+
+
+def _score(hits, p):
+    """How many standard errors a share of draws is from its probability."""
+    return (hits.mean() - p) / np.sqrt(p * (1 - p) / len(hits)) if p < 1 else 0.0
+
+
+@pytest.mark.parametrize(("name", "prior"), PAIRS)
+def test_fits_pass_the_gate_of_their_engine(name, prior, fitted):
+    task, _, found = fitted(name, prior)
+    assert found.mixed.enough(task.need) and not found.divergences
+    assert found.engine in ("exact", "laplace", "hmc", "nuts") and found.why
+    if found.engine == "laplace":
+        assert found.k_hat < 0.7 or "largest ratio" in found.why
+
+
+@pytest.mark.parametrize("name", families())
+def test_parameters_are_recovered_from_a_small_table(name, fitted):
+    _, truth, found = fitted(name, families()[name].facts.default_prior)
+    for key, a in found.draws.items():
+        z = (a.mean(axis=(0, 1)) - truth[key][0]) / a.std(axis=(0, 1))
+        assert np.abs(z).max() < 5
+
+
+APPROXIMATE = [(n, p) for n, p in PAIRS if p not in families()[n].facts.exact_priors]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "prior"), APPROXIMATE)
+def test_draws_have_the_moments_of_nuts(name, prior, fitted):
+    """Means and variances within 4.5 Monte-Carlo standard errors, by the ESS of both."""
+    task, _, found = fitted(name, prior)
+    nuts = fit(replace(task, draws=500), "nuts", np.random.default_rng(3))
+    for key, a in found.draws.items():
+        ours, theirs = (np.reshape(d, (-1, *d.shape[2:])) for d in (a, nuts.draws[key]))
+        for here, there in (
+            (ours, theirs),
+            ((ours - ours.mean(0)) ** 2, (theirs - theirs.mean(0)) ** 2),
+        ):
+            error = np.sqrt(here.var(0) / found.mixed.ess + there.var(0) / nuts.mixed.ess)
+            assert np.abs((here.mean(0) - there.mean(0)) / error).max() < 4.5

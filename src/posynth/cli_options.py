@@ -1,6 +1,7 @@
 """Options that say what a chain is to be, shared by every verb that makes one."""
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -34,7 +35,8 @@ Method = Annotated[
     list[str] | None,
     typer.Option(
         "--method",
-        help="COLUMN=NAME, a family or a method of mice or synthpop (`posynth methods`).",
+        help="COLUMN=NAME or COLUMN=NAME(OPTION=NUMBER, ...): a family, or a method of mice or "
+        "synthpop (`posynth methods`).",
     ),
 ]
 Formula = Annotated[
@@ -143,7 +145,10 @@ def pairs(
     """Split COLUMN=VALUE options at the last sign of equality, or the first."""
     found = {}
     for value in values or ():
+        options = re.fullmatch(r"(.+)(=)(\w+\([^()]*\))", value)
         column, sign, chosen = value.partition("=") if first else value.rpartition("=")
+        if options and not first:
+            column, sign, chosen = options.groups()
         if not sign or not column or not chosen:
             raise SpecError(
                 f"{option} {value!r}: write it as COLUMN={'FORMULA' if first else 'NAME'}, "

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from math import isfinite
 
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import ChainSpec, Conditional
@@ -36,6 +37,7 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
         _check_family(conditional, schema, facts)
         _check_permission(conditional, facts[conditional.family])
         _check_prior(conditional, facts[conditional.family])
+        _check_options(conditional, facts[conditional.family])
         _check_engine(conditional, facts[conditional.family])
         _check_predictors(conditional, spec, schema, facts[conditional.family])
 
@@ -145,6 +147,19 @@ def _check_prior(conditional: Conditional, facts: FamilyFacts) -> None:
                 f"column {conditional.column!r}, prior {prior!r}: scale {name} = {value}; "
                 "it must be a positive, finite number"
             )
+
+
+def _check_options(conditional: Conditional, facts: FamilyFacts) -> None:
+    where = f"column {conditional.column!r}, family {facts.name!r}"
+    for name, value in conditional.options.items():
+        if name not in facts.options:
+            allowed = unknown("option", name, facts.options) if facts.options else "it has none"
+            raise SpecError(f"{where}: option {name} = {value!r}: {allowed}")
+        if not all(isfinite(v) for v in (value if isinstance(value, tuple) else (value,))):
+            raise SpecError(f"{where}: option {name} = {value}; it must be finite")
+    lower, upper = (conditional.options.get(name) for name in ("lower", "upper"))
+    if isinstance(lower, float) and isinstance(upper, float) and not lower < upper:
+        raise SpecError(f"{where}: lower = {lower:g} must be below upper = {upper:g}")
 
 
 def _check_engine(conditional: Conditional, facts: FamilyFacts) -> None:

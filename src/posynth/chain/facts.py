@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from posynth.table.schema import Kind
 
+type Option = float | tuple[float, ...]
+
 NUMERIC = frozenset({Kind.CONTINUOUS, Kind.COUNT, Kind.DATE})
 CATEGORICAL = frozenset({Kind.BINARY, Kind.NOMINAL, Kind.ORDINAL})
 
@@ -45,6 +47,11 @@ class FamilyFacts:
         How parameters are found where no engine does it (``"bootstrap"`` ...), or ``""``.
     instead : str
         For a family that must be asked for: the one to prefer, and why.
+    support : str
+        Values it gives positive density, a name in ``posterior.support.SUPPORTS``.
+    options : Mapping of str to float
+        What a conditional may state about the form of the family (bounds, number of trials, ...),
+        with the default values; None where there is no default.
     """
 
     name: str
@@ -60,6 +67,8 @@ class FamilyFacts:
     copies_values: bool = False
     fitted_by: str = ""
     instead: str = ""
+    support: str = "real"
+    options: Mapping[str, Option | None] = field(default_factory=dict)
 
     @property
     def default_prior(self) -> str:

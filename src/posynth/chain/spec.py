@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from posynth.chain.facts import Option
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Schema
 
@@ -47,6 +49,8 @@ class Conditional:
         Whether a family that stores and copies values of the source is meant.
     note : str
         Why this conditional was chosen.
+    options : Mapping of str to number or tuple of numbers
+        What the family is told about the column: bounds, trials, spikes.
     """
 
     target: str
@@ -61,6 +65,7 @@ class Conditional:
     improper: bool = False
     copies_values: bool = False
     note: str = ""
+    options: Mapping[str, Option] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
@@ -180,6 +185,9 @@ def _to_dict(conditional: Conditional) -> dict[str, Any]:
         data["predictors"] = list(conditional.predictors)
     if conditional.scales:
         data["scales"] = dict(conditional.scales)
+    if conditional.options:
+        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in conditional.options.items()}
+        data["options"] = plain
     if conditional.engine != "auto":
         data["engine"] = conditional.engine
     optional = ("formula", "prior", "indicates", "strata", "improper", "copies_values", "note")
@@ -199,6 +207,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "improper": bool,
     "copies_values": bool,
     "note": str,
+    "options": Mapping,
 }
 
 
@@ -223,4 +232,49 @@ def _from_dict(data: Mapping[str, Any]) -> Conditional:
         values["predictors"] = tuple(values["predictors"])
     if "scales" in values:
         values["scales"] = {str(k): float(v) for k, v in values["scales"].items()}
+    if "options" in values:
+        options = values["options"].items()
+        values["options"] = {str(key): _option(name, str(key), value) for key, value in options}
     return Conditional(**values)
+
+
+def _option(name: str, key: str, value: Any) -> Option:
+    parts = value if isinstance(value, list | tuple) else [value]
+    for part in parts:
+        if isinstance(part, bool) or not isinstance(part, int | float):
+            raise SpecError(f"conditional {name!r}: option {key} = {value!r} must be a number")
+    return float(value) if parts == [value] else tuple(map(float, parts))
+
+
+def read_method(text: str) -> tuple[str, dict[str, Option]]:
+    """Split ``FAMILY(option=value, ...)`` into a family and its options.
+
+    Raises
+    ------
+    SpecError
+        If what is in the parentheses are no options.
+
+    Examples
+    --------
+    >>> read_method("binomial(trials=10)")
+    ('binomial', {'trials': 10.0})
+    >>> read_method("semicontinuous(spikes=0 40)")
+    ('semicontinuous', {'spikes': (0.0, 40.0)})
+    """
+    found = re.fullmatch(r"\s*(\w+)\s*\((.*)\)\s*", text)
+    if found is None:
+        return text, {}
+    options: dict[str, Option] = {}
+    for part in filter(str.strip, found[2].split(",")):
+        key, _, value = part.partition("=")
+        try:
+            numbers = tuple(map(float, value.split()))
+        except ValueError:
+            numbers = ()
+        if not numbers:
+            raise SpecError(
+                f"method {text!r}: {part.strip()!r} is no option; write NAME=NUMBER, as in "
+                "binomial(trials=10)"
+            )
+        options[key.strip()] = numbers if len(numbers) > 1 else numbers[0]
+    return found[1], options

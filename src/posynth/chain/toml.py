@@ -176,6 +176,8 @@ def _conditional_table(conditional: Conditional, spec: ChainSpec, facts: FamilyF
         prior = conditional.prior or facts.default_prior
         data["prior"] = prior
         data["scales"] = {**facts.priors.get(prior, {}), **conditional.scales}
+        stated = {k: v for k, v in facts.options.items() if v is not None} | data.get("options", {})
+        data["options"] = stated
     for key, value in data.items():
         if isinstance(value, dict):
             if value:

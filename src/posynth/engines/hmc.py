@@ -139,6 +139,7 @@ def _run(
     return _Path(path, accepted, divergences)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is a divergence, met below
 def _trajectory(
     target: _Target,
     z: Floats,
@@ -156,6 +157,8 @@ def _trajectory(
     for leap in range(leaps):
         here = here + jittered * momentum
         there = target(here)
+        if there[0] == -math.inf:
+            break
         half = 0.5 if leap == leaps - 1 else 1.0
         momentum = momentum + (half * jittered) * there[1]
     change = float(there[0] - 0.5 * momentum @ momentum - energy)

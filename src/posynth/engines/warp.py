@@ -48,9 +48,11 @@ class Warp:
 
     def target(self, density: Density, x: Floats) -> tuple[float, Floats]:
         """Log-density of one point x (d,), and a force field close to its gradient."""
+        if not np.isfinite(x).all():
+            return -np.inf, np.zeros_like(x)
         z, slope, score = self._axes(x)
         value, gradient = density(self.mode.theta + self.mode.factor @ z)
-        if not np.isfinite(value):
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
             return -np.inf, np.zeros_like(x)
         force = slope * (gradient @ self.mode.factor - score) - x
         return value + float(np.log(slope).sum()), force
@@ -58,7 +60,7 @@ class Warp:
     def _axes(self, x: Floats) -> tuple[Floats, Floats, Floats]:
         """Return T(x), its slope, and the score of g at T(x); linear beyond the table."""
         place = (x - TABLE[0]) / STEP
-        cell = np.clip(place.astype(np.int64), 0, len(TABLE) - 2)
+        cell = np.clip(place, 0, len(TABLE) - 2).astype(np.int64)
         axis = np.arange(x.shape[-1])
         low, high = self.knots[axis, cell], self.knots[axis, cell + 1]
         slope = (high - low) / STEP

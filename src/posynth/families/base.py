@@ -1,7 +1,7 @@
 """The family contract: facts, and one function that says how y depends on X as a PyMC model."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -46,11 +46,14 @@ class Response:
     levels : tuple of str
         Levels of a categorical response; empty for a numeric one.
     center, scale : float
-        Mean and standard deviation on the natural scale, for numeric responses. A standardised
-        response is ``(value - center) / scale``.
+        Mean and standard deviation of a numeric response, of its logarithm where the family's
+        support is positive; lower bound and width where it is bounded. A standardised response
+        is ``(value - center) / scale``.
     reference : int
         Index of the level that others are contrasted with: the most frequent one, since contrasts
         with a rare level would all share its uncertainty.
+    options : Mapping
+        What the conditional states about the column, bounds on the scale of ``y``.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Response:
     center: float = 0.0
     scale: float = 1.0
     reference: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def contrasts(self) -> tuple[str, ...]:
@@ -101,15 +105,31 @@ def regression_contents(design: Design, response: Response, priors: Priors) -> C
     return Contents(data | scales, {"predictor": design.predictors})
 
 
-def weak_line(data: Mapping[str, Any], location: Any = 0.0, spread: Any = 1.0) -> Any:
-    """Return alpha + X beta, (row,), under alpha ~ N(location, a spread), beta ~ N(0, b spread).
+def log_link_contents(design: Design, response: Response, priors: Priors) -> Contents:
+    """Return what a regression holds, and log mean of y as ``location`` of the predictor.
 
-    a and b are the prior's scales ``intercept`` and ``slope``.
+    Counts are held as float64: PyMC keeps integers in 32 bits.
+    """
+    held = regression_contents(design, response, priors)
+    location = np.log(response.center) if response.center > 0 else 0.0
+    about = {
+        "y": (response.y.astype(np.float64), ("row",)),
+        "location": (np.asarray(location), ()),
+    }
+    return Contents({**held.data, **about}, held.coords)
+
+
+def weak_line(data: Mapping[str, Any]) -> Any:
+    """Return alpha + X beta, (row,), under alpha ~ N(0, a), beta ~ N(0, b).
+
+    a and b are the prior's scales ``intercept`` and ``slope``. Families whose predictor lies
+    elsewhere add its location and multiply its spread, so that zero is where an optimiser can
+    begin.
     """
     import pymc as pm
 
-    alpha = pm.Normal("alpha", location, data["prior_intercept"] * spread)
-    beta = pm.Normal("beta", 0.0, data["prior_slope"] * spread, dims="predictor")
+    alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
+    beta = pm.Normal("beta", 0.0, data["prior_slope"], dims="predictor")
     return alpha + data["X"] @ beta
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.facts import FamilyFacts
-from posynth.chain.spec import Conditional
+from posynth.chain.spec import Conditional, read_method
 from posynth.errors import SpecError
 from posynth.families import families
 from posynth.families.method_names import METHODS, Method
@@ -91,9 +91,11 @@ def translate(name: str, kind: Kind, column: str) -> Translation:
     'bernoulli'
     """
     known = families()
+    name, options = read_method(name)
+    settings = {"options": options} if options else {}
     method = next((m for m in METHODS if m.name == name), None)
     if name in known or is_reference(name) or method is None:
-        return Translation(name)
+        return Translation(name, settings)
     found = _built(method.families, kind) if _known(method) else None
     if found is None:
         nearest = _built(method.nearest, kind)
@@ -103,7 +105,7 @@ def translate(name: str, kind: Kind, column: str) -> Translation:
             f"({method.why}){hint}. `posynth methods` lists them all"
         )
     note = f"{name} of {method.package}"
-    return Translation(found, method.settings, "" if found == name else note)
+    return Translation(found, {**method.settings, **settings}, "" if found == name else note)
 
 
 def _built(names: Iterable[str], kind: Kind | None) -> str | None:

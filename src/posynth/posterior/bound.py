@@ -84,7 +84,7 @@ class Chain:
             Which conditional.
         **changes
             Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
-            scales, engine, strata, improper, copies_values.
+            scales, options, engine, strata, improper, copies_values.
 
         Raises
         ------
@@ -102,7 +102,8 @@ class Chain:
             own |= own_families(added)
             kind = Kind.BINARY if old.indicates else self.schema[target].kind
             translation = translate(names[target], kind, old.column)
-            changes = {**translation.settings, **changes, "family": translation.family}
+            changes = {"options": {}, **translation.settings, **changes}
+            changes["family"] = translation.family
         spec = self.spec.with_conditional(replace(old, **changes))
         return replace(self, spec=spec, own=own)
 
@@ -117,7 +118,8 @@ class Chain:
             facts = known[link.family].facts
             prior = link.prior or facts.default_prior
             scales = {**facts.priors[prior], **link.scales}
-            spec = spec.with_conditional(replace(link, prior=prior, scales=scales))
+            options = {k: v for k, v in facts.options.items() if v is not None} | {**link.options}
+            spec = spec.with_conditional(replace(link, prior=prior, scales=scales, options=options))
         return spec
 
     def to_toml(self) -> str:

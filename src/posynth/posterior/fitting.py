@@ -22,6 +22,7 @@ from posynth.families.base import Family
 from posynth.posterior.bound import Chain
 from posynth.posterior.record import Diagnosis, Link, Posterior, to_dataset
 from posynth.posterior.seeds import Purpose, stream
+from posynth.posterior.support import check_column
 from posynth.posterior.task import Coding, encode_table, make_task
 from posynth.table.frame import Table
 
@@ -164,8 +165,9 @@ def fit_chain(
 
 
 def _rehearse(jobs: dict[str, _Job]) -> None:
-    """Write formulas and models of one's own once before the first fit, to meet their errors."""
+    """Check values, and write formulas and models of one's own once, before the first fit."""
     for job in jobs.values():
+        check_column(job.rows, job.conditional, job.family.facts)
         if job.family.shared and not (job.conditional.formula or job.conditional.strata):
             continue
         where = f"column {job.conditional.column!r}, family {job.conditional.family!r}"

@@ -75,12 +75,11 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
 
 def counts(posterior: Posterior, target: str) -> bool:
     """Whether a conditional models whole numbers by probabilities, not by a density."""
-    natural = family_of(posterior, target).facts.response == "natural"
-    return (
-        natural
-        and not posterior.spec[target].indicates
-        and posterior.schema[target].kind is Kind.COUNT
-    )
+    facts = family_of(posterior, target).facts
+    own = facts.response == "natural" and facts.support == "real"
+    whole = own or facts.support in ("whole", "trials")
+    indicates = posterior.spec[target].indicates
+    return whole and not indicates and posterior.schema[target].kind is Kind.COUNT
 
 
 def row_log_likelihood(coded: Coded, parameters: Mapping[str, Floats]) -> Floats:

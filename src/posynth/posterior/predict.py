@@ -9,6 +9,7 @@ from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.families.base import Design, Family
+from posynth.posterior.support import check_draws
 from posynth.posterior.task import Coding
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class RowSampler:
         self._parameters = parameters
         self._categorical = bool(coding.levels)
         self._center, self._scale = natural_scale(family, coding)
+        self._target, self._facts = target, family.facts
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
@@ -71,9 +73,18 @@ class RowSampler:
         -------
         ndarray, shape (k,)
             Values on the natural scale, or level indices.
+
+        Raises
+        ------
+        FitError
+            If a draw is not finite or overflows.
         """
         drawn = np.asarray(self._rows(X, index, rng), dtype=np.float64)
-        return drawn if self._categorical else self._center + self._scale * drawn
+        if self._categorical:
+            return drawn
+        natural = self._center + self._scale * drawn
+        check_draws(self._target, self._facts, natural)
+        return natural
 
     def _rows(self, X: Floats, index: int, rng: np.random.Generator) -> NDArray[Any]:
         if self._drawer is not None:
@@ -104,8 +115,8 @@ def _stub(family: Family, target: str, coding: Coding, prior: str) -> Task:
     rows = np.zeros((2, len(coding.predictors)))
     if coding.encoder is None:
         rows[:, 0] = 1.0
-    whole = coding.levels or family.facts.response == "natural"
-    y = np.zeros(2, dtype=np.int64 if whole else np.float64)
+    own = family.facts.response == "natural" and family.facts.support == "real"
+    y = np.zeros(2, dtype=np.int64 if coding.levels or own else np.float64)
     response = coding.response(target, y)
     return Task(
         family, Design(rows, coding.predictors), response, prior, family.facts.priors[prior]

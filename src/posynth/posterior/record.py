@@ -158,7 +158,7 @@ class Posterior:
         dims = {"predictor": list(coding.predictors)}
         scale = xr.DataArray(np.array(coding.encoder.scale), dims="predictor", coords=dims)
         center = xr.DataArray(np.array(coding.encoder.center), dims="predictor", coords=dims)
-        unit, origin = (1.0, 0.0) if coding.levels else (coding.scale, coding.center)
+        unit, origin = coding.unit, coding.origin
         slope = dataset["beta"] * unit / scale
         intercept = origin + dataset["alpha"] * unit - (slope * center).sum("predictor")
         natural = xr.Dataset({"intercept": intercept, "slope": slope})

@@ -1,7 +1,7 @@
 """A table and one conditional of a chain become a task for an engine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from posynth.chain.spec import ChainSpec, Conditional
 from posynth.chain.wildcard import expand
 from posynth.engines.base import Task
 from posynth.families.base import Design, Family, Response
+from posynth.posterior.support import SUPPORTS, predictor_scale, settle
 from posynth.table.codec import encode
 from posynth.table.frame import Table
-from posynth.table.schema import Kind, Schema
+from posynth.table.schema import Column, Kind, Schema
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,14 @@ class Coding:
     levels : tuple of str
         Levels of a categorical response.
     center, scale : float
-        The response is ``center + scale * y``.
+        As in ``Response``; a standardised response is ``center + scale * y``.
     reference : int
         Index of the reference level.
+    origin, unit : float
+        A linear predictor alpha + X beta stands for ``origin + unit * (alpha + X beta)`` on the
+        scale of the link.
+    options : Mapping
+        As in ``Response``; None stands for no bound, since infinity is no JSON.
     """
 
     encoder: Encoder | None
@@ -47,10 +53,15 @@ class Coding:
     center: float = 0.0
     scale: float = 1.0
     reference: int = 0
+    origin: float = 0.0
+    unit: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
         """Return values of the response under this coding."""
-        return Response(name, y, self.levels, self.center, self.scale, self.reference)
+        unbounded = {"lower": -np.inf, "upper": np.inf}
+        options = {k: unbounded[k] if v is None else v for k, v in self.options.items()}
+        return Response(name, y, self.levels, self.center, self.scale, self.reference, options)
 
     def design(self, rows: Rows) -> Floats:
         """Code predictor rows, (n, p)."""
@@ -102,7 +113,9 @@ def make_task(
     observed = holes.astype(float) if conditional.indicates else values[~holes]
     response = _response(rows.schema, conditional, family.facts, observed)
     about = (response.levels, response.center, response.scale, response.reference)
-    coding = Coding(encoder, columns, names, *about)
+    line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
+    options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
+    coding = Coding(encoder, columns, names, *about, *line, options)
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
     draws = max(150, 3 * need // 8)  # in each of four chains: half again what is needed
@@ -135,9 +148,21 @@ def _response(
         levels = tuple(str(level) for level in column.levels)
         codes = values.astype(np.int64)
         return Response(name, codes, levels, reference=int(np.bincount(codes).argmax()))
-    center, scale = float(values.mean()), float(values.std())
+    return _numeric(column, conditional, facts, values)
+
+
+def _numeric(
+    column: Column, conditional: Conditional, facts: FamilyFacts, values: Floats
+) -> Response:
+    name, options = conditional.target, settle(conditional, facts, values)
+    if facts.support == "open":
+        center, scale = options["lower"], options["upper"] - options["lower"]
+    else:
+        summarised = SUPPORTS[facts.support].summarised(values, options)
+        center, scale = float(summarised.mean()), float(summarised.std()) or 1.0
     if facts.response == "standardised":
-        return Response(name, (values - center) / scale, (), center, scale)
+        options = {key: (bound - center) / scale for key, bound in options.items()}
+        return Response(name, (values - center) / scale, (), center, scale, options=options)
     whole = column.kind is Kind.COUNT and np.all(values == np.round(values))
-    natural = values.astype(np.int64) if whole else values
-    return Response(name, natural, (), center, scale)
+    natural = values.astype(np.int64) if whole and facts.support == "real" else values
+    return Response(name, natural, (), center, scale, options=options)
