@@ -42,6 +42,8 @@ class Encoder:
         Numeric column -> its mean, which stands in for a missing value inside a formula.
     state : Mapping
         What formulaic's stateful transforms learned.
+    splines : int
+        Columns of the spline of each numeric column that has a learned scale; 0 for none.
     """
 
     columns: tuple[str, ...]
@@ -52,6 +54,7 @@ class Encoder:
     scale: tuple[float, ...] = ()
     fill: Mapping[str, float] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
+    splines: int = 0
 
     def replay(self, rows: Rows) -> Floats:
         """Code rows with what was learned.
@@ -84,7 +87,11 @@ class Encoder:
 
 
 def learn(
-    rows: Rows, columns: tuple[str, ...], formula: str = "", fitted: Mask | None = None
+    rows: Rows,
+    columns: tuple[str, ...],
+    formula: str = "",
+    fitted: Mask | None = None,
+    splines: int = 0,
 ) -> tuple[Encoder, Floats]:
     """Learn a design on the source.
 
@@ -98,6 +105,8 @@ def learn(
         Right-hand side of a formula; ``""`` for main effects of ``columns``.
     fitted : ndarray of bool, shape (n,), optional
         Rows the conditional is fitted on; all by default.
+    splines : int
+        Columns of the spline of each numeric column; 0 for straight lines.
 
     Returns
     -------
@@ -109,7 +118,8 @@ def learn(
     SpecError
         If the formula names a column that is not visited before, or cannot be evaluated.
     """
-    draft = Encoder(columns, formula, fill=_fill(rows, columns) if formula else {})
+    fill = _fill(rows, columns) if formula else {}
+    draft = Encoder(columns, formula, fill=fill, splines=splines)
     labels, matrix, state = _coded(draft, rows)
     if formula:
         _refuse_unstable(replace(draft, state=state), rows, labels, matrix)
@@ -129,6 +139,7 @@ def learn(
         tuple(scale[keep].tolist()),
         draft.fill,
         state,
+        splines,
     )
     return encoder, _standardise(matrix[:, keep], encoder.center, encoder.scale)
 
@@ -201,7 +212,7 @@ def _coded(encoder: Encoder, rows: Rows) -> tuple[list[str], Floats, dict[str, A
     """Return labels, matrix without intercept, and transform state."""
     if encoder.formula:
         return _from_formula(encoder, rows)
-    blocks = [rows.block(name) for name in encoder.columns]
+    blocks = [rows.block(name, encoder.splines) for name in encoder.columns]
     labels = [label for block in blocks for label in block.names]
     empty = np.empty((len(rows), 0))
     return labels, np.hstack([empty, *(block.values for block in blocks)]), {}

@@ -11,6 +11,9 @@ from posynth.table.schema import Schema
 
 ENGINES = ("auto", "exact", "laplace", "hmc", "nuts")
 MISSING_MODES = ("pattern", "error")
+SCALES = ("natural", "learned")
+#: Most columns of the spline of one predictor.
+MOST_SPLINES = 6
 #: With fewer holes (or values) than this an indicator has no predictors and predicts nothing:
 #: a handful of persons would decide coefficients of every later conditional.
 LEAST_EVENTS = 20
@@ -38,6 +41,12 @@ class Conditional:
         ``"auto"``, ``"exact"``, ``"laplace"``, ``"hmc"`` or ``"nuts"``.
     indicates : str
         For a missingness indicator: the column whose holes it models.
+    scale : str
+        ``"natural"``, or ``"learned"``: a numeric target is modelled as normal scores of its
+        learned quantile function.
+    splines : int
+        Columns of the natural cubic spline with which each numeric predictor enters, on the
+        learned scale of its own; 0 for a straight line on its natural scale.
     note : str
         Why this conditional was chosen.
     """
@@ -50,12 +59,21 @@ class Conditional:
     scales: Mapping[str, float] = field(default_factory=dict)
     engine: str = "auto"
     indicates: str = ""
+    scale: str = "natural"
+    splines: int = 0
     note: str = ""
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise SpecError(
                 f"conditional {self.target!r}: {unknown('engine', self.engine, ENGINES)}"
+            )
+        if self.scale not in SCALES:
+            raise SpecError(f"conditional {self.target!r}: {unknown('scale', self.scale, SCALES)}")
+        if isinstance(self.splines, bool) or not 0 <= self.splines <= MOST_SPLINES:
+            raise SpecError(
+                f"conditional {self.target!r}: splines = {self.splines}; it must be 0 (straight "
+                f"lines) to {MOST_SPLINES} columns for each numeric predictor"
             )
 
     @property
@@ -172,6 +190,10 @@ def _to_dict(conditional: Conditional) -> dict[str, Any]:
         data["scales"] = dict(conditional.scales)
     if conditional.engine != "auto":
         data["engine"] = conditional.engine
+    if conditional.scale != "natural":
+        data["scale"] = conditional.scale
+    if conditional.splines:
+        data["splines"] = conditional.splines
     optional = ("formula", "prior", "indicates", "note")
     return data | {key: getattr(conditional, key) for key in optional if getattr(conditional, key)}
 
@@ -185,6 +207,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "scales": Mapping,
     "engine": str,
     "indicates": str,
+    "scale": str,
+    "splines": int,
     "note": str,
 }
 

@@ -48,6 +48,7 @@ class RowSampler:
         self._parameters = parameters
         self._categorical = bool(coding.levels)
         self._center, self._scale = natural_scale(family, coding)
+        self._learned = coding.learned
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
@@ -69,11 +70,14 @@ class RowSampler:
         Returns
         -------
         ndarray, shape (k,)
-            Values on the natural scale, or level indices.
+            Values on the natural scale, or level indices. A learned scale is drawn anew each time:
+            it is part of what is not known.
         """
         self._compiled.set_rows(X)
         theta = [np.asarray(self._parameters[name][index]) for name in self._compiled.names]
         drawn = np.asarray(self._compiled.draw(theta, rng), dtype=np.float64)
+        if self._learned is not None:
+            return self._learned.draw(rng).values(drawn)
         return drawn if self._categorical else self._center + self._scale * drawn
 
 

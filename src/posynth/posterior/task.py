@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.design import Encoder, cells, learn
 from posynth.chain.facts import FamilyFacts
+from posynth.chain.quantiles import learn_scale
+from posynth.chain.scale import Scale
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.engines.base import Task
+from posynth.errors import SpecError
 from posynth.families.base import Design, Family, Response
+from posynth.posterior.scores import impute_scores
+from posynth.posterior.seeds import Purpose, stream
 from posynth.table.codec import encode
 from posynth.table.frame import Table
 from posynth.table.schema import Kind, Schema
@@ -36,6 +41,8 @@ class Coding:
         The response is ``center + scale * y``.
     reference : int
         Index of the reference level.
+    learned : Scale, optional
+        The response is a normal score on this scale; then ``center`` is 0 and ``scale`` 1.
     """
 
     encoder: Encoder | None
@@ -45,6 +52,7 @@ class Coding:
     center: float = 0.0
     scale: float = 1.0
     reference: int = 0
+    learned: Scale | None = None
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
         """Return values of the response under this coding."""
@@ -55,8 +63,25 @@ class Coding:
         return cells(rows, self.columns)[1] if self.encoder is None else self.encoder.replay(rows)
 
 
-def encode_table(table: Table, spec: ChainSpec) -> Rows:
-    """Encode every column a chain reads; constants with holes carry 0 and NaN."""
+def encode_table(
+    table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | None = None
+) -> Rows:
+    """Encode every column a chain reads; constants with holes carry 0 and NaN.
+
+    Parameters
+    ----------
+    table : Table
+        The rows.
+    spec : ChainSpec
+        The chain.
+    learned : Mapping, optional
+        Scales learned on the source; by default those the chain uses are learned on these rows.
+
+    Raises
+    ------
+    SpecError
+        If a learned scale is asked for and the column has too few values to learn one.
+    """
     arrays = {}
     for column in table.schema:
         if column.kind.is_modelled:
@@ -64,11 +89,39 @@ def encode_table(table: Table, spec: ChainSpec) -> Rows:
         elif column.name in spec.indicators:
             holes = table.frame[column.name].isna().to_numpy(dtype=bool)
             arrays[column.name] = np.where(holes, np.nan, 0.0)
-    return Rows(table.schema, arrays, spec.predicting(table.schema), len(table.frame))
+    if learned is None:
+        wanted = _with_scale(spec, table.schema)
+        learned = learn_scales(table.schema, {name: arrays[name] for name in wanted})
+        _require_scales(spec, learned)
+    return Rows(table.schema, arrays, spec.predicting(table.schema), len(table.frame), learned)
+
+
+def learn_scales(schema: Schema, arrays: Mapping[str, Floats]) -> dict[str, Scale]:
+    """Learn the scale of every column that has enough different values."""
+    found = {name: learn_scale(values, schema[name].decimals) for name, values in arrays.items()}
+    return {name: scale for name, scale in found.items() if scale is not None}
+
+
+def _require_scales(spec: ChainSpec, learned: Mapping[str, Scale]) -> None:
+    for conditional in spec:
+        if conditional.scale == "learned" and conditional.target not in learned:
+            raise SpecError(
+                f"column {conditional.target!r}: scale 'learned' needs at least 20 values that "
+                "are not nearly all equal; use scale 'natural'"
+            )
+
+
+def _with_scale(spec: ChainSpec, schema: Schema) -> tuple[str, ...]:
+    """Return the columns that a conditional models or reads on their learned scale."""
+    read = {
+        name for c in spec if c.splines for name in spec.predictors(c.target) if name in schema
+    }
+    modelled = {c.target for c in spec if c.scale == "learned"}
+    return tuple(n for n in schema.names if n in read | modelled and schema[n].kind.is_numeric)
 
 
 def make_task(
-    rows: Rows, spec: ChainSpec, conditional: Conditional, family: Family, need: int = 400
+    rows: Rows, spec: ChainSpec, conditional: Conditional, family: Family, seed: int = 0
 ) -> tuple[Task, Coding]:
     """Build the task of one conditional.
 
@@ -82,8 +135,8 @@ def make_task(
         Which conditional.
     family : Family
         Its family.
-    need : int
-        Effective draws asked for.
+    seed : int
+        Seed of the fit: where scores lie within the jumps of a learned scale is drawn.
 
     Returns
     -------
@@ -96,13 +149,17 @@ def make_task(
     columns = spec.predictors(conditional.target)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
     observed = holes.astype(float) if conditional.indicates else values[~holes]
-    response = _response(rows.schema, conditional, family.facts, observed)
+    learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
+    if learned is None:
+        response = _response(rows.schema, conditional, family.facts, observed)
+    else:
+        rng = stream(seed, Purpose.SCORE, conditional.target)
+        response = Response(conditional.target, impute_scores(learned, observed, X, rng))
     about = (response.levels, response.center, response.scale, response.reference)
-    coding = Coding(encoder, columns, names, *about)
+    coding = Coding(encoder, columns, names, *about, learned)
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
-    draws = max(150, 3 * need // 8)  # in each of four chains: half again what is needed
-    return Task(family, Design(X, names), response, prior, scales, draws, need), coding
+    return Task(family, Design(X, names), response, prior, scales), coding
 
 
 def _design(
@@ -115,7 +172,7 @@ def _design(
     if facts.design == "cells":
         names, X = cells(rows, columns)
         return None, names, X if fitted is None else X[fitted]
-    encoder, X = learn(rows, columns, conditional.formula, fitted)
+    encoder, X = learn(rows, columns, conditional.formula, fitted, conditional.splines)
     return encoder, encoder.predictors, X
 
 
