@@ -82,6 +82,18 @@ class Rows:
                 self._blocks[key] = self._make(self.schema[name], key[1])
         return self._blocks[key]
 
+    def product(self, pair: tuple[str, str], splines: int = 2) -> Block:
+        """Return the products of two columns' blocks; two columns of a spline at most."""
+        left, right = (self._effects(name, min(splines, 2)) for name in pair)
+        names = tuple(f"{a}:{b}" for a in left.names for b in right.names)
+        values = left.values[:, :, None] * right.values[:, None, :]
+        return Block(names, values.reshape(len(self), -1))
+
+    def _effects(self, name: str, splines: int) -> Block:
+        """Return a column's block without the missingness indicator."""
+        block, skip = self.block(name, splines), int(name in self.indicators)
+        return Block(block.names[skip:], block.values[:, skip:])
+
     def frame(self, names: Iterable[str], fill: Mapping[str, float]) -> pd.DataFrame:
         """Return columns as a frame for a formula; holes of numeric columns are filled.
 

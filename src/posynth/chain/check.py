@@ -119,11 +119,11 @@ def _check_scale(conditional: Conditional, schema: Schema, facts: FamilyFacts) -
             f"of real numbers, such as gaussian, location_scale or student; {what} "
             f"(family {facts.name!r}): use scale 'natural'"
         )
-    if conditional.splines and (conditional.formula or facts.design == "cells"):
+    curved = conditional.splines or conditional.interactions
+    if curved and (conditional.formula or facts.design == "cells"):
         why = "a formula" if conditional.formula else f"family {facts.name!r}, which crosses levels"
         raise SpecError(
-            f"column {conditional.column!r}: splines = {conditional.splines} together with {why}; "
-            "use splines = 0"
+            f"column {conditional.column!r}: splines or interactions together with {why}; keep one"
         )
 
 
@@ -174,6 +174,12 @@ def _check_predictors(
             raise SpecError(
                 f"column {conditional.column!r}: predictor {name!r} is not visited before it; "
                 f"visited before: {', '.join(map(repr, earlier)) or 'nothing'}"
+            )
+    given = spec.predictors(conditional.target)
+    for name in (name for pair in conditional.interactions for name in pair):
+        if name not in given or name not in schema:
+            raise SpecError(
+                f"column {conditional.column!r}, interactions: {unknown('predictor', name, given)}"
             )
     if conditional.formula and conditional.predictors is not None:
         raise SpecError(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,13 @@ type Mask = NDArray[np.bool_]
 #: Dividing by its own sd would give the contrast of a rare level a prior as wide as the level is
 #: rare: 67 logits for 7 rows of 5000.
 DUMMY_SCALE = 1.0
+
+
+class Curves(NamedTuple):
+    """What a design holds beyond straight main effects; see ``Encoder``."""
+
+    splines: int = 0
+    interactions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Encoder:
         What formulaic's stateful transforms learned.
     splines : int
         Columns of the spline of each numeric column that has a learned scale; 0 for none.
+    interactions : tuple of (str, str)
+        Pairs of columns whose products join the main effects.
     """
 
     columns: tuple[str, ...]
@@ -55,6 +64,7 @@ class Encoder:
     fill: Mapping[str, float] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
     splines: int = 0
+    interactions: tuple[tuple[str, str], ...] = ()
 
     def replay(self, rows: Rows) -> Floats:
         """Code rows with what was learned.
@@ -82,6 +92,7 @@ class Encoder:
         """Build an encoder from what ``to_json`` returned."""
         data = json.loads(text)
         data["state"] = _unpack(data["state"])
+        data["interactions"] = tuple((a, b) for a, b in data["interactions"])
         sequences = ("columns", "predictors", "keep", "center", "scale")
         return cls(**data | {key: tuple(data[key]) for key in sequences})
 
@@ -91,7 +102,7 @@ def learn(
     columns: tuple[str, ...],
     formula: str = "",
     fitted: Mask | None = None,
-    splines: int = 0,
+    curves: Curves | None = None,
 ) -> tuple[Encoder, Floats]:
     """Learn a design on the source.
 
@@ -105,8 +116,8 @@ def learn(
         Right-hand side of a formula; ``""`` for main effects of ``columns``.
     fitted : ndarray of bool, shape (n,), optional
         Rows the conditional is fitted on; all by default.
-    splines : int
-        Columns of the spline of each numeric column; 0 for straight lines.
+    curves : Curves, optional
+        Splines and interactions; straight main effects by default.
 
     Returns
     -------
@@ -119,7 +130,8 @@ def learn(
         If the formula names a column that is not visited before, or cannot be evaluated.
     """
     fill = _fill(rows, columns) if formula else {}
-    draft = Encoder(columns, formula, fill=fill, splines=splines)
+    bent = curves or Curves()
+    draft = Encoder(columns, formula, fill=fill, **bent._asdict())
     labels, matrix, state = _coded(draft, rows)
     if formula:
         _refuse_unstable(replace(draft, state=state), rows, labels, matrix)
@@ -139,7 +151,7 @@ def learn(
         tuple(scale[keep].tolist()),
         draft.fill,
         state,
-        splines,
+        *bent,
     )
     return encoder, _standardise(matrix[:, keep], encoder.center, encoder.scale)
 
@@ -213,6 +225,7 @@ def _coded(encoder: Encoder, rows: Rows) -> tuple[list[str], Floats, dict[str, A
     if encoder.formula:
         return _from_formula(encoder, rows)
     blocks = [rows.block(name, encoder.splines) for name in encoder.columns]
+    blocks += [rows.product(pair, encoder.splines) for pair in encoder.interactions]
     labels = [label for block in blocks for label in block.names]
     empty = np.empty((len(rows), 0))
     return labels, np.hstack([empty, *(block.values for block in blocks)]), {}

@@ -95,6 +95,10 @@ class Scale:
         last = self._distribution(values + grain / 2, cell, atom, 1.0)
         return first, np.maximum(first, last)
 
+    def distribution(self, values: Floats) -> Floats:
+        """Return F, the share of the column at or below each value (n,)."""
+        return self._distribution(values, *self._place(values), 1.0)
+
     def scores(self, values: Floats) -> Floats:
         """Return one score a value, (n,): that of the middle of its limits; NaN for NaN."""
         known = ~np.isnan(values)
@@ -146,7 +150,8 @@ class Scale:
         inner = np.clip(cell, 0, len(self.counts) - 1)
         lower, width = np.asarray(self.lower)[inner], np.subtract(self.upper, self.lower)[inner]
         with np.errstate(invalid="ignore", divide="ignore"):
-            part = np.where(width > 0, np.clip((values - lower) / width, 0, 1), side)
+            at = np.where(values < lower, 0.0, side)  # between two atoms nothing lies
+            part = np.where(width > 0, np.clip((values - lower) / width, 0, 1), at)
         found = start[inner + offset] + part * share[inner + offset]
         if self.below is not None:
             beyond = self.below.distribution(values)

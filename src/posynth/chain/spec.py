@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,8 @@ class Conditional:
     splines : int
         Columns of the natural cubic spline with which each numeric predictor enters, on the
         learned scale of its own; 0 for a straight line on its natural scale.
+    interactions : tuple of (str, str)
+        Pairs of predictors whose products join the main effects.
     note : str
         Why this conditional was chosen.
     """
@@ -61,6 +63,7 @@ class Conditional:
     indicates: str = ""
     scale: str = "natural"
     splines: int = 0
+    interactions: tuple[tuple[str, str], ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -194,6 +197,8 @@ def _to_dict(conditional: Conditional) -> dict[str, Any]:
         data["scale"] = conditional.scale
     if conditional.splines:
         data["splines"] = conditional.splines
+    if conditional.interactions:
+        data["interactions"] = [list(pair) for pair in conditional.interactions]
     optional = ("formula", "prior", "indicates", "note")
     return data | {key: getattr(conditional, key) for key in optional if getattr(conditional, key)}
 
@@ -209,6 +214,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "indicates": str,
     "scale": str,
     "splines": int,
+    "interactions": (list, tuple),
     "note": str,
 }
 
@@ -232,6 +238,19 @@ def _from_dict(data: Mapping[str, Any]) -> Conditional:
     values = dict(data)
     if "predictors" in values:
         values["predictors"] = tuple(values["predictors"])
+    if "interactions" in values:
+        values["interactions"] = tuple(map(_pair(name), values["interactions"]))
     if "scales" in values:
         values["scales"] = {str(k): float(v) for k, v in values["scales"].items()}
     return Conditional(**values)
+
+
+def _pair(target: str) -> Callable[[Any], tuple[str, str]]:
+    def checked(found: Any) -> tuple[str, str]:
+        if isinstance(found, list | tuple) and [type(name) for name in found] == [str, str]:
+            return found[0], found[1]
+        raise SpecError(
+            f"conditional {target!r}: interaction {found!r} must be two names, as ['sex', 'age']"
+        )
+
+    return checked

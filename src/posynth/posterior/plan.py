@@ -1,18 +1,21 @@
 """Data and wishes become a table and a chain bound to it; every contradiction is met here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from posynth.chain.default import default_chain
+from posynth.chain.refine import refine
+from posynth.chain.spec import ChainSpec
 from posynth.chain.toml import declare, read_chain
 from posynth.errors import SpecError, TableError, unknown
 from posynth.families import families
 from posynth.families.base import Build, Family
 from posynth.families.own import own_names
 from posynth.posterior.bound import Chain, conform, own_families
+from posynth.posterior.task import encode_table, learn_scales
 from posynth.table.frame import Table, table_from_frame
 from posynth.table.io import read_table
 
@@ -46,6 +49,7 @@ def plan(
         table = as_table(data, kinds)
         names, own = own_names(methods, families())
         spec = default_chain(table.schema, wishes["order"], names, engine, missing)
+        spec = _refined(table, spec, names)
         return table, Chain(spec, table.schema, table.source, own_families(own), notes=table.notes)
     if wishes["order"]:
         raise SpecError(
@@ -61,6 +65,14 @@ def plan(
     if missing != "pattern":
         chain = replace(chain, spec=replace(chain.spec, missing=missing))
     return table, _overridden(chain, methods, engine)
+
+
+def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSpec:
+    """Look at the rows to choose scales and splines; named families stay as they are."""
+    rows = encode_table(table, spec, {})
+    numeric = [c.name for c in table.schema if c.kind.is_numeric]
+    learned = learn_scales(table.schema, {name: rows.arrays[name] for name in numeric})
+    return refine(replace(rows, learned=learned), spec, methods)
 
 
 def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:

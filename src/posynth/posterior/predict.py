@@ -48,7 +48,7 @@ class RowSampler:
         self._parameters = parameters
         self._categorical = bool(coding.levels)
         self._center, self._scale = natural_scale(family, coding)
-        self._learned = coding.learned
+        self._learned, self._warp = coding.learned, coding.warp
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
@@ -77,7 +77,7 @@ class RowSampler:
         theta = [np.asarray(self._parameters[name][index]) for name in self._compiled.names]
         drawn = np.asarray(self._compiled.draw(theta, rng), dtype=np.float64)
         if self._learned is not None:
-            return self._learned.draw(rng).values(drawn)
+            return self._learned.draw(rng).values(self._warp.back(drawn))
         return drawn if self._categorical else self._center + self._scale * drawn
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats
+from posynth.chain.scores import place_scores
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.engines.compiled import CompiledModel
@@ -23,7 +24,6 @@ from posynth.families.base import Design, Family
 from posynth.posterior.bound import Chain, conform, stored_families
 from posynth.posterior.predict import RowSampler, natural_scale, stacked
 from posynth.posterior.record import Posterior
-from posynth.posterior.scores import impute_scores
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.task import Coding, encode_table, make_task
 
@@ -205,7 +205,7 @@ def _held(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int) -> 
         y = (values[used] - origin) / unit
     else:
         rng = stream(posterior.seed, Purpose.SCORE, target)
-        y = impute_scores(coding.learned, values[used], design.X, rng)
+        y = place_scores(coding.learned, coding.warp, values[used], design.X, rng)
     response = coding.response(target, y.astype(np.int64) if coding.levels else y)
     task = Task(family, design, response, conditional.prior, conditional.scales)
     thinned = full.isel(draw=slice(None, None, step))
@@ -225,7 +225,7 @@ def _to_values(
     """Return what takes a model's responses to values of the column."""
     if coding.learned is not None:
         scale = coding.learned.draw(rng)
-        return lambda y: scale.values(y.ravel()).reshape(y.shape)
+        return lambda y: scale.values(coding.warp.back(y.ravel())).reshape(y.shape)
     origin, unit = natural_scale(task.family, coding)
     return lambda y: y * unit + origin
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from posynth.chain.design import Encoder
 from posynth.chain.scale import Scale
+from posynth.chain.scores import Warp
 from posynth.chain.spec import ChainSpec
 from posynth.errors import StoreError
 from posynth.families.own import find_file, is_reference
@@ -163,6 +164,7 @@ def _link_to_dict(link: Link) -> dict[str, Any]:
     coding = link.coding
     encoder = None if coding.encoder is None else json.loads(coding.encoder.to_json())
     plain = {key: value for key, value in vars(coding).items() if key != "encoder"}
+    plain["warp"] = coding.warp.knots
     plain["learned"] = coding.learned is not None  # the scale itself stands once, by column
     diagnosis = {k: _finite(v) for k, v in asdict(link.diagnosis).items()}
     return {"coding": plain | {"encoder": encoder}, "diagnosis": diagnosis}
@@ -170,6 +172,7 @@ def _link_to_dict(link: Link) -> dict[str, Any]:
 
 def _link_from_dict(data: Mapping[str, Any], learned: Mapping[str, Scale]) -> Link:
     coding = dict(data["coding"])
+    coding["warp"] = Warp(tuple(coding["warp"]))
     coding["learned"] = learned[data["diagnosis"]["target"]] if coding["learned"] else None
     if coding["encoder"] is not None:
         coding["encoder"] = Encoder.from_json(json.dumps(coding["encoder"]))

@@ -8,19 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
-from posynth.chain.design import Encoder, cells, learn
+from posynth.chain.design import Curves, Encoder, cells, learn
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale
+from posynth.chain.scores import Warp, learn_scores
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.engines.base import Task
 from posynth.errors import SpecError
 from posynth.families.base import Design, Family, Response
-from posynth.posterior.scores import impute_scores
 from posynth.posterior.seeds import Purpose, stream
 from posynth.table.codec import encode
 from posynth.table.frame import Table
 from posynth.table.schema import Kind, Schema
+
+
+#: The family whose spread depends on predictors.
+SPREAD = "location_scale"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,9 @@ class Coding:
     reference : int
         Index of the reference level.
     learned : Scale, optional
-        The response is a normal score on this scale; then ``center`` is 0 and ``scale`` 1.
+        The response is a score on this scale; then ``center`` is 0 and ``scale`` 1.
+    warp : Warp
+        Takes normal scores on the learned scale to those of the model.
     """
 
     encoder: Encoder | None
@@ -53,6 +59,7 @@ class Coding:
     scale: float = 1.0
     reference: int = 0
     learned: Scale | None = None
+    warp: Warp = Warp()
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
         """Return values of the response under this coding."""
@@ -149,14 +156,16 @@ def make_task(
     columns = spec.predictors(conditional.target)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
     observed = holes.astype(float) if conditional.indicates else values[~holes]
+    warp = Warp()
     learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
     if learned is None:
         response = _response(rows.schema, conditional, family.facts, observed)
     else:
         rng = stream(seed, Purpose.SCORE, conditional.target)
-        response = Response(conditional.target, impute_scores(learned, observed, X, rng))
+        scored = learn_scores(learned, observed, X, rng, spread=conditional.family == SPREAD)
+        response, warp = Response(conditional.target, scored.z), scored.warp
     about = (response.levels, response.center, response.scale, response.reference)
-    coding = Coding(encoder, columns, names, *about, learned)
+    coding = Coding(encoder, columns, names, *about, learned, warp)
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
     return Task(family, Design(X, names), response, prior, scales), coding
@@ -172,7 +181,8 @@ def _design(
     if facts.design == "cells":
         names, X = cells(rows, columns)
         return None, names, X if fitted is None else X[fitted]
-    encoder, X = learn(rows, columns, conditional.formula, fitted, conditional.splines)
+    curves = Curves(conditional.splines, conditional.interactions)
+    encoder, X = learn(rows, columns, conditional.formula, fitted, curves)
     return encoder, encoder.predictors, X
 
 
