@@ -29,9 +29,9 @@ from posynth.chain.spec import Conditional
 
 type Floats = NDArray[np.float64]
 
-FOLDS = 4
+FOLDS = 3
 #: Rows looked at, evenly spaced, where there are more; for the choice and for interactions.
-MOST_ROWS, MOST_TESTED = 3000, 10_000
+MOST_ROWS, MOST_TESTED = 6000, 10_000
 #: Values without which no scale is learned.
 LEAST_ROWS = 50
 BINS = 50
@@ -76,6 +76,11 @@ class Column:
     decimals: int | None
     scale: Scale
 
+    @property
+    def candidates(self) -> tuple[Choice, ...]:
+        """What is compared; without predictors no spread can depend on them."""
+        return (NATURAL, LEARNED, SPREAD) if self.curved.shape[1] else (NATURAL, LEARNED)
+
 
 def choose(
     rows: Rows, columns: tuple[str, ...], conditional: Conditional, splines: int
@@ -103,7 +108,7 @@ def choose(
     if target not in rows.learned or len(known) < LEAST_ROWS:
         note = f"{conditional.note}: {NATURAL.name}, too few values to learn another"
         return replace(conditional, note=note)
-    mask = _spaced(known, MOST_ROWS, len(rows))
+    mask = spaced(known, MOST_ROWS, len(rows))
     column = Column(
         rows.arrays[target][mask],
         learn(rows, columns, "", mask)[1],
@@ -117,6 +122,10 @@ def choose(
     if best is NATURAL:
         return replace(conditional, note=note)
     pairs = _pairs(rows, columns, conditional, splines, best)
+    if splines > 1:
+        note += f"; splines of {splines} columns"
+    if pairs:
+        note += f"; interactions {', '.join(map(':'.join, pairs))}"
     chosen = replace(conditional, family=best.family, scale=best.scale, splines=splines, note=note)
     return replace(chosen, scales=_scales(conditional, best), interactions=pairs)
 
@@ -134,7 +143,7 @@ def _pairs(
 ) -> tuple[tuple[str, str], ...]:
     """Look for interactions on more rows than the choice needs: they are finer."""
     y = rows.arrays[conditional.target]
-    mask = _spaced(np.flatnonzero(~np.isnan(y)), MOST_TESTED, len(rows))
+    mask = spaced(np.flatnonzero(~np.isnan(y)), MOST_TESTED, len(rows))
     X = learn(rows, columns, "", mask, Curves(splines))[1]
     if len(X) < ROWS_FOR_A_COLUMN * (X.shape[1] + MOST_COLUMNS):
         return ()
@@ -143,8 +152,8 @@ def _pairs(
     return find_interactions(rows, columns, X, (scored.z - mean) / sd, mask)
 
 
-def _spaced(known: NDArray[np.int64], most: int, rows: int) -> NDArray[np.bool_]:
-    """Mark at most so many of the known rows, evenly spaced."""
+def spaced(known: NDArray[np.intp], most: int, rows: int) -> NDArray[np.bool_]:
+    """Mark at most ``most`` of the known among all rows, evenly spaced."""
     mask = np.zeros(rows, dtype=bool)
     mask[known[np.linspace(0, len(known) - 1, min(len(known), most)).astype(int)]] = True
     return mask
@@ -154,7 +163,7 @@ def log_scores(column: Column, ridge: float = 0.16) -> dict[Choice, Floats]:
     """Return the held-out log score of every row (n,) under each candidate."""
     edges = _edges(column)
     fold = np.random.default_rng(0).permutation(len(column.y)) % FOLDS
-    scores = {choice: np.empty(len(column.y)) for choice in (NATURAL, LEARNED, SPREAD)}
+    scores = {choice: np.empty(len(column.y)) for choice in column.candidates}
     low = np.concatenate([[-np.inf], edges])[np.searchsorted(edges, column.y)]
     high = np.concatenate([edges, [np.inf]])[np.searchsorted(edges, column.y)]
     for k in range(FOLDS):
@@ -175,7 +184,7 @@ def _fold(
     found = {NATURAL: _mass(line, column.straight[test], natural)}
     scale = learn_scale(y[train], column.decimals) or column.scale
     normal = tuple(ndtri(_below(scale, edge)) for edge in bins)
-    for choice in (LEARNED, SPREAD):
+    for choice in column.candidates[1:]:
         scored = _scored(scale, y[train], column.curved[train], choice, ridge)
         limits = tuple(scored.warp.forward(edge) for edge in normal)
         found[choice] = _mass(scored.line, column.curved[test], limits)
@@ -215,7 +224,8 @@ def _edges(column: Column) -> Floats:
 
 
 def _best(scores: dict[Choice, Floats]) -> tuple[Choice, str]:
-    learned = SPREAD if _gain(scores[SPREAD], scores[LEARNED]) > 1 else LEARNED
+    wide = SPREAD in scores and _gain(scores[SPREAD], scores[LEARNED]) > 1
+    learned = SPREAD if wide else LEARNED
     best = learned if _gain(scores[learned], scores[NATURAL]) > 1 else NATURAL
     shown = {choice: f"{values.mean():.3f}" for choice, values in scores.items()}
     others = ", ".join(f"{shown[c]} for {c.name}" for c in scores if c is not best)
@@ -225,5 +235,5 @@ def _best(scores: dict[Choice, Floats]) -> tuple[Choice, str]:
 def _gain(better: Floats, worse: Floats) -> float:
     """Return the mean difference in standard errors."""
     difference = better - worse
-    error = float(difference.std(ddof=1)) / len(difference) ** 0.5
-    return float(difference.mean()) / max(error, 1e-12)
+    error = float(np.std(difference, ddof=1)) / float(np.sqrt(len(difference)))
+    return float(np.mean(difference)) / max(error, 1e-12)

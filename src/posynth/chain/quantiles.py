@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +55,10 @@ def learn_scale(values: Floats, decimals: int | None = None) -> Scale | None:
         return None
     column = _Column(present, _unit(present, decimals))
     stretches = list(_stretches(_atoms(column)))
-    if len(stretches) == 1 and stretches[0].low is None and stretches[0].high is None:
-        below, middle, above = _ends(column, stretches[0])
-        return _assemble(column, [middle], below, above)
-    below = above = None
+    if len(stretches) == 1:
+        return _assemble(column, *_ends(column, stretches[0]))
+    below: Tail | None = None
+    above: Tail | None = None
     if len(stretches[0].values) and stretches[0].low is None:
         below, stretches[0] = _end(column, stretches[0], -1)
     if len(stretches[-1].values) and stretches[-1].high is None:
@@ -124,7 +125,7 @@ def _atoms(column: _Column) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_
 def _gaps(atom: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """Yield the ranges between atoms, empty ones too."""
     places = np.concatenate([[-1], np.flatnonzero(atom), [len(atom)]])
-    yield from ((int(a) + 1, int(b)) for a, b in zip(places[:-1], places[1:], strict=True))
+    yield from ((int(a) + 1, int(b)) for a, b in pairwise(places))
 
 
 def _absorbed(
@@ -149,7 +150,7 @@ def _stretches(
         yield _Stretch(low, high, np.repeat(values[first:last], counts[first:last]))
 
 
-def _ends(column: _Column, stretch: _Stretch) -> tuple[Tail, _Stretch, Tail]:
+def _ends(column: _Column, stretch: _Stretch) -> tuple[list[_Stretch], Tail, Tail]:
     """Take both tails off a column without atoms."""
     size = column.tail
     values = stretch.values
@@ -159,7 +160,7 @@ def _ends(column: _Column, stretch: _Stretch) -> tuple[Tail, _Stretch, Tail]:
     middle = replace(
         stretch, low=(edges[0], 0), high=(edges[1], 0), values=values[size : len(values) - size]
     )
-    return below, middle, above
+    return [middle], below, above
 
 
 def _end(column: _Column, stretch: _Stretch, sign: int) -> tuple[Tail, _Stretch]:
@@ -247,10 +248,7 @@ def _cells(column: _Column, stretch: _Stretch) -> list[tuple[float, float, float
     sizes = [len(group) / 2 for group in groups]
     knots = [low, *np.maximum.accumulate(means).tolist(), high]
     masses = [a + b for a, b in zip([0.0, *sizes], [*sizes, 0.0], strict=True)]
-    return [
-        (a, b, mass, grain)
-        for a, b, mass in zip(knots[:-1], knots[1:], masses, strict=True)
-    ]
+    return [(a, b, mass, grain) for a, b, mass in zip(knots[:-1], knots[1:], masses, strict=True)]
 
 
 def _slots(stretch: _Stretch, grain: float) -> tuple[float, float]:

@@ -3,17 +3,23 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from posynth.chain.blocks import Rows
-from posynth.chain.choice import ROWS_FOR_A_COLUMN, choose
-from posynth.chain.spec import ChainSpec
+import numpy as np
 
-#: Most spline columns of a predictor.
-MOST = 4
-#: Families of levels and holes whose numeric predictors are curved too.
+from posynth.chain.blocks import Rows
+from posynth.chain.choice import MOST_TESTED, ROWS_FOR_A_COLUMN, choose, spaced
+from posynth.chain.curvature import is_curved
+from posynth.chain.design import Curves, learn
+from posynth.chain.spec import ChainSpec, Conditional
+
+#: Rows from which on a predictor gets three and four spline columns in place of two.
+ROWS_FOR_MORE = (500, 1500)
+#: Most spline columns where a logit is modelled.
+MOST_OF_A_LOGIT = 3
+#: Families of levels and holes whose numeric predictors may bend too.
 CURVED = ("bernoulli", "categorical")
-#: Coefficients up to which a conditional of levels gets MOST; from there on two columns. Logits
-#: of rare levels cost more to sample the more they bend.
-FEW_COEFFICIENTS = 30
+#: Coefficients up to which a conditional of levels gets 4 and 3 spline columns; else 2. Logits of
+#: rare levels cost more to sample the more they bend.
+COEFFICIENTS = {4: 20, 3: 30}
 
 
 def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpec:
@@ -39,10 +45,27 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
             splines = spline_columns(rows, columns, 1)
             spec = spec.with_conditional(choose(rows, columns, conditional, splines))
         elif conditional.family in CURVED:
-            levels = 2 if conditional.indicates else len(rows.schema[conditional.target].levels)
-            splines = spline_columns(rows, columns, levels - 1)
-            spec = spec.with_conditional(replace(conditional, splines=splines))
+            spec = spec.with_conditional(_curved(rows, columns, conditional))
     return spec
+
+
+def _curved(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> Conditional:
+    """Give a conditional of levels splines, if the rows support and ask for them."""
+    values = rows.arrays[conditional.column]
+    holes = np.isnan(values)
+    values = holes.astype(np.float64) if conditional.indicates else values
+    known = np.flatnonzero(~np.isnan(values))
+    contrasts = len(np.unique(values[known])) - 1
+    splines = spline_columns(rows, columns, contrasts)
+    splines = min(splines, MOST_OF_A_LOGIT) if contrasts == 1 else splines
+    if splines < 2 or contrasts < 1:
+        return conditional
+    mask = spaced(known, MOST_TESTED, len(rows))
+    straight, curved = (learn(rows, columns, "", mask, Curves(q))[1] for q in (0, splines))
+    if not is_curved(straight, curved, values[mask].astype(np.int64)):
+        return conditional
+    note = f"{conditional.note}; numeric predictors bend: splines of {splines} columns"
+    return replace(conditional, splines=splines, note=note)
 
 
 def spline_columns(rows: Rows, columns: tuple[str, ...], contrasts: int) -> int:
@@ -61,10 +84,10 @@ def spline_columns(rows: Rows, columns: tuple[str, ...], contrasts: int) -> int:
     levels = sum(max(len(rows.schema[n].levels) - 1, 1) for n in columns if n in rows.schema)
     if not numeric:
         return 0
-    for splines in range(MOST, 1, -1):
-        width = levels + (splines - 1) * len(numeric)
-        size = width * contrasts
-        few = contrasts == 1 or splines == 2 or size <= FEW_COEFFICIENTS
+    most = 2 + sum(rows.count >= enough for enough in ROWS_FOR_MORE)
+    for splines in range(most, 1, -1):
+        size = (levels + (splines - 1) * len(numeric)) * contrasts
+        few = contrasts == 1 or size <= COEFFICIENTS.get(splines, size)
         if few and size * ROWS_FOR_A_COLUMN <= rows.count:
             return splines
-    return 1 if contrasts == 1 else 0
+    return 1

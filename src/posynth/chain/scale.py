@@ -122,9 +122,11 @@ class Scale:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Scale":
         """Build a scale from what ``to_dict`` returned."""
-        tails = {side: Tail(**data[side]) if data[side] else None for side in ("below", "above")}
-        cells = {key: tuple(data[key]) for key in ("lower", "upper", "counts", "grains")}
-        return cls(**cells, **tails)
+        below, above = (Tail(**data[side]) if data[side] else None for side in ("below", "above"))
+        lower, upper, counts, grains = (
+            tuple(data[key]) for key in ("lower", "upper", "counts", "grains")
+        )
+        return cls(lower, upper, counts, grains, below, above)
 
     def _place(self, values: Floats) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the cell of each value, -1 and K for the tails, and whether it is an atom."""

@@ -35,7 +35,7 @@ from posynth.chain.scale import Scale
 type Floats = NDArray[np.float64]
 
 #: Rounds of warp and regression, and Gibbs steps in each.
-ROUNDS, SWEEPS = 4, 3
+ROUNDS, SWEEPS = 3, 3
 #: Normal scores at which the warp is stored; straight beyond the outer ones.
 GRID = np.linspace(-3.5, 3.5, 57)
 MIXED_ROWS = 500
@@ -63,6 +63,10 @@ class Warp:
     def back(self, z: Floats) -> Floats:
         """Take the model's scores to normal scores."""
         return _interpolated(z, np.asarray(self.knots), GRID)
+
+
+#: The warp of a conditional without predictors.
+STRAIGHT = Warp()
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def learn_scores(
         Scores with mean 0 and sd 1.
     """
     first, last = scale.bounds(values)
-    warp = Warp()
+    warp = STRAIGHT
     z = _normal(first + rng.random(len(values)) * (last - first))
     line = fit_line(X, z, spread=spread, ridge=ridge)
     if not X.shape[1]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -113,7 +114,10 @@ def _refuse_unknown(declared: Iterable[str], table: Table, path: Path) -> None:
 
 def _overridden(chain: Chain, methods: Mapping[str, Method], engine: str) -> Chain:
     for column, family in methods.items():
-        chain = chain.change(column, family=family, prior="", scales={})
+        plain: dict[str, Any] = {"prior": "", "scales": {}}
+        if column in chain.schema and chain.schema[column].kind.is_numeric:
+            plain |= {"scale": "natural", "splines": 0, "interactions": ()}
+        chain = chain.change(column, family=family, **plain)
     if engine != "auto":
         spec = chain.spec
         for conditional in spec:

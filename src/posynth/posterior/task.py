@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.chain.blocks import Floats, Rows
-from posynth.chain.design import Curves, Encoder, cells, learn
+from posynth.chain.blocks import Floats, Rows, cells
+from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale
-from posynth.chain.scores import Warp, learn_scores
+from posynth.chain.scores import STRAIGHT, Warp, learn_scores
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.engines.base import Task
 from posynth.errors import SpecError
@@ -21,7 +21,6 @@ from posynth.posterior.seeds import Purpose, stream
 from posynth.table.codec import encode
 from posynth.table.frame import Table
 from posynth.table.schema import Kind, Schema
-
 
 #: The family whose spread depends on predictors.
 SPREAD = "location_scale"
@@ -59,7 +58,7 @@ class Coding:
     scale: float = 1.0
     reference: int = 0
     learned: Scale | None = None
-    warp: Warp = Warp()
+    warp: Warp = STRAIGHT
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
         """Return values of the response under this coding."""
@@ -70,9 +69,7 @@ class Coding:
         return cells(rows, self.columns)[1] if self.encoder is None else self.encoder.replay(rows)
 
 
-def encode_table(
-    table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | None = None
-) -> Rows:
+def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | None = None) -> Rows:
     """Encode every column a chain reads; constants with holes carry 0 and NaN.
 
     Parameters
@@ -120,9 +117,7 @@ def _require_scales(spec: ChainSpec, learned: Mapping[str, Scale]) -> None:
 
 def _with_scale(spec: ChainSpec, schema: Schema) -> tuple[str, ...]:
     """Return the columns that a conditional models or reads on their learned scale."""
-    read = {
-        name for c in spec if c.splines for name in spec.predictors(c.target) if name in schema
-    }
+    read = {name for c in spec if c.splines for name in spec.predictors(c.target) if name in schema}
     modelled = {c.target for c in spec if c.scale == "learned"}
     return tuple(n for n in schema.names if n in read | modelled and schema[n].kind.is_numeric)
 
@@ -156,7 +151,7 @@ def make_task(
     columns = spec.predictors(conditional.target)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
     observed = holes.astype(float) if conditional.indicates else values[~holes]
-    warp = Warp()
+    warp = STRAIGHT
     learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
     if learned is None:
         response = _response(rows.schema, conditional, family.facts, observed)
