@@ -20,6 +20,8 @@ type Floats = NDArray[np.float64]
 #: Precision of N(0, 0.5), the prior of slopes of the log sd, on the scale of their information.
 SPREAD_RIDGE = 4.0
 STEPS = 3
+#: Minus the mean of log|N(0, 1)|.
+LOG_BIAS = 0.635
 #: Log sds are kept within this distance of their middle.
 WIDEST = 2.0
 LEAST_SD = 1e-4
@@ -73,6 +75,8 @@ def fit_line(X: Floats, y: Floats, *, spread: bool = False, ridge: float = 0.16)
         return Line(mean, log_sd)
     shrink = np.full(A.shape[1], SPREAD_RIDGE)
     shrink[0] = 1e-9
+    sizes = np.log(np.maximum(np.abs(residual), LEAST_SD)) + LOG_BIAS
+    log_sd = _solve(gram, A.T @ sizes, shrink)
     for _ in range(STEPS):
         sd = Line(mean, log_sd).predict(X)[1]
         step = A.T @ ((residual / sd) ** 2 - 1.0) - shrink * log_sd

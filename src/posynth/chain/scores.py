@@ -35,7 +35,7 @@ from posynth.chain.scale import Scale
 type Floats = NDArray[np.float64]
 
 #: Rounds of warp and regression, and Gibbs steps in each.
-ROUNDS, SWEEPS = 3, 3
+ROUNDS, SWEEPS = 4, 3
 #: Normal scores at which the warp is stored; straight beyond the outer ones.
 GRID = np.linspace(-3.5, 3.5, 57)
 MIXED_ROWS = 500
