@@ -31,10 +31,14 @@ type Floats = NDArray[np.float64]
 
 FOLDS = 3
 #: Rows looked at, evenly spaced, where there are more; for the choice and for interactions.
-MOST_ROWS, MOST_TESTED = 6000, 10_000
+MOST_ROWS, MOST_TESTED = 6000, 8000
 #: Values without which no scale is learned.
 LEAST_ROWS = 50
 BINS = 50
+#: Times the warp of a candidate is found; it need not be final.
+ROUNDS = 2
+#: Columns of a design beyond which only so many, the most telling ones, enter the comparison.
+WIDEST = 50
 #: Rows for each coefficient that splines and interactions ask for.
 ROWS_FOR_A_COLUMN = 15
 #: Share of probability spread evenly over all bins, so that no single case decides.
@@ -78,8 +82,9 @@ class Column:
 
     @property
     def candidates(self) -> tuple[Choice, ...]:
-        """What is compared; without predictors no spread can depend on them."""
-        return (NATURAL, LEARNED, SPREAD) if self.curved.shape[1] else (NATURAL, LEARNED)
+        """What is compared: a spread depends on some predictors, and not on a great many."""
+        wide = 0 < self.curved.shape[1] < WIDEST
+        return (NATURAL, LEARNED, SPREAD) if wide else (NATURAL, LEARNED)
 
 
 def choose(
@@ -109,13 +114,10 @@ def choose(
         note = f"{conditional.note}: {NATURAL.name}, too few values to learn another"
         return replace(conditional, note=note)
     mask = spaced(known, MOST_ROWS, len(rows))
-    column = Column(
-        rows.arrays[target][mask],
-        learn(rows, columns, "", mask)[1],
-        learn(rows, columns, "", mask, Curves(splines))[1],
-        rows.schema[target].decimals,
-        rows.learned[target],
-    )
+    straight, curved = (learn(rows, columns, "", mask, Curves(q))[1] for q in (0, splines))
+    scale, y = rows.learned[target], rows.arrays[target][mask]
+    z, decimals = scale.scores(y), rows.schema[target].decimals
+    column = Column(y, _screened(straight, z), _screened(curved, z), decimals, scale)
     scores = log_scores(column, 1 / conditional.scales.get("slope", 2.5) ** 2)
     best, why = _best(scores)
     note = f"{conditional.note}: {best.name}; {why}"
@@ -159,6 +161,13 @@ def spaced(known: NDArray[np.intp], most: int, rows: int) -> NDArray[np.bool_]:
     return mask
 
 
+def _screened(X: Floats, z: Floats) -> Floats:
+    """Keep the columns that go most with the scores, where there are very many."""
+    if X.shape[1] <= WIDEST:
+        return X
+    return X[:, np.sort(np.argsort(-np.abs((z - z.mean()) @ X))[:WIDEST])]
+
+
 def log_scores(column: Column, ridge: float = 0.16) -> dict[Choice, Floats]:
     """Return the held-out log score of every row (n,) under each candidate."""
     edges = _edges(column)
@@ -193,7 +202,8 @@ def _fold(
 
 def _scored(scale: Scale, y: Floats, X: Floats, choice: Choice, ridge: float) -> Scored:
     rng = np.random.default_rng(1)  # fixed: a choice must not change with the user's seed
-    return learn_scores(scale, y, X, rng, spread=choice is SPREAD, ridge=ridge)
+    wide = choice is SPREAD
+    return learn_scores(scale, y, X, rng, spread=wide, ridge=ridge, rounds=ROUNDS)
 
 
 def _mass(line: Line, X: Floats, bins: tuple[Floats, ...]) -> Floats:

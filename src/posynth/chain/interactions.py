@@ -19,7 +19,7 @@ type Pair = tuple[str, str]
 
 LEVEL = 0.01
 #: Most interactions of a conditional, columns of one, and pairs tried.
-MOST_FOUND, MOST_COLUMNS, MOST_PAIRS = 4, 12, 500
+MOST_FOUND, MOST_COLUMNS, MOST_PAIRS = 4, 12, 150
 
 
 def find_interactions(

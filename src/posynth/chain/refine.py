@@ -19,7 +19,9 @@ MOST_OF_A_LOGIT = 3
 CURVED = ("bernoulli", "categorical")
 #: Coefficients up to which a conditional of levels gets 4 and 3 spline columns; else 2. Logits of
 #: rare levels cost more to sample the more they bend.
-COEFFICIENTS = {4: 20, 3: 30}
+COEFFICIENTS = {4: 20, 3: 30, 2: 1000}
+#: Columns of a design up to which splines are worth their time.
+MOST_WIDTH = 200
 
 
 def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpec:
@@ -86,8 +88,9 @@ def spline_columns(rows: Rows, columns: tuple[str, ...], contrasts: int) -> int:
         return 0
     most = 2 + sum(rows.count >= enough for enough in ROWS_FOR_MORE)
     for splines in range(most, 1, -1):
-        size = (levels + (splines - 1) * len(numeric)) * contrasts
-        few = contrasts == 1 or size <= COEFFICIENTS.get(splines, size)
+        width = levels + (splines - 1) * len(numeric)
+        size = width * contrasts
+        few = width <= MOST_WIDTH if contrasts == 1 else size <= COEFFICIENTS[splines]
         if few and size * ROWS_FOR_A_COLUMN <= rows.count:
             return splines
     return 1

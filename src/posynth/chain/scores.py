@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from posynth.chain.least_squares import Line, fit_line
+from posynth.chain.least_squares import RIDGE, LeastSquares, Line
 from posynth.chain.scale import Scale
 
 type Floats = NDArray[np.float64]
@@ -98,8 +98,9 @@ def place_scores(
     limits = scale.bounds(values)
     z = warp.forward(_normal((limits[0] + limits[1]) / 2))
     free = limits[1] - limits[0] > SMALL_JUMP
+    squares = LeastSquares(X)
     for _ in range(SWEEPS):
-        line = fit_line(X, z)
+        line = squares.fit(z)
         within = (limits[0][free], limits[1][free])
         z[free] = impute_scores(within, line, X[free], warp, rng)
     return z
@@ -112,7 +113,8 @@ def learn_scores(
     rng: np.random.Generator,
     *,
     spread: bool = False,
-    ridge: float = 0.16,
+    ridge: float = RIDGE,
+    rounds: int = ROUNDS,
 ) -> Scored:
     """Learn the warp of a conditional and draw the scores of its response.
 
@@ -130,6 +132,8 @@ def learn_scores(
         Whether the model's log sd is linear in X too.
     ridge : float
         Prior precision of a slope.
+    rounds : int
+        Times the warp is found anew.
 
     Returns
     -------
@@ -139,22 +143,28 @@ def learn_scores(
     first, last = scale.bounds(values)
     warp = STRAIGHT
     z = _normal(first + rng.random(len(values)) * (last - first))
-    line = fit_line(X, z, spread=spread, ridge=ridge)
+    squares = LeastSquares(X, ridge)
+    line = squares.fit(z, spread=spread)
     if not X.shape[1]:
         return Scored(z, warp, line)
     free = last - first > SMALL_JUMP
-    some = np.linspace(0, len(X) - 1, min(len(X), MIXED_ROWS)).astype(int)
-    for _ in range(ROUNDS):
-        warp = _warp(*line.predict(X[some]))
+    for _ in range(rounds):
+        warp = _warp(*line.predict(X))
         z = warp.forward(_normal((first + last) / 2))
-        for _ in range(SWEEPS):
+        for _ in range(SWEEPS if free.any() else 1):
             z[free] = impute_scores((first[free], last[free]), line, X[free], warp, rng)
-            line = fit_line(X, z, spread=spread, ridge=ridge)
+            line = squares.fit(z, spread=spread)
     return Scored(z, warp, line)
 
 
 def _warp(mean: Floats, sd: Floats) -> Warp:
-    """Return the warp of a mixture of normals, scaled to mean 0 and sd 1."""
+    """Return the warp of a mixture of normals, scaled to mean 0 and sd 1.
+
+    Rows are represented by some, evenly spaced in the order of their means.
+    """
+    places = ((np.arange(MIXED_ROWS) + 0.5) / MIXED_ROWS * len(mean)).astype(int)
+    some = np.argsort(mean)[np.unique(places)]
+    mean, sd = mean[some], sd[some]
     center = mean.mean()
     total = float(np.sqrt(np.mean(sd**2) + mean.var()))
     mean, sd = (mean - center) / total, sd / total

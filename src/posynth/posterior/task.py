@@ -157,7 +157,8 @@ def make_task(
         response = _response(rows.schema, conditional, family.facts, observed)
     else:
         rng = stream(seed, Purpose.SCORE, conditional.target)
-        scored = learn_scores(learned, observed, X, rng, spread=conditional.family == SPREAD)
+        wide, slope = conditional.family == SPREAD, conditional.scales.get("slope", 2.5)
+        scored = learn_scores(learned, observed, X, rng, spread=wide, ridge=1 / slope**2)
         response, warp = Response(conditional.target, scored.z), scored.warp
     about = (response.levels, response.center, response.scale, response.reference)
     coding = Coding(encoder, columns, names, *about, learned, warp)
