@@ -2,7 +2,7 @@ r"""Interactions that the rows ask for: products of two predictors' columns, fou
 
 With residuals :math:`r = (z - \mu)/\sigma` of the main effects, a product's columns P, cleared of
 X, are tested by :math:`r'P(P'P)^{-1}P'r \sim \chi^2_q` (Rao's score test of the mean). The pair
-with the smallest p-value joins, then the others are tested again, while p is below
+with the smallest p-value joins, then those near it are tested again, while p is below
 ``LEVEL`` divided by the number of pairs.
 """
 
@@ -18,6 +18,8 @@ type Floats = NDArray[np.float64]
 type Pair = tuple[str, str]
 
 LEVEL = 0.01
+#: Pairs whose p-value is more than so many times the limit are not tested again.
+NEAR = 100
 #: Most interactions of a conditional, columns of one, and pairs tried.
 MOST_FOUND, MOST_COLUMNS, MOST_PAIRS = 4, 12, 150
 
@@ -56,6 +58,8 @@ def find_interactions(
             break
         found.append(best)
         A = np.column_stack([A, products.pop(best)])
+        near = NEAR * LEVEL / len(pairs)
+        products = {pair: P for pair, P in products.items() if p_values[pair] < near}
     return tuple(found)
 
 

@@ -80,6 +80,11 @@ class Conditional:
             )
 
     @property
+    def label(self) -> str:
+        """The family, and the scale if it is learned."""
+        return f"{self.family}, learned scale" if self.scale == "learned" else self.family
+
+    @property
     def column(self) -> str:
         """The column of the table this conditional is about."""
         return self.indicates or self.target

@@ -143,8 +143,7 @@ class Chain:
         for c in self.spec:
             terms = [*self.spec.predictors(c.target), *map(":".join, c.interactions)]
             given = c.formula or " + ".join(terms) or "1"
-            where = ", learned scale" if c.scale == "learned" else ""
-            lines.append(f"  {c.target} ~ {given}   [{c.family}{where}] {c.note}")
+            lines.append(f"  {c.target} ~ {given}   [{c.label}] {c.note}")
         return "\n".join(lines)
 
 
