@@ -7,8 +7,14 @@ and judged by the log probability they give to the bin each held-out value falls
 column's own pieces - heaps, and intervals between - where values are rounded, so that a model that
 knows the heaps is rewarded for it, and else 50 intervals of equal mass.
 
-The line on the natural scale is kept unless another is better by more than a standard error of the
-difference, since analysts fit such lines: theirs are then the synthesis model's own.
+The spread is modelled where a test refuses equal spreads and the held-out rows do not contradict
+it. The line on the natural scale is kept unless the other is better by more than a standard error
+of the difference, since analysts fit such lines: theirs are then the synthesis model's own.
+
+References
+----------
+Koenker, R. (1981). A note on studentizing a test for heteroscedasticity. Journal of Econometrics
+17(1), 107-112.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import chdtrc, ndtr, ndtri
 
 from posynth.chain.blocks import Rows
 from posynth.chain.design import Curves, learn
@@ -35,6 +41,8 @@ MOST_ROWS, MOST_TESTED = 6000, 8000
 #: Values without which no scale is learned.
 LEAST_ROWS = 50
 BINS = 50
+#: Level of the test of equal spreads.
+SPREAD_LEVEL = 0.001
 #: Times the warp of a candidate is found; it need not be final.
 ROUNDS = 2
 #: Columns of a design beyond which only so many, the most telling ones, enter the comparison.
@@ -118,8 +126,9 @@ def choose(
     scale, y = rows.learned[target], rows.arrays[target][mask]
     z, decimals = scale.scores(y), rows.schema[target].decimals
     column = Column(y, _screened(straight, z), _screened(curved, z), decimals, scale)
-    scores = log_scores(column, 1 / conditional.scales.get("slope", 2.5) ** 2)
-    best, why = _best(scores)
+    ridge = 1 / conditional.scales.get("slope", 2.5) ** 2
+    scores = log_scores(column, ridge)
+    best, why = _best(scores, SPREAD in scores and _spread_varies(column, ridge))
     note = f"{conditional.note}: {best.name}; {why}"
     if best is NATURAL:
         return replace(conditional, note=note)
@@ -233,8 +242,19 @@ def _edges(column: Column) -> Floats:
     return np.unique(np.round((ends + half) / half / 2) * half * 2 - half)
 
 
-def _best(scores: dict[Choice, Floats]) -> tuple[Choice, str]:
-    wide = SPREAD in scores and _gain(scores[SPREAD], scores[LEARNED]) > 1
+def _spread_varies(column: Column, ridge: float) -> bool:
+    """Test whether squared residuals go with the predictors (Koenker 1981): n R2 is chi-squared."""
+    scored = _scored(column.scale, column.y, column.curved, LEARNED, ridge)
+    squares = (scored.z - scored.line.predict(column.curved)[0]) ** 2
+    squares -= squares.mean()
+    basis = np.linalg.qr(column.curved - column.curved.mean(axis=0))[0]
+    part = basis.T @ squares
+    statistic = len(squares) * float(part @ part) / float(squares @ squares)
+    return bool(chdtrc(column.curved.shape[1], statistic) < SPREAD_LEVEL)
+
+
+def _best(scores: dict[Choice, Floats], varies: bool) -> tuple[Choice, str]:
+    wide = varies and _gain(scores[SPREAD], scores[LEARNED]) > 0
     learned = SPREAD if wide else LEARNED
     best = learned if _gain(scores[learned], scores[NATURAL]) > 1 else NATURAL
     shown = {choice: f"{values.mean():.3f}" for choice, values in scores.items()}
