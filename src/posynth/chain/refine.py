@@ -13,6 +13,8 @@ from posynth.chain.spec import ChainSpec, Conditional
 
 #: Rows from which on a predictor gets three and four spline columns in place of two.
 ROWS_FOR_MORE = (500, 1500)
+#: Cases outside the commonest level that a logit asks for, for each column of its design.
+EVENTS = 5
 #: Most spline columns where a logit is modelled.
 MOST_OF_A_LOGIT = 3
 #: Families of levels and holes whose numeric predictors may bend too.
@@ -60,11 +62,13 @@ def _curved(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> C
     contrasts = len(np.unique(values[known])) - 1
     splines = spline_columns(rows, columns, contrasts)
     splines = min(splines, MOST_OF_A_LOGIT) if contrasts == 1 else splines
+    mask = spaced(known, MOST_TESTED, len(rows))
+    codes = values[mask].astype(np.int64)
     if splines < 2 or contrasts < 1:
         return conditional
-    mask = spaced(known, MOST_TESTED, len(rows))
     straight, curved = (learn(rows, columns, "", mask, Curves(q))[1] for q in (0, splines))
-    if not is_curved(straight, curved, values[mask].astype(np.int64)):
+    events = int(np.sum(values[known] != np.bincount(codes).argmax()))
+    if curved.shape[1] * EVENTS > events or not is_curved(straight, curved, codes):
         return conditional
     note = f"{conditional.note}; numeric predictors bend: splines of {splines} columns"
     return replace(conditional, splines=splines, note=note)
