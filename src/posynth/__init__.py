@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from posynth.copies.container import Copies as Copies
     from posynth.copies.reading import load_copies as load_copies
+    from posynth.families.methods import methods as methods
     from posynth.families.own import conditional as conditional
     from posynth.judge import compare as compare
     from posynth.judge import evaluate as evaluate
     from posynth.judge import pool as pool
+    from posynth.material import lay_beside as lay_beside
     from posynth.posterior.bound import Chain as Chain
     from posynth.posterior.checks import check_conditionals as check_conditionals
     from posynth.posterior.predictive import log_likelihood as log_likelihood
@@ -46,12 +48,14 @@ _HOME = {
     "draw": "posynth.synthesizer",
     "evaluate": "posynth.judge",
     "fit": "posynth.synthesizer",
+    "lay_beside": "posynth.material",
     "load_copies": "posynth.copies.reading",
     "load_heart_failure": "posynth.synthesizer",
     "load_posterior": "posynth.posterior.store",
     "log_likelihood": "posynth.posterior.predictive",
     "posterior_predictive": "posynth.posterior.predictive",
     "prior_predictive": "posynth.posterior.predictive",
+    "methods": "posynth.families.methods",
     "pool": "posynth.judge",
     "read_table": "posynth.table.io",
     "save_posterior": "posynth.posterior.store",

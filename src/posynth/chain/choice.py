@@ -122,7 +122,7 @@ def choose(
         note = f"{conditional.note}: {NATURAL.name}, too few values to learn another"
         return replace(conditional, note=note)
     mask = spaced(known, MOST_ROWS, len(rows))
-    straight, curved = (learn(rows, columns, "", mask, Curves(q))[1] for q in (0, splines))
+    straight, curved = (learn(rows, columns, "", mask, curves=Curves(q))[1] for q in (0, splines))
     scale, y = rows.learned[target], rows.arrays[target][mask]
     z, decimals = scale.scores(y), rows.schema[target].decimals
     column = Column(y, _screened(straight, z), _screened(curved, z), decimals, scale)
@@ -155,7 +155,7 @@ def _pairs(
     """Look for interactions on more rows than the choice needs: they are finer."""
     y = rows.arrays[conditional.target]
     mask = spaced(np.flatnonzero(~np.isnan(y)), MOST_TESTED, len(rows))
-    X = learn(rows, columns, "", mask, Curves(splines))[1]
+    X = learn(rows, columns, "", mask, curves=Curves(splines))[1]
     if len(X) < ROWS_FOR_A_COLUMN * (X.shape[1] + MOST_COLUMNS):
         return ()
     scored = _scored(rows.learned[conditional.target], y[mask], X, best, 0.16)

@@ -1,7 +1,7 @@
 """Earlier columns become a standardised design, learned on the source, replayed on copies."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
+from posynth.chain.packing import pack, unpack
+from posynth.chain.rare import Groups, rare_groups, with_groups
+from posynth.chain.strata import Pairs, contrasts, cross, learn_pairs
 from posynth.errors import SpecError
 
 type Mask = NDArray[np.bool_]
@@ -49,6 +52,12 @@ class Encoder:
         Numeric column -> its mean, which stands in for a missing value inside a formula.
     state : Mapping
         What formulaic's stateful transforms learned.
+    pooled : tuple of tuple of int
+        Positions of rare levels that count as one, a group a column.
+    strata : str
+        Column whose contrasts multiply the standardised design, or ``""``.
+    pairs : tuple of tuple of int
+        Contrast and predictor of every such product.
     splines : int
         Columns of the spline of each numeric column that has a learned scale; 0 for none.
     interactions : tuple of (str, str)
@@ -63,6 +72,9 @@ class Encoder:
     scale: tuple[float, ...] = ()
     fill: Mapping[str, float] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
+    pooled: Groups = ()
+    strata: str = ""
+    pairs: Pairs = ()
     splines: int = 0
     interactions: tuple[tuple[str, str], ...] = ()
 
@@ -81,20 +93,23 @@ class Encoder:
             missingness indicator beside it corrects.
         """
         _, matrix, _ = _coded(self, rows)
-        return _standardise(matrix[:, list(self.keep)], self.center, self.scale)
+        matrix = with_groups(matrix, self.pooled)[:, list(self.keep)]
+        Z = _standardise(matrix, self.center, self.scale)
+        return cross(Z, contrasts(rows, self.strata)[1], self.pairs) if self.strata else Z
 
     def to_json(self) -> str:
         """Return what was learned as JSON."""
-        return json.dumps(asdict(self) | {"state": _pack(dict(self.state))})
+        return json.dumps(asdict(self) | {"state": pack(dict(self.state))})
 
     @classmethod
     def from_json(cls, text: str) -> "Encoder":
         """Build an encoder from what ``to_json`` returned."""
         data = json.loads(text)
-        data["state"] = _unpack(data["state"])
+        data["state"] = unpack(data["state"])
         data["interactions"] = tuple((a, b) for a, b in data["interactions"])
         sequences = ("columns", "predictors", "keep", "center", "scale")
-        return cls(**data | {key: tuple(data[key]) for key in sequences})
+        nested = {key: tuple(map(tuple, data.get(key, ()))) for key in ("pooled", "pairs")}
+        return cls(**data | {key: tuple(data[key]) for key in sequences} | nested)
 
 
 def learn(
@@ -102,6 +117,7 @@ def learn(
     columns: tuple[str, ...],
     formula: str = "",
     fitted: Mask | None = None,
+    strata: str = "",
     curves: Curves | None = None,
 ) -> tuple[Encoder, Floats]:
     """Learn a design on the source.
@@ -116,6 +132,8 @@ def learn(
         Right-hand side of a formula; ``""`` for main effects of ``columns``.
     fitted : ndarray of bool, shape (n,), optional
         Rows the conditional is fitted on; all by default.
+    strata : str
+        Column that interacts with every predictor.
     curves : Curves, optional
         Splines and interactions; straight main effects by default.
 
@@ -127,7 +145,8 @@ def learn(
     Raises
     ------
     SpecError
-        If the formula names a column that is not visited before, or cannot be evaluated.
+        If the formula names a column that is not visited before, or cannot be evaluated, or if
+        a stratum is too small.
     """
     fill = _fill(rows, columns) if formula else {}
     bent = curves or Curves()
@@ -136,6 +155,9 @@ def learn(
     if formula:
         _refuse_unstable(replace(draft, state=state), rows, labels, matrix)
     matrix = matrix if fitted is None else matrix[fitted]
+    blocks = [] if formula else [rows.block(name, bent.splines) for name in columns]
+    groups, pooled = rare_groups(blocks, matrix, least_cases(len(matrix)))
+    labels, matrix = [*labels, *pooled], with_groups(matrix, groups)
     center = np.nan_to_num(_nanmean(matrix))
     scale = np.sqrt(np.nan_to_num(_nanmean((matrix - center) ** 2)))
     dummy = _is_dummy(matrix)
@@ -151,9 +173,18 @@ def learn(
         tuple(scale[keep].tolist()),
         draft.fill,
         state,
-        *bent,
+        groups,
+        splines=bent.splines,
+        interactions=bent.interactions,
     )
-    return encoder, _standardise(matrix[:, keep], encoder.center, encoder.scale)
+    Z = _standardise(matrix[:, keep], encoder.center, encoder.scale)
+    if not strata:
+        return encoder, Z
+    names, S = contrasts(rows, strata)
+    S = S if fitted is None else S[fitted]
+    pairs, products = learn_pairs(strata, names, S, Z, encoder.predictors)
+    predictors = encoder.predictors + products
+    return replace(encoder, predictors=predictors, strata=strata, pairs=pairs), cross(Z, S, pairs)
 
 
 def _fill(rows: Rows, columns: tuple[str, ...]) -> dict[str, float]:
@@ -258,25 +289,3 @@ def _refuse_unstable(encoder: Encoder, rows: Rows, labels: list[str], matrix: Fl
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-def _pack(value: Any) -> Any:
-    """Turn learned state into JSON; dictionaries keep keys that are not text."""
-    leaves: dict[type, Callable[[Any], Any]] = {np.ndarray: lambda v: {"array": v.tolist()}}
-    if type(value) in leaves:
-        return leaves[type(value)](value)
-    if isinstance(value, Mapping):
-        return {"map": [[_pack(key), _pack(item)] for key, item in value.items()]}
-    if isinstance(value, list | tuple):
-        return [_pack(item) for item in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _unpack(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_unpack(item) for item in value]
-    if isinstance(value, dict) and "array" in value:
-        return np.asarray(value["array"])
-    if isinstance(value, dict):
-        return {_unpack(key): _unpack(item) for key, item in value["map"]}
-    return value

@@ -43,9 +43,11 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
     ChainSpec
     """
     for conditional in spec:
+        if conditional.formula or conditional.strata:
+            continue  # the user says how predictors enter
         columns = spec.predictors(conditional.target)
         numeric = not conditional.indicates and rows.schema[conditional.target].kind.is_numeric
-        if numeric and conditional.target not in fixed:
+        if numeric and conditional.family == "gaussian" and conditional.target not in fixed:
             splines = spline_columns(rows, columns, 1)
             spec = spec.with_conditional(choose(rows, columns, conditional, splines))
         elif conditional.family in CURVED:
@@ -66,7 +68,7 @@ def _curved(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> C
     codes = values[mask].astype(np.int64)
     if splines < 2 or contrasts < 1:
         return conditional
-    straight, curved = (learn(rows, columns, "", mask, Curves(q))[1] for q in (0, splines))
+    straight, curved = (learn(rows, columns, "", mask, curves=Curves(q))[1] for q in (0, splines))
     events = int(np.sum(values[known] != np.bincount(codes).argmax()))
     if curved.shape[1] * EVENTS > events or not is_curved(straight, curved, codes):
         return conditional

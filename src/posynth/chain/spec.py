@@ -49,6 +49,13 @@ class Conditional:
         learned scale of its own; 0 for a straight line on its natural scale.
     interactions : tuple of (str, str)
         Pairs of predictors whose products join the main effects.
+    strata : str
+        An earlier categorical column within whose levels everything is fitted: it interacts with
+        every predictor.
+    improper : bool
+        Whether a family whose draws carry no parameter uncertainty is meant.
+    copies_values : bool
+        Whether a family that stores and copies values of the source is meant.
     note : str
         Why this conditional was chosen.
     """
@@ -64,6 +71,9 @@ class Conditional:
     scale: str = "natural"
     splines: int = 0
     interactions: tuple[tuple[str, str], ...] = ()
+    strata: str = ""
+    improper: bool = False
+    copies_values: bool = False
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -204,7 +214,7 @@ def _to_dict(conditional: Conditional) -> dict[str, Any]:
         data["splines"] = conditional.splines
     if conditional.interactions:
         data["interactions"] = [list(pair) for pair in conditional.interactions]
-    optional = ("formula", "prior", "indicates", "note")
+    optional = ("formula", "prior", "indicates", "strata", "improper", "copies_values", "note")
     return data | {key: getattr(conditional, key) for key in optional if getattr(conditional, key)}
 
 
@@ -220,6 +230,9 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "scale": str,
     "splines": int,
     "interactions": (list, tuple),
+    "strata": str,
+    "improper": bool,
+    "copies_values": bool,
     "note": str,
 }
 

@@ -13,11 +13,12 @@ from posynth.chain.toml import chain_to_toml
 from posynth.errors import SpecError, unknown
 from posynth.families import families
 from posynth.families.base import Build, Family
+from posynth.families.methods import translate
 from posynth.families.own import as_family, is_reference, load_reference, own_names
 from posynth.posterior.task import encode_table, make_task
 from posynth.table.codec import encode
 from posynth.table.frame import Table
-from posynth.table.schema import Schema
+from posynth.table.schema import Kind, Schema
 from posynth.table.source import Source
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ class Chain:
             Which conditional.
         **changes
             Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
-            scales, engine, scale, splines, interactions. A learned scale, splines and interactions
-            that the change leaves no place for are dropped.
+            scales, engine, strata, improper, copies_values, scale, splines, interactions. A learned
+            scale, splines and interactions that the change leaves no place for are dropped.
 
         Raises
         ------
@@ -99,8 +100,10 @@ class Chain:
         own = dict(self.own)
         if "family" in changes:
             names, added = own_names({target: changes["family"]}, self.families)
-            changes["family"] = names[target]
             own |= own_families(added)
+            kind = Kind.BINARY if old.indicates else self.schema[target].kind
+            translation = translate(names[target], kind, old.column)
+            changes = {**translation.settings, **changes, "family": translation.family}
         changed = replace(self, own=own)._suited(replace(old, **changes), changes)
         return replace(self, spec=self.spec.with_conditional(changed), own=own)
 

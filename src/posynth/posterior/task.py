@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.chain.blocks import Floats, Rows, cells
+from posynth.chain.blocks import Floats, Rows
+from posynth.chain.crossing import cells
 from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale
 from posynth.chain.scores import STRAIGHT, Warp, learn_scores
 from posynth.chain.spec import ChainSpec, Conditional
+from posynth.chain.wildcard import expand
 from posynth.engines.base import Task
 from posynth.errors import SpecError
 from posynth.families.base import Design, Family, Response
@@ -149,6 +151,8 @@ def make_task(
     holes = np.isnan(values)
     fitted = None if conditional.indicates or not holes.any() else ~holes
     columns = spec.predictors(conditional.target)
+    if conditional.strata and conditional.strata not in columns:
+        columns += (conditional.strata,)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
     observed = holes.astype(float) if conditional.indicates else values[~holes]
     warp = STRAIGHT
@@ -177,8 +181,9 @@ def _design(
     if facts.design == "cells":
         names, X = cells(rows, columns)
         return None, names, X if fitted is None else X[fitted]
+    formula = expand(conditional.formula, columns, rows) if conditional.formula else ""
     curves = Curves(conditional.splines, conditional.interactions)
-    encoder, X = learn(rows, columns, conditional.formula, fitted, curves)
+    encoder, X = learn(rows, columns, formula, fitted, conditional.strata, curves)
     return encoder, encoder.predictors, X
 
 
