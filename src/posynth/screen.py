@@ -115,7 +115,7 @@ def print_chain(console: "Console", chain: "Chain") -> None:
         given = c.formula or (
             " + ".join(predictors) if len(predictors) < 5 else f"{len(predictors)} earlier columns"
         )
-        grid.add_row(plain(c.target), plain(given or "1"), plain(c.family), plain(c.note))
+        grid.add_row(plain(c.target), plain(given or "1"), plain(c.label), plain(c.note))
     console.print(grid)
 
 

@@ -26,12 +26,15 @@ FULL = Conditional(
 )
 FORMULA = Conditional("bmi", "gaussian", formula="poly(age, 2) + edu:smoke", engine="exact")
 
+LEARNED = Conditional(
+    "income", "student", scale="learned", splines=3, interactions=(("age", "edu"), ("a:b", "c"))
+)
 ASKED = Conditional("income", "pmm", strata="edu", improper=True, copies_values=True)
 
 
 @pytest.fixture
 def spec() -> ChainSpec:
-    return ChainSpec((Conditional("age", "gaussian", ()), FULL, FORMULA), missing="error")
+    return ChainSpec((Conditional("age", "gaussian", ()), FULL, FORMULA, LEARNED), missing="error")
 
 
 def test_every_field_differs_from_its_default_somewhere(spec):
@@ -124,7 +127,7 @@ def test_names_that_toml_would_split_survive(schema):
 
 def test_the_digest_is_stable_and_does_not_count_notes(spec):
     assert spec.digest() == ChainSpec.from_dict(spec.to_dict()).digest()
-    assert spec.digest() == "59d1380297c93317"
+    assert spec.digest() == "3037c06245ffa796"
     noted = spec.with_conditional(replace(spec["age"], note="for a reason"))
     assert noted.digest() == spec.digest()
 
@@ -152,9 +155,9 @@ def test_the_order_counts_in_the_digest(spec):
 
 
 def test_a_chain_is_read_by_name(spec):
-    assert len(spec) == 3 and [c.target for c in spec] == ["age", "bmi_missing", "bmi"]
+    assert [c.target for c in spec] == ["age", "bmi_missing", "bmi", "income"] and len(spec) == 4
     assert spec["bmi"] is FORMULA
-    assert spec.columns == ("age", "bmi")
+    assert spec.columns == ("age", "bmi", "income")
     assert spec.indicators == {"bmi": "bmi_missing"}
     assert spec.earlier("bmi_missing") == spec.earlier("bmi") == ("age",)
     assert spec.predictors("bmi_missing") == ("age", "edu")

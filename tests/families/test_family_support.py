@@ -6,7 +6,7 @@ import pytest
 
 import posynth
 from posynth.chain.facts import FamilyFacts
-from posynth.chain.spec import read_method
+from posynth.chain.options import read_method
 from posynth.errors import FitError, SpecError
 from posynth.families import families
 from posynth.posterior.support import SUPPORTS, check_draws

@@ -21,7 +21,8 @@ def checked():
             "level": rng.choice(["a", "b", "c"], 400, p=[0.2, 0.3, 0.5]),
         }
     )
-    found = check_conditionals(posynth.fit(df, seed=1), df, seed=1)
+    chain = posynth.specify(df, methods=dict.fromkeys(("x", "line", "skew"), "gaussian"))
+    found = check_conditionals(posynth.fit(df, chain, seed=1), df, seed=1)
     return {(r.measure, r.subject): r for r in found}
 
 

@@ -1,7 +1,7 @@
 """Columns as blocks of a design matrix: formulaic codes each column once, conditionals share it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posynth.chain.scale import Scale
+from posynth.chain.spline import natural_spline
 from posynth.table.schema import Column, Schema
 
 type Floats = NDArray[np.float64]
@@ -44,29 +46,53 @@ class Rows:
         Column -> name of its missingness indicator, where that is a predictor.
     count : int
         Number of rows n.
+    learned : Mapping of str to Scale
+        Column -> its learned scale, where one is used.
     """
 
     schema: Schema
     arrays: Mapping[str, Floats]
     indicators: Mapping[str, str]
     count: int
+    learned: Mapping[str, Scale] = field(default_factory=dict)
 
     @cached_property
-    def _blocks(self) -> dict[str, Block]:
+    def _blocks(self) -> dict[tuple[str, int], Block]:
         return {}
 
     def __len__(self) -> int:
         return self.count
 
-    def block(self, name: str) -> Block:
-        """Return the block of one column, or of one indicator by its own name; made once."""
-        if name not in self._blocks:
+    def block(self, name: str, splines: int = 0) -> Block:
+        """Return the block of one column, or of one indicator by its own name; made once.
+
+        Parameters
+        ----------
+        name : str
+            The column or indicator.
+        splines : int
+            Columns of the spline in which a numeric column enters; 0 for the column itself.
+        """
+        key = (name, splines if name in self.learned else 0)
+        if key not in self._blocks:
             columns = {indicator: column for column, indicator in self.indicators.items()}
             if name in columns:
-                self._blocks[name] = Block((name,), self._holes(columns[name]))
+                self._blocks[key] = Block((name,), self._holes(columns[name]))
             else:
-                self._blocks[name] = self._make(self.schema[name])
-        return self._blocks[name]
+                self._blocks[key] = self._make(self.schema[name], key[1])
+        return self._blocks[key]
+
+    def product(self, pair: tuple[str, str], splines: int = 2) -> Block:
+        """Return the products of two columns' blocks; two columns of a spline at most."""
+        left, right = (self._effects(name, min(splines, 2)) for name in pair)
+        names = tuple(f"{a}:{b}" for a in left.names for b in right.names)
+        values = left.values[:, :, None] * right.values[:, None, :]
+        return Block(names, values.reshape(len(self), -1))
+
+    def _effects(self, name: str, splines: int) -> Block:
+        """Return a column's block without the missingness indicator."""
+        block, skip = self.block(name, splines), int(name in self.indicators)
+        return Block(block.names[skip:], block.values[:, skip:])
 
     def frame(self, names: Iterable[str], fill: Mapping[str, float]) -> pd.DataFrame:
         """Return columns as a frame for a formula; holes of numeric columns are filled.
@@ -92,14 +118,18 @@ class Rows:
     def _holes(self, column: str) -> Floats:
         return np.isnan(self.arrays[column]).astype(np.float64)[:, None]
 
-    def _make(self, column: Column) -> Block:
+    def _make(self, column: Column, splines: int) -> Block:
         values = self.arrays[column.name]
         names: list[str] = []
         parts: list[Floats] = []
         if column.name in self.indicators:
             names.append(self.indicators[column.name])
             parts.append(self._holes(column.name))
-        if column.kind.is_modelled:
+        if splines:
+            scale = self.learned[column.name]
+            parts.append(natural_spline(scale.scores(values), min(splines, scale.distinct - 1)))
+            names += [f"{column.name}[{i + 1}]" for i in range(parts[-1].shape[1])]
+        elif column.kind.is_modelled:
             coded = _levels(column, values) if column.kind.is_categorical else values
             labels, matrix = _main_effect(column.name, pd.Series(coded))
             names += labels

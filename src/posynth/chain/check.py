@@ -35,6 +35,7 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
     _check_holes(spec, schema)
     for conditional in spec:
         _check_family(conditional, schema, facts)
+        _check_scale(conditional, schema, facts[conditional.family])
         _check_permission(conditional, facts[conditional.family])
         _check_prior(conditional, facts[conditional.family])
         _check_options(conditional, facts[conditional.family])
@@ -110,6 +111,23 @@ def _check_family(
         raise SpecError(
             f"column {conditional.column!r} is {kind.value}; family {conditional.family!r} "
             f"models {names} columns. Families for {kind.value} columns: {fitting}"
+        )
+
+
+def _check_scale(conditional: Conditional, schema: Schema, facts: FamilyFacts) -> None:
+    numeric = not conditional.indicates and schema[conditional.target].kind.is_numeric
+    if conditional.scale == "learned" and not (numeric and facts.response == "standardised"):
+        what = f"models {facts.response}" if numeric else "the target has no numbers"
+        raise SpecError(
+            f"column {conditional.column!r}: scale 'learned' is for numeric columns under a family "
+            f"of real numbers, such as gaussian, location_scale or student; {what} "
+            f"(family {facts.name!r}): use scale 'natural'"
+        )
+    curved = conditional.splines or conditional.interactions
+    if curved and (conditional.formula or facts.design == "cells"):
+        why = "a formula" if conditional.formula else f"family {facts.name!r}, which crosses levels"
+        raise SpecError(
+            f"column {conditional.column!r}: splines or interactions together with {why}; keep one"
         )
 
 
@@ -194,6 +212,12 @@ def _check_predictors(
             raise SpecError(
                 f"column {conditional.column!r}: predictor {name!r} is not visited before it; "
                 f"visited before: {', '.join(map(repr, earlier)) or 'nothing'}"
+            )
+    given = spec.predictors(conditional.target)
+    for name in (name for pair in conditional.interactions for name in pair):
+        if name not in given or name not in schema:
+            raise SpecError(
+                f"column {conditional.column!r}, interactions: {unknown('predictor', name, given)}"
             )
     if conditional.formula and conditional.predictors is not None:
         raise SpecError(

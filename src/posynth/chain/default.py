@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from posynth.chain.spec import LEAST_EVENTS, ChainSpec, Conditional, read_method
+from posynth.chain.options import read_method
+from posynth.chain.spec import LEAST_EVENTS, ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
 

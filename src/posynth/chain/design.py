@@ -1,14 +1,15 @@
 """Earlier columns become a standardised design, learned on the source, replayed on copies."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
+from posynth.chain.packing import pack, unpack
 from posynth.chain.rare import Groups, rare_groups, with_groups
 from posynth.chain.strata import Pairs, contrasts, cross, learn_pairs
 from posynth.errors import SpecError
@@ -19,6 +20,13 @@ type Mask = NDArray[np.bool_]
 #: Dividing by its own sd would give the contrast of a rare level a prior as wide as the level is
 #: rare: 67 logits for 7 rows of 5000.
 DUMMY_SCALE = 1.0
+
+
+class Curves(NamedTuple):
+    """What a design holds beyond straight main effects; see ``Encoder``."""
+
+    splines: int = 0
+    interactions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,10 @@ class Encoder:
         Column whose contrasts multiply the standardised design, or ``""``.
     pairs : tuple of tuple of int
         Contrast and predictor of every such product.
+    splines : int
+        Columns of the spline of each numeric column that has a learned scale; 0 for none.
+    interactions : tuple of (str, str)
+        Pairs of columns whose products join the main effects.
     """
 
     columns: tuple[str, ...]
@@ -63,6 +75,8 @@ class Encoder:
     pooled: Groups = ()
     strata: str = ""
     pairs: Pairs = ()
+    splines: int = 0
+    interactions: tuple[tuple[str, str], ...] = ()
 
     def replay(self, rows: Rows) -> Floats:
         """Code rows with what was learned.
@@ -85,13 +99,14 @@ class Encoder:
 
     def to_json(self) -> str:
         """Return what was learned as JSON."""
-        return json.dumps(asdict(self) | {"state": _pack(dict(self.state))})
+        return json.dumps(asdict(self) | {"state": pack(dict(self.state))})
 
     @classmethod
     def from_json(cls, text: str) -> "Encoder":
         """Build an encoder from what ``to_json`` returned."""
         data = json.loads(text)
-        data["state"] = _unpack(data["state"])
+        data["state"] = unpack(data["state"])
+        data["interactions"] = tuple((a, b) for a, b in data["interactions"])
         sequences = ("columns", "predictors", "keep", "center", "scale")
         nested = {key: tuple(map(tuple, data.get(key, ()))) for key in ("pooled", "pairs")}
         return cls(**data | {key: tuple(data[key]) for key in sequences} | nested)
@@ -103,6 +118,7 @@ def learn(
     formula: str = "",
     fitted: Mask | None = None,
     strata: str = "",
+    curves: Curves | None = None,
 ) -> tuple[Encoder, Floats]:
     """Learn a design on the source.
 
@@ -118,6 +134,8 @@ def learn(
         Rows the conditional is fitted on; all by default.
     strata : str
         Column that interacts with every predictor.
+    curves : Curves, optional
+        Splines and interactions; straight main effects by default.
 
     Returns
     -------
@@ -130,12 +148,14 @@ def learn(
         If the formula names a column that is not visited before, or cannot be evaluated, or if
         a stratum is too small.
     """
-    draft = Encoder(columns, formula, fill=_fill(rows, columns) if formula else {})
+    fill = _fill(rows, columns) if formula else {}
+    bent = curves or Curves()
+    draft = Encoder(columns, formula, fill=fill, **bent._asdict())
     labels, matrix, state = _coded(draft, rows)
     if formula:
         _refuse_unstable(replace(draft, state=state), rows, labels, matrix)
     matrix = matrix if fitted is None else matrix[fitted]
-    blocks = [] if formula else [rows.block(name) for name in columns]
+    blocks = [] if formula else [rows.block(name, bent.splines) for name in columns]
     groups, pooled = rare_groups(blocks, matrix, least_cases(len(matrix)))
     labels, matrix = [*labels, *pooled], with_groups(matrix, groups)
     center = np.nan_to_num(_nanmean(matrix))
@@ -154,6 +174,8 @@ def learn(
         draft.fill,
         state,
         groups,
+        splines=bent.splines,
+        interactions=bent.interactions,
     )
     Z = _standardise(matrix[:, keep], encoder.center, encoder.scale)
     if not strata:
@@ -202,7 +224,8 @@ def _coded(encoder: Encoder, rows: Rows) -> tuple[list[str], Floats, dict[str, A
     """Return labels, matrix without intercept, and transform state."""
     if encoder.formula:
         return _from_formula(encoder, rows)
-    blocks = [rows.block(name) for name in encoder.columns]
+    blocks = [rows.block(name, encoder.splines) for name in encoder.columns]
+    blocks += [rows.product(pair, encoder.splines) for pair in encoder.interactions]
     labels = [label for block in blocks for label in block.names]
     empty = np.empty((len(rows), 0))
     return labels, np.hstack([empty, *(block.values for block in blocks)]), {}
@@ -266,25 +289,3 @@ def _refuse_unstable(encoder: Encoder, rows: Rows, labels: list[str], matrix: Fl
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-def _pack(value: Any) -> Any:
-    """Turn learned state into JSON; dictionaries keep keys that are not text."""
-    leaves: dict[type, Callable[[Any], Any]] = {np.ndarray: lambda v: {"array": v.tolist()}}
-    if type(value) in leaves:
-        return leaves[type(value)](value)
-    if isinstance(value, Mapping):
-        return {"map": [[_pack(key), _pack(item)] for key, item in value.items()]}
-    if isinstance(value, list | tuple):
-        return [_pack(item) for item in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _unpack(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_unpack(item) for item in value]
-    if isinstance(value, dict) and "array" in value:
-        return np.asarray(value["array"])
-    if isinstance(value, dict):
-        return {_unpack(key): _unpack(item) for key, item in value["map"]}
-    return value

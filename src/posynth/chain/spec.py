@@ -2,17 +2,20 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from posynth.chain.facts import Option
+from posynth.chain.options import read_option
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Schema
 
 ENGINES = ("auto", "exact", "laplace", "hmc", "nuts")
 MISSING_MODES = ("pattern", "error")
+SCALES = ("natural", "learned")
+#: Most columns of the spline of one predictor.
+MOST_SPLINES = 6
 #: With fewer holes (or values) than this an indicator has no predictors and predicts nothing:
 #: a handful of persons would decide coefficients of every later conditional.
 LEAST_EVENTS = 20
@@ -40,6 +43,14 @@ class Conditional:
         ``"auto"``, ``"exact"``, ``"laplace"``, ``"hmc"`` or ``"nuts"``.
     indicates : str
         For a missingness indicator: the column whose holes it models.
+    scale : str
+        ``"natural"``, or ``"learned"``: a numeric target is modelled as normal scores of its
+        learned quantile function.
+    splines : int
+        Columns of the natural cubic spline with which each numeric predictor enters, on the
+        learned scale of its own; 0 for a straight line on its natural scale.
+    interactions : tuple of (str, str)
+        Pairs of predictors whose products join the main effects.
     strata : str
         An earlier categorical column within whose levels everything is fitted: it interacts with
         every predictor.
@@ -61,6 +72,9 @@ class Conditional:
     scales: Mapping[str, float] = field(default_factory=dict)
     engine: str = "auto"
     indicates: str = ""
+    scale: str = "natural"
+    splines: int = 0
+    interactions: tuple[tuple[str, str], ...] = ()
     strata: str = ""
     improper: bool = False
     copies_values: bool = False
@@ -72,6 +86,18 @@ class Conditional:
             raise SpecError(
                 f"conditional {self.target!r}: {unknown('engine', self.engine, ENGINES)}"
             )
+        if self.scale not in SCALES:
+            raise SpecError(f"conditional {self.target!r}: {unknown('scale', self.scale, SCALES)}")
+        if isinstance(self.splines, bool) or not 0 <= self.splines <= MOST_SPLINES:
+            raise SpecError(
+                f"conditional {self.target!r}: splines = {self.splines}; it must be 0 (straight "
+                f"lines) to {MOST_SPLINES} columns for each numeric predictor"
+            )
+
+    @property
+    def label(self) -> str:
+        """The family, and the scale if it is learned."""
+        return f"{self.family}, learned scale" if self.scale == "learned" else self.family
 
     @property
     def column(self) -> str:
@@ -190,6 +216,12 @@ def _to_dict(conditional: Conditional) -> dict[str, Any]:
         data["options"] = plain
     if conditional.engine != "auto":
         data["engine"] = conditional.engine
+    if conditional.scale != "natural":
+        data["scale"] = conditional.scale
+    if conditional.splines:
+        data["splines"] = conditional.splines
+    if conditional.interactions:
+        data["interactions"] = [list(pair) for pair in conditional.interactions]
     optional = ("formula", "prior", "indicates", "strata", "improper", "copies_values", "note")
     return data | {key: getattr(conditional, key) for key in optional if getattr(conditional, key)}
 
@@ -203,6 +235,9 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "scales": Mapping,
     "engine": str,
     "indicates": str,
+    "scale": str,
+    "splines": int,
+    "interactions": (list, tuple),
     "strata": str,
     "improper": bool,
     "copies_values": bool,
@@ -230,51 +265,22 @@ def _from_dict(data: Mapping[str, Any]) -> Conditional:
     values = dict(data)
     if "predictors" in values:
         values["predictors"] = tuple(values["predictors"])
+    if "interactions" in values:
+        values["interactions"] = tuple(map(_pair(name), values["interactions"]))
     if "scales" in values:
         values["scales"] = {str(k): float(v) for k, v in values["scales"].items()}
     if "options" in values:
         options = values["options"].items()
-        values["options"] = {str(key): _option(name, str(key), value) for key, value in options}
+        values["options"] = {str(key): read_option(name, str(key), value) for key, value in options}
     return Conditional(**values)
 
 
-def _option(name: str, key: str, value: Any) -> Option:
-    parts = value if isinstance(value, list | tuple) else [value]
-    for part in parts:
-        if isinstance(part, bool) or not isinstance(part, int | float):
-            raise SpecError(f"conditional {name!r}: option {key} = {value!r} must be a number")
-    return float(value) if parts == [value] else tuple(map(float, parts))
+def _pair(target: str) -> Callable[[Any], tuple[str, str]]:
+    def checked(found: Any) -> tuple[str, str]:
+        if isinstance(found, list | tuple) and [type(name) for name in found] == [str, str]:
+            return found[0], found[1]
+        raise SpecError(
+            f"conditional {target!r}: interaction {found!r} must be two names, as ['sex', 'age']"
+        )
 
-
-def read_method(text: str) -> tuple[str, dict[str, Option]]:
-    """Split ``FAMILY(option=value, ...)`` into a family and its options.
-
-    Raises
-    ------
-    SpecError
-        If what is in the parentheses are no options.
-
-    Examples
-    --------
-    >>> read_method("binomial(trials=10)")
-    ('binomial', {'trials': 10.0})
-    >>> read_method("semicontinuous(spikes=0 40)")
-    ('semicontinuous', {'spikes': (0.0, 40.0)})
-    """
-    found = re.fullmatch(r"\s*(\w+)\s*\((.*)\)\s*", text)
-    if found is None:
-        return text, {}
-    options: dict[str, Option] = {}
-    for part in filter(str.strip, found[2].split(",")):
-        key, _, value = part.partition("=")
-        try:
-            numbers = tuple(map(float, value.split()))
-        except ValueError:
-            numbers = ()
-        if not numbers:
-            raise SpecError(
-                f"method {text!r}: {part.strip()!r} is no option; write NAME=NUMBER, as in "
-                "binomial(trials=10)"
-            )
-        options[key.strip()] = numbers if len(numbers) > 1 else numbers[0]
-    return found[1], options
+    return checked

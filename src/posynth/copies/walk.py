@@ -85,7 +85,7 @@ class _Batch:
         arrays: dict[str, Floats] = {}
         spec, total = self.posterior.spec, self.k * len(self.numbers)
         schema = self.posterior.schema
-        rows = Rows(schema, arrays, spec.predicting(schema), total)
+        rows = Rows(schema, arrays, spec.predicting(schema), total, self.posterior.learned)
         for done, conditional in enumerate(spec):
             name = f"{conditional.target} (copies {self.numbers[0] + 1}-{self.numbers[-1] + 1})"
             progress(Step("draw", name, "", done, len(spec)))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.facts import FamilyFacts
-from posynth.chain.spec import Conditional, read_method
+from posynth.chain.options import read_method
+from posynth.chain.spec import Conditional
 from posynth.errors import SpecError
 from posynth.families import families
 from posynth.families.method_names import METHODS, Method

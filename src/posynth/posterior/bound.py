@@ -84,7 +84,9 @@ class Chain:
             Which conditional.
         **changes
             Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
-            scales, options, engine, strata, improper, copies_values.
+            scales, options, engine, strata, improper, copies_values, scale, splines, interactions.
+            A learned scale, splines and interactions that the change leaves no place for are
+            dropped.
 
         Raises
         ------
@@ -104,8 +106,23 @@ class Chain:
             translation = translate(names[target], kind, old.column)
             changes = {"options": {}, **translation.settings, **changes}
             changes["family"] = translation.family
-        spec = self.spec.with_conditional(replace(old, **changes))
-        return replace(self, spec=spec, own=own)
+        changed = replace(self, own=own)._suited(replace(old, **changes), changes)
+        return replace(self, spec=self.spec.with_conditional(changed), own=own)
+
+    def _suited(self, conditional: Conditional, asked: Mapping[str, Any]) -> Conditional:
+        """Drop what was chosen for the conditional before and cannot stand beside the change."""
+        found = self.families if "family" in asked else {}
+        facts = found[conditional.family].facts if conditional.family in found else None
+        dropped: dict[str, Any] = {}
+        if facts is not None and facts.response != "standardised":
+            dropped["scale"] = "natural"
+        if conditional.formula or (facts is not None and facts.design == "cells"):
+            dropped |= {"splines": 0, "interactions": ()}
+        given = conditional.predictors
+        if given is not None:
+            pairs = (p for p in conditional.interactions if set(p) <= set(given))
+            dropped.setdefault("interactions", tuple(pairs))
+        return replace(conditional, **{k: v for k, v in dropped.items() if k not in asked})
 
     def resolved(self) -> ChainSpec:
         """Return the conditionals with every prior and scale written out.
@@ -130,8 +147,9 @@ class Chain:
     def __str__(self) -> str:
         lines = [f"{len(self.spec)} conditionals, missing = {self.spec.missing!r}"]
         for c in self.spec:
-            given = c.formula or " + ".join(self.spec.predictors(c.target)) or "1"
-            lines.append(f"  {c.target} ~ {given}   [{c.family}] {c.note}")
+            terms = [*self.spec.predictors(c.target), *map(":".join, c.interactions)]
+            given = c.formula or " + ".join(terms) or "1"
+            lines.append(f"  {c.target} ~ {given}   [{c.label}] {c.note}")
         return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -72,7 +72,11 @@ class _Job:
     seed: int
 
     def task(self) -> tuple[Task, Coding]:
-        return make_task(self.rows, self.chain.spec, self.conditional, self.family, self.need)
+        task, coding = make_task(
+            self.rows, self.chain.spec, self.conditional, self.family, self.seed
+        )
+        # In each of four chains half again what is needed.
+        return replace(task, draws=max(150, 3 * self.need // 8), need=self.need), coding
 
     @property
     def exact(self) -> bool:
@@ -86,7 +90,7 @@ class _Job:
         schema, target = self.chain.schema, self.conditional.target
         levels = 2 if self.conditional.indicates else len(schema[target].levels)
         width = sum(
-            max(len(schema[name].levels) - 1, 1) if name in schema else 1
+            max(len(schema[name].levels) - 1, self.conditional.splines, 1) if name in schema else 1
             for name in self.chain.spec.predictors(target)
         )
         return 0.0 if self.exact else float((1 + width) * max(levels - 1, 1))
@@ -161,6 +165,7 @@ def fit_chain(
         version=posynth.__version__,
         folders=chain.folders,
         own=chain.own,
+        learned=rows.learned,
     )
 
 

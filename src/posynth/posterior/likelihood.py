@@ -6,12 +6,13 @@ The density is that of the conditional's own PyMC graph. A standardised response
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
+from posynth.chain.scores import place_scores
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.engines.compiled import CompiledModel
@@ -19,6 +20,7 @@ from posynth.families.base import Design, Family
 from posynth.posterior.bound import conform, stored_families
 from posynth.posterior.predict import natural_scale, stacked
 from posynth.posterior.record import Posterior
+from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.task import encode_table
 from posynth.table.schema import Kind
 
@@ -40,14 +42,16 @@ class Coded:
         Design and response of the rows it speaks of.
     used : ndarray of bool, shape (n,)
         Which rows these are: those in which its response is present.
-    origin, unit : float
-        The response on the natural scale is ``origin + unit * y``.
+    observed : ndarray, shape (used,)
+        The response on the column's own scale.
+    unit : float
+        What a step of the model's response is on that scale; 1 for scores.
     """
 
     family: Family
     task: Task
     used: NDArray[np.bool_]
-    origin: float
+    observed: NDArray[Any]
     unit: float
 
 
@@ -65,12 +69,16 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
     values = holes if conditional.indicates else rows.arrays[target]
     origin, unit = natural_scale(family, coding)
-    y = (values[used] - origin) / unit
+    design = Design(coding.design(rows)[used], coding.predictors)
+    if coding.learned is None:
+        y = (values[used] - origin) / unit
+    else:
+        rng = stream(posterior.seed, Purpose.SCORE, target)
+        y = place_scores(coding.learned, coding.warp, values[used], design.X, rng)
     whole = coding.levels or (counts(posterior, target) and np.all(y == np.round(y)))
     response = coding.response(target, y.astype(np.int64) if whole else y)
-    design = Design(coding.design(rows)[used], coding.predictors)
     task = Task(family, design, response, conditional.prior, conditional.scales)
-    return Coded(family, task, used, origin, unit)
+    return Coded(family, task, used, values[used], unit)
 
 
 def counts(posterior: Posterior, target: str) -> bool:
@@ -115,7 +123,8 @@ def unconstrained(compiled: CompiledModel, parameters: Mapping[str, Floats]) -> 
 
 def encoded(posterior: Posterior, df: "pd.DataFrame") -> Rows:
     """Encode a table with the chain's columns; values are checked against the schema."""
-    return encode_table(conform(df, posterior.schema, posterior.source), posterior.spec)
+    table = conform(df, posterior.schema, posterior.source)
+    return encode_table(table, posterior.spec, posterior.learned)
 
 
 def comb(

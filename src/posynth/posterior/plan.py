@@ -1,16 +1,20 @@
 """Data and wishes become a table and a chain bound to it; every contradiction is met here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from posynth.chain.refine import refine
+from posynth.chain.spec import ChainSpec
 from posynth.chain.toml import declare, read_chain
 from posynth.errors import SpecError, TableError, unknown
 from posynth.families import families
 from posynth.families.own import own_names
 from posynth.posterior.bound import Chain, conform, own_families
+from posynth.posterior.task import encode_table, learn_scales
 from posynth.posterior.wishes import Wishes, adjusted, new_chain, permitted, translated_chain
 from posynth.table.frame import Table, table_from_frame
 from posynth.table.io import read_table
@@ -39,6 +43,7 @@ def plan(
         table = as_table(data, kinds)
         names, own = own_names(wishes.methods, families())
         spec = new_chain(table.schema, wishes, names)
+        spec = _refined(table, spec, names)
         return table, Chain(spec, table.schema, table.source, own_families(own), notes=table.notes)
     if wishes.order:
         raise SpecError(
@@ -54,6 +59,14 @@ def plan(
     if wishes.missing != "pattern":
         chain = replace(chain, spec=replace(chain.spec, missing=wishes.missing))
     return table, _overridden(chain, wishes)
+
+
+def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSpec:
+    """Look at the rows to choose scales and splines; named families stay as they are."""
+    rows = encode_table(table, spec, {})
+    numeric = [c.name for c in table.schema if c.kind.is_numeric]
+    learned = learn_scales(table.schema, {name: rows.arrays[name] for name in numeric})
+    return refine(replace(rows, learned=learned), spec, methods)
 
 
 def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:
@@ -98,7 +111,10 @@ def _refuse_unknown(declared: Iterable[str], table: Table, path: Path) -> None:
 def _overridden(chain: Chain, wishes: Wishes) -> Chain:
     meant = {"improper": wishes.improper, "copies_values": wishes.copies_values}
     for column, family in wishes.methods.items():
-        chain = chain.change(column, family=family, prior="", scales={}, **meant)
+        plain: dict[str, Any] = {"prior": "", "scales": {}, **meant}
+        if column in chain.schema and chain.schema[column].kind.is_numeric:
+            plain |= {"scale": "natural", "splines": 0, "interactions": ()}
+        chain = chain.change(column, family=family, **plain)
     spec = adjusted(chain.spec, chain.schema, wishes)
     if wishes.engine != "auto":
         for conditional in spec:

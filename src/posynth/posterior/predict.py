@@ -50,6 +50,7 @@ class RowSampler:
         self._categorical = bool(coding.levels)
         self._center, self._scale = natural_scale(family, coding)
         self._target, self._facts = target, family.facts
+        self._learned, self._warp = coding.learned, coding.warp
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
@@ -72,7 +73,8 @@ class RowSampler:
         Returns
         -------
         ndarray, shape (k,)
-            Values on the natural scale, or level indices.
+            Values on the natural scale, or level indices. A learned scale is drawn anew each time:
+            it is part of what is not known.
 
         Raises
         ------
@@ -82,6 +84,8 @@ class RowSampler:
         drawn = np.asarray(self._rows(X, index, rng), dtype=np.float64)
         if self._categorical:
             return drawn
+        if self._learned is not None:
+            return self._learned.draw(rng).values(self._warp.back(drawn))
         natural = self._center + self._scale * drawn
         check_draws(self._target, self._facts, natural)
         return natural

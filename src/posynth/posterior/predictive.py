@@ -2,10 +2,12 @@ r"""On request: log-likelihood and predictive draws of one conditional, as ArviZ
 
 All three run the conditional's own PyMC graph. Values are on the column's scale; the
 log-likelihood of a standardised response :math:`z = (y - c)/s` is :math:`\log p(z) - \log s`, so
-that conditionals of one column can be compared whatever their coding. What is returned holds the
-rows given and lives in memory; nothing of it is ever saved.
+that conditionals of one column can be compared whatever their coding. On a learned scale it is that
+of the normal score, without the slope of the scale, and compares only with others on a learned
+scale. What is returned holds the rows given and lives in memory; nothing of it is ever saved.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ from posynth.posterior.likelihood import Coded, code_rows, encoded, family_of, r
 from posynth.posterior.predict import RowSampler, natural_scale, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, stream
-from posynth.posterior.task import encode_table, make_task
+from posynth.posterior.task import Coding, encode_table, make_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +131,7 @@ def prior_predictive(
     import pymc as pm
     import xarray as xr
 
-    task, origin, unit = _prior_task(chain, target, df)
+    task, coding = _prior_task(chain, target, df)
     model = task.model()
     if CompiledModel(model).flat:
         raise SpecError(
@@ -139,8 +141,9 @@ def prior_predictive(
     rng = stream(seed, Purpose.PREDICT, target)
     drawn = pm.sample_prior_predictive(draws, model=model, random_seed=int(rng.integers(2**31)))
     (name,) = (observed.name for observed in model.observed_RVs)
-    rows = drawn["prior_predictive"][name].to_numpy() * unit + origin
-    observed = xr.Dataset({target: ("row", task.response.y * unit + origin)})
+    to_values = _to_values(task, coding, rng)
+    rows = to_values(drawn["prior_predictive"][name].to_numpy())
+    observed = xr.Dataset({target: ("row", to_values(task.response.y))})
     predicted = xr.Dataset({target: (("chain", "draw", "row"), rows)})
     groups = {"prior": drawn["prior"].to_dataset(), "prior_predictive": predicted}
     return xr.DataTree.from_dict(groups | {"observed_data": observed}, name=target)
@@ -165,9 +168,8 @@ class _Held:
         shaped = values.reshape(sizes["chain"], sizes["draw"], -1)
         coords = {"chain": self.thinned["chain"], "draw": self.thinned["draw"]}
         made = xr.Dataset({self.target: (("chain", "draw", "row"), shaped)}, coords=coords)
-        observed = self.coded.task.response.y * self.coded.unit + self.coded.origin
         groups = {"posterior": self.thinned, group: made}
-        groups["observed_data"] = xr.Dataset({self.target: ("row", observed)})
+        groups["observed_data"] = xr.Dataset({self.target: ("row", self.coded.observed)})
         return xr.DataTree.from_dict(groups, name=self.target)
 
 
@@ -185,9 +187,20 @@ def has_posterior(posterior: Posterior, target: str) -> bool:
     return family_of(posterior, target).fitter is None
 
 
-def _prior_task(chain: Chain, target: str, df: "pd.DataFrame") -> tuple[Task, float, float]:
-    """Return the task of a conditional, and origin and unit of its response."""
+def _prior_task(chain: Chain, target: str, df: "pd.DataFrame") -> tuple[Task, Coding]:
+    """Return the task of a conditional that is not fitted yet, and its coding."""
     bound = chain[target]
     rows = encode_table(conform(df, chain.schema, chain.source), chain.spec)
     task, coding = make_task(rows, chain.spec, bound.conditional, bound.family)
-    return task, *natural_scale(bound.family, coding)
+    return task, coding
+
+
+def _to_values(
+    task: Task, coding: Coding, rng: np.random.Generator
+) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Return what takes a model's responses to values of the column."""
+    if coding.learned is not None:
+        scale = coding.learned.draw(rng)
+        return lambda y: scale.values(coding.warp.back(y.ravel())).reshape(y.shape)
+    origin, unit = natural_scale(task.family, coding)
+    return lambda y: y * unit + origin

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from posynth.chain.scale import Scale
 from posynth.chain.spec import ChainSpec
 from posynth.engines.base import Fit
 from posynth.errors import StoreError, unknown
@@ -93,6 +94,8 @@ class Posterior:
         Where files of a user's own families are sought.
     own : Mapping of str to Family
         Families that were passed in Python; they are not stored.
+    learned : Mapping of str to Scale
+        Column -> its learned scale, for columns that are modelled or read on one.
     """
 
     spec: ChainSpec
@@ -104,6 +107,7 @@ class Posterior:
     version: str
     folders: tuple[Path, ...] = field(default=(), compare=False)
     own: Mapping[str, Family] = field(default_factory=dict, compare=False)
+    learned: Mapping[str, Scale] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         draws = {ds.sizes["chain"] * ds.sizes["draw"] for ds in self.draws.values()}
@@ -137,7 +141,8 @@ class Posterior:
         """Return the draws of a linear predictor on the natural scale of its predictors.
 
         With standardised predictors z = (x - c) / s the model's alpha + z beta equals
-        ``intercept + x slope``; a standardised response is scaled back too.
+        ``intercept + x slope``; a standardised response is scaled back too. On a learned scale
+        they are about the response's normal score.
 
         Raises
         ------

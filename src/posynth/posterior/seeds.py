@@ -15,6 +15,7 @@ class Purpose(IntEnum):
     SELECT = 2
     DRAW = 3
     PREDICT = 4
+    SCORE = 5
 
 
 def stream(seed: int, purpose: Purpose, name: str, copy: int = 0) -> np.random.Generator:
@@ -25,7 +26,8 @@ def stream(seed: int, purpose: Purpose, name: str, copy: int = 0) -> np.random.G
     seed : int
         The user's seed, 0 or more.
     purpose : Purpose
-        Fitting, selecting draws, drawing rows of copies, or predicting rows of a table.
+        Fitting, selecting draws, drawing rows of copies, predicting rows of a table, or placing
+        scores within the jumps of a learned scale.
     name : str
         The conditional.
     copy : int

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.design import Encoder
+from posynth.chain.scale import Scale
+from posynth.chain.scores import Warp
 from posynth.chain.spec import ChainSpec
 from posynth.errors import StoreError
 from posynth.families.own import find_file, is_reference
@@ -27,7 +29,7 @@ from posynth.table.source import Source
 if TYPE_CHECKING:
     import xarray as xr
 
-FORMAT = 1
+FORMAT = 2
 DRAWS_FILE = "draws.nc"
 FACTS_FILE = "posterior.json"
 WORTH_COMPRESSING = 10_000
@@ -106,6 +108,7 @@ def _facts(posterior: Posterior) -> dict[str, Any]:
         "schema": posterior.schema.to_dict(),
         "source": posterior.source.to_dict(),
         "links": {target: _link_to_dict(link) for target, link in posterior.links.items()},
+        "learned": {name: scale.to_dict() for name, scale in posterior.learned.items()},
     }
 
 
@@ -156,16 +159,18 @@ def _from_facts(facts: Mapping[str, Any], file: Path) -> Posterior:
     spec = ChainSpec.from_dict(facts["spec"])
     if spec.digest() != facts["digest"]:
         raise StoreError("the posterior's chain does not match its hash: the file was edited")
+    learned = {name: Scale.from_dict(entry) for name, entry in facts["learned"].items()}
     with xr.open_datatree(file, engine="h5netcdf") as tree:
         draws = {t: tree[node_name(t)]["posterior"].to_dataset().load() for t in facts["links"]}
     return Posterior(
         spec=spec,
         schema=Schema.from_dict(facts["schema"]),
         source=Source.from_dict(facts["source"]),
-        links={target: _link_from_dict(entry) for target, entry in facts["links"].items()},
+        links={target: _link_from_dict(facts["links"][target], learned) for target in draws},
         draws=draws,
         seed=facts["seed"],
         version=facts["version"],
+        learned=learned,
     )
 
 
@@ -173,12 +178,16 @@ def _link_to_dict(link: Link) -> dict[str, Any]:
     coding = link.coding
     encoder = None if coding.encoder is None else json.loads(coding.encoder.to_json())
     plain = {key: value for key, value in vars(coding).items() if key != "encoder"}
+    plain["warp"] = coding.warp.knots
+    plain["learned"] = coding.learned is not None  # the scale itself stands once, by column
     diagnosis = {k: _finite(v) for k, v in asdict(link.diagnosis).items()}
     return {"coding": plain | {"encoder": encoder}, "diagnosis": diagnosis}
 
 
-def _link_from_dict(data: Mapping[str, Any]) -> Link:
+def _link_from_dict(data: Mapping[str, Any], learned: Mapping[str, Scale]) -> Link:
     coding = dict(data["coding"])
+    coding["warp"] = Warp(tuple(coding["warp"]))
+    coding["learned"] = learned[data["diagnosis"]["target"]] if coding["learned"] else None
     if coding["encoder"] is not None:
         coding["encoder"] = Encoder.from_json(json.dumps(coding["encoder"]))
     for key in ("columns", "predictors", "levels"):

@@ -9,16 +9,24 @@ from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.crossing import cells
-from posynth.chain.design import Encoder, learn
+from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
+from posynth.chain.quantiles import learn_scale
+from posynth.chain.scale import Scale
+from posynth.chain.scores import STRAIGHT, Warp, learn_scores
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.chain.wildcard import expand
 from posynth.engines.base import Task
+from posynth.errors import SpecError
 from posynth.families.base import Design, Family, Response
+from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.support import SUPPORTS, predictor_scale, settle
 from posynth.table.codec import encode
 from posynth.table.frame import Table
 from posynth.table.schema import Column, Kind, Schema
+
+#: The family whose spread depends on predictors.
+SPREAD = "location_scale"
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,10 @@ class Coding:
         scale of the link.
     options : Mapping
         As in ``Response``; None stands for no bound, since infinity is no JSON.
+    learned : Scale, optional
+        The response is a score on this scale; then ``center`` is 0 and ``scale`` 1.
+    warp : Warp
+        Takes normal scores on the learned scale to those of the model.
     """
 
     encoder: Encoder | None
@@ -56,6 +68,8 @@ class Coding:
     origin: float = 0.0
     unit: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    learned: Scale | None = None
+    warp: Warp = STRAIGHT
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
         """Return values of the response under this coding."""
@@ -68,8 +82,23 @@ class Coding:
         return cells(rows, self.columns)[1] if self.encoder is None else self.encoder.replay(rows)
 
 
-def encode_table(table: Table, spec: ChainSpec) -> Rows:
-    """Encode every column a chain reads; constants with holes carry 0 and NaN."""
+def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | None = None) -> Rows:
+    """Encode every column a chain reads; constants with holes carry 0 and NaN.
+
+    Parameters
+    ----------
+    table : Table
+        The rows.
+    spec : ChainSpec
+        The chain.
+    learned : Mapping, optional
+        Scales learned on the source; by default those the chain uses are learned on these rows.
+
+    Raises
+    ------
+    SpecError
+        If a learned scale is asked for and the column has too few values to learn one.
+    """
     arrays = {}
     for column in table.schema:
         if column.kind.is_modelled:
@@ -77,11 +106,37 @@ def encode_table(table: Table, spec: ChainSpec) -> Rows:
         elif column.name in spec.indicators:
             holes = table.frame[column.name].isna().to_numpy(dtype=bool)
             arrays[column.name] = np.where(holes, np.nan, 0.0)
-    return Rows(table.schema, arrays, spec.predicting(table.schema), len(table.frame))
+    if learned is None:
+        wanted = _with_scale(spec, table.schema)
+        learned = learn_scales(table.schema, {name: arrays[name] for name in wanted})
+        _require_scales(spec, learned)
+    return Rows(table.schema, arrays, spec.predicting(table.schema), len(table.frame), learned)
+
+
+def learn_scales(schema: Schema, arrays: Mapping[str, Floats]) -> dict[str, Scale]:
+    """Learn the scale of every column that has enough different values."""
+    found = {name: learn_scale(values, schema[name].decimals) for name, values in arrays.items()}
+    return {name: scale for name, scale in found.items() if scale is not None}
+
+
+def _require_scales(spec: ChainSpec, learned: Mapping[str, Scale]) -> None:
+    for conditional in spec:
+        if conditional.scale == "learned" and conditional.target not in learned:
+            raise SpecError(
+                f"column {conditional.target!r}: scale 'learned' needs at least 20 values that "
+                "are not nearly all equal; use scale 'natural'"
+            )
+
+
+def _with_scale(spec: ChainSpec, schema: Schema) -> tuple[str, ...]:
+    """Return the columns that a conditional models or reads on their learned scale."""
+    read = {name for c in spec if c.splines for name in spec.predictors(c.target) if name in schema}
+    modelled = {c.target for c in spec if c.scale == "learned"}
+    return tuple(n for n in schema.names if n in read | modelled and schema[n].kind.is_numeric)
 
 
 def make_task(
-    rows: Rows, spec: ChainSpec, conditional: Conditional, family: Family, need: int = 400
+    rows: Rows, spec: ChainSpec, conditional: Conditional, family: Family, seed: int = 0
 ) -> tuple[Task, Coding]:
     """Build the task of one conditional.
 
@@ -95,8 +150,8 @@ def make_task(
         Which conditional.
     family : Family
         Its family.
-    need : int
-        Effective draws asked for.
+    seed : int
+        Seed of the fit: where scores lie within the jumps of a learned scale is drawn.
 
     Returns
     -------
@@ -111,15 +166,22 @@ def make_task(
         columns += (conditional.strata,)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
     observed = holes.astype(float) if conditional.indicates else values[~holes]
-    response = _response(rows.schema, conditional, family.facts, observed)
+    warp = STRAIGHT
+    learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
+    if learned is None:
+        response = _response(rows.schema, conditional, family.facts, observed)
+    else:
+        rng = stream(seed, Purpose.SCORE, conditional.target)
+        wide, slope = conditional.family == SPREAD, conditional.scales.get("slope", 2.5)
+        scored = learn_scores(learned, observed, X, rng, spread=wide, ridge=1 / slope**2)
+        response, warp = Response(conditional.target, scored.z), scored.warp
     about = (response.levels, response.center, response.scale, response.reference)
     line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
-    coding = Coding(encoder, columns, names, *about, *line, options)
+    coding = Coding(encoder, columns, names, *about, *line, options, learned, warp)
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
-    draws = max(150, 3 * need // 8)  # in each of four chains: half again what is needed
-    return Task(family, Design(X, names), response, prior, scales, draws, need), coding
+    return Task(family, Design(X, names), response, prior, scales), coding
 
 
 def _design(
@@ -133,7 +195,8 @@ def _design(
         names, X = cells(rows, columns)
         return None, names, X if fitted is None else X[fitted]
     formula = expand(conditional.formula, columns, rows) if conditional.formula else ""
-    encoder, X = learn(rows, columns, formula, fitted, conditional.strata)
+    curves = Curves(conditional.splines, conditional.interactions)
+    encoder, X = learn(rows, columns, formula, fitted, conditional.strata, curves)
     return encoder, encoder.predictors, X
 
 

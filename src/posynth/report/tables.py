@@ -56,7 +56,7 @@ def chain(posterior: Posterior, manifest: Mapping[str, Any], notes: bool = True)
     for c in posterior.spec:
         facts = known[c.family].facts if c.family in known else None
         prior = _prior(manifest["priors"][c.target], facts)
-        row = (c.target, _given(posterior, c.target), c.family, prior)
+        row = (c.target, _given(posterior, c.target), c.label, prior)
         rows.append((*row, c.note) if notes else row)
     heads = ("Conditional", "Given", "Family", "Prior", *(["Why"] if notes else []))
     own = [c.target for c in posterior.spec if c.family in known and known[c.family].drawer]
