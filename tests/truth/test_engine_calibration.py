@@ -20,7 +20,13 @@ from posynth.table.schema import Kind
 
 DRAWS = 99
 BINS = 20
-PROPER = [(n, p) for n, f in families().items() for p, scales in f.facts.priors.items() if scales]
+PROPER = [
+    (n, p)
+    for n, f in families().items()
+    if f.fitter is None  # an algorithm has no prior
+    for p, scales in f.facts.priors.items()
+    if scales
+]
 EXACT = [pair for pair in PROPER if pair[1] in families()[pair[0]].facts.exact_priors]
 OTHERS = [pair for pair in PROPER if pair not in EXACT]
 

@@ -23,6 +23,7 @@ REFINEMENTS = 2
 STEP = 1e-5
 RESTARTS = 3  # from a point above what looked like the mode
 FLATTEST = 5  # directions in which such a point is sought
+LEAST_COST, MOST_COST = 0.1, 50.0  # of one sd; 1/2 on a normal density, 0.3 on a Cauchy-like one
 NO_MODE = (
     "the posterior has no interior mode: it is improper, or flat in some direction (perfect "
     "separation, a level that never occurs, or collinear predictors under a flat prior); use "
@@ -72,6 +73,7 @@ def find_mode(density: Density) -> Mode:
             negative, theta, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-3}
         )
         theta, hessian = _polish(density, np.asarray(found.x))
+        hessian = _smoothed(density, theta, hessian)
         mode = Mode(theta, _factor(hessian))
         higher = _higher(density, mode, hessian)
         if higher is None:
@@ -154,6 +156,44 @@ def hessian_at(density: Density, theta: Floats) -> Floats:
         offset[i] = h
         rows[i] = (base - density(theta + offset)[1]) / h
     return (rows + rows.T) / 2
+
+
+def _smoothed(density: Density, theta: Floats, hessian: Floats) -> Floats:
+    """Return curvature over an sd of the posterior where that at the point tells nothing of it.
+
+    A density with kinks (absolute errors) is flat or sharp at a point and round from afar: where
+    one sd of the normal approximation costs nothing like 1/2 of log-density, gradients are
+    compared over steps that do.
+    """
+    here = density(theta)[0]
+    widest = np.linalg.eigh(hessian)[1].T[:FLATTEST]
+    sd = 1.0 / np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", widest, hessian, widest), 1e-300))
+    steps = widest * np.minimum(sd, 1e3)[:, None]
+    costs = here - (density.values(theta + steps) + density.values(theta - steps)) / 2
+    if costs.min() > LEAST_COST and costs.max() < MOST_COST:
+        return hessian
+    rows = np.empty_like(hessian)
+    for i, step in enumerate(_unit_steps(density, theta, here)):
+        offset = np.zeros_like(theta)
+        offset[i] = step
+        rows[i] = (density(theta - offset)[1] - density(theta + offset)[1]) / (2 * step)
+    found = (rows + rows.T) / 2
+    round = np.linalg.eigvalsh(found)[0] > 1e-9 * np.diag(found).max()
+    return found if round else np.diag(np.diag(found))
+
+
+def _unit_steps(density: Density, theta: Floats, here: float) -> Floats:
+    """Return the step along each axis that costs about 1/2 of log-density, on average of both."""
+    steps = np.ones_like(theta)
+    for i in range(len(theta)):
+        offset = np.zeros_like(theta)
+        for _ in range(30):
+            offset[i] = steps[i]
+            cost = here - density.values(np.array([theta - offset, theta + offset])).mean()
+            if 0.25 < cost < 1.0:
+                break
+            steps[i] *= 2.0 if cost < 0.5 else 0.5
+    return steps
 
 
 def _solve(hessian: Floats, gradient: Floats) -> Floats:
