@@ -21,6 +21,7 @@ ROOMS = (
 SEE_ALL = (
     *("synthesizer", "cli", "screen", "terminal", "__init__"),
     *("cli_verbs", "judge", "material", "readout", "reporting"),  # the verbs on finished copies
+    *("cli_studies", "studies"),  # the verbs on methods
 )
 SEEN_BY_ALL = ("errors", "results")
 SAMPLERS = ("pymc", "pytensor", "nutpie")

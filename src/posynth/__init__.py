@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from posynth.copies.container import Copies as Copies
     from posynth.copies.reading import load_copies as load_copies
+    from posynth.evaluation.validity.design import design_study as design_study
+    from posynth.evaluation.validity.plots import plot_coverage as plot_coverage
+    from posynth.evaluation.validity.plots import plot_zip as plot_zip
+    from posynth.evaluation.validity.study import Analysis as Analysis
+    from posynth.evaluation.validity.study import Study as Study
     from posynth.families.own import conditional as conditional
     from posynth.judge import compare as compare
     from posynth.judge import evaluate as evaluate
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     from posynth.posterior.store import load_posterior as load_posterior
     from posynth.posterior.store import save_posterior as save_posterior
     from posynth.reporting import write_report as write_report
+    from posynth.studies import validity as validity
     from posynth.synthesizer import describe as describe
     from posynth.synthesizer import draw as draw
     from posynth.synthesizer import fit as fit
@@ -37,12 +43,15 @@ __version__ = "0.1.0"
 # Names are resolved on first use: `import posynth` must not wait for pandas.
 _HOME = {
     "check_conditionals": "posynth.posterior.checks",
+    "Analysis": "posynth.evaluation.validity.study",
     "Chain": "posynth.posterior.bound",
     "Copies": "posynth.copies.container",
     "Posterior": "posynth.posterior.record",
     "compare": "posynth.judge",
     "conditional": "posynth.families.own",
+    "Study": "posynth.evaluation.validity.study",
     "describe": "posynth.synthesizer",
+    "design_study": "posynth.evaluation.validity.design",
     "draw": "posynth.synthesizer",
     "evaluate": "posynth.judge",
     "fit": "posynth.synthesizer",
@@ -52,11 +61,14 @@ _HOME = {
     "log_likelihood": "posynth.posterior.predictive",
     "posterior_predictive": "posynth.posterior.predictive",
     "prior_predictive": "posynth.posterior.predictive",
+    "plot_coverage": "posynth.evaluation.validity.plots",
+    "plot_zip": "posynth.evaluation.validity.plots",
     "pool": "posynth.judge",
     "read_table": "posynth.table.io",
     "save_posterior": "posynth.posterior.store",
     "specify": "posynth.synthesizer",
     "synthesize": "posynth.synthesizer",
+    "validity": "posynth.studies",
     "write_report": "posynth.reporting",  # `report` is the room
 }
 

@@ -1,0 +1,105 @@
+"""The verbs on methods: validity (do intervals cover?) and sbc (are posteriors calibrated?)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from posynth import screen
+from posynth.terminal import err, errors, out
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from posynth.evaluation.validity import Validity
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study's design.")]
+Replications = Annotated[
+    int | None, typer.Option("--replications", "-r", min=1, help="Replications, over the file's.")
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes, no effect on results.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Seed, over the file's.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command()(validity)
+
+
+@contextmanager
+def timed(console: "Console", what: str) -> "Iterator[Callable[[int, int, int], None]]":
+    """Show replications done and the time left, if the console is a terminal.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to show it.
+    what : str
+        What is being done.
+
+    Yields
+    ------
+    callable
+        To be told of (done, in all, failed).
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    if not console.is_terminal:
+        yield lambda done, total, failed: None
+        return
+    columns = (
+        TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        TextColumn("{task.fields[failed]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console) as bars:
+        task = bars.add_task(what, total=None, failed="")
+
+        def tell(done: int, total: int, failed: int) -> None:
+            bars.update(task, completed=done, total=total, failed=f"{failed} failed" * bool(failed))
+
+        yield tell
+
+
+def validity(
+    study: StudyFile,
+    replications: Replications = None,
+    seed: SeedOption = None,
+    workers: Workers = 1,
+    to: Annotated[
+        Path, typer.Option("-o", "--out", help="Output folder; a study stopped there goes on.")
+    ] = Path("validity"),
+) -> None:
+    """Check by simulation that intervals pooled from the copies cover as often as they say."""
+    with errors(study):
+        from posynth.studies import validity as run
+
+        try:
+            with timed(err, "replications") as progress:
+                found = run(study, to, workers, progress, replications=replications, seed=seed)
+        except KeyboardInterrupt:
+            err.print(
+                f"stopped; finished replications are in {screen.plain(str(to))}: run the same "
+                "command again to go on"
+            )
+            raise typer.Exit(130) from None
+        _print_validity(found)
+        out.print(f"summary, plots and replications written to {screen.plain(str(to))}")
+
+
+def _print_validity(found: "Validity") -> None:
+    from posynth.readout import print_grid
+    from posynth.report.study_tables import failures, validity_grid
+
+    print_grid(out, validity_grid(found))
+    for line in failures(found):
+        out.print(screen.plain(line))
