@@ -28,7 +28,7 @@ def clinic(rows, rng):
     return pd.DataFrame(
         {
             "age": age,
-            "treated": np.where(treated, "yes", "no"),
+            "treated": pd.Categorical.from_codes(treated.astype(int), ["no", "yes"]),
             "dose": pd.Categorical.from_codes(dose, DOSES),
             "pain": pd.Categorical.from_codes(pain, PAIN, ordered=True),
             "stay": stay,

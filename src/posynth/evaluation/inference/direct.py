@@ -86,9 +86,12 @@ def fit_direct(
             from posynth.evaluation.inference.models import fit_statsmodels
 
             return fit_statsmodels(formula, model, levels=levels)(frame)  # names the column
-        coded, seen = coded_frame(frame, formula, kind.response, levels)
-        y = _response(coded[response])
-        names, X = _design(coded, predictors)
+        used = frame[list(dict.fromkeys((response, *predictors)))]
+        y, seen = _levels(used[response], kind.response) if levels is None else (None, ())
+        if y is None:
+            used, seen = coded_frame(used, formula, kind.response, levels)
+            y = _response(used[response])
+        names, X = _design(used, predictors)
         kept = np.isfinite(y) & np.isfinite(X).all(axis=1)
         y, X = y[kept], X[kept]
         check_rank(X, names)
@@ -98,6 +101,18 @@ def fit_direct(
         return Estimate(*found, notes)
 
     return analyse
+
+
+def _levels(column: "pd.Series[Any]", coding: Coding) -> tuple[Floats | None, Sequence[str]]:
+    """Read a response that needs no coding: numbers, or categories whose levels all occur."""
+    if coding is number and _is_number(column):
+        return _response(column), ()
+    if coding is number or not isinstance(column.dtype, pd.CategoricalDtype):
+        return None, ()
+    y, levels = _response(column), column.cat.categories
+    known = np.bincount(y[np.isfinite(y)].astype(np.int64), minlength=len(levels)).all()
+    suits = len(levels) == 2 if coding is event else column.cat.ordered or coding is not order
+    return (y, [str(level) for level in levels]) if known and suits else (None, ())
 
 
 def _response(column: "pd.Series[Any]") -> Floats:
@@ -112,13 +127,18 @@ def _design(frame: pd.DataFrame, predictors: Sequence[str]) -> tuple[list[str], 
     names, columns = ["Intercept"], [np.ones(len(frame))]
     numeric = [name for name in predictors if _is_number(frame[name])]
     for name in (name for name in predictors if name not in numeric):
-        coded = pd.Categorical(frame[name])
+        coded = _categories(frame[name])
         at = np.where(coded.codes < 0, np.nan, coded.codes)
         for code, level in enumerate(coded.categories[1:], start=1):
             names.append(f"{name}[T.{level}]")
             columns.append(np.where(np.isnan(at), np.nan, at == code))
     columns += [frame[name].to_numpy(dtype=float) for name in numeric]
     return names + numeric, np.column_stack(columns)
+
+
+def _categories(column: "pd.Series[Any]") -> pd.Categorical:
+    values = column.array
+    return values if isinstance(values, pd.Categorical) else pd.Categorical(column)
 
 
 def _is_number(column: "pd.Series[Any]") -> bool:

@@ -8,6 +8,7 @@ from posynth.evaluation.validity.run import run_study
 from posynth.evaluation.validity.study import Analysis, Study
 from posynth.evaluation.validity.study_file import read_study
 from posynth.evaluation.validity.summary import Validity
+from posynth.evaluation.validity.verdict import verdicts
 
 __all__ = [
     "Analysis",
@@ -23,4 +24,5 @@ __all__ = [
     "plot_zip",
     "read_study",
     "run_study",
+    "verdicts",
 ]

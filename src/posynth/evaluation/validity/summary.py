@@ -102,6 +102,21 @@ class Validity:
         missing = "pattern" if study.chain.spec.indicators else "none"
         return Provenance(study.n, k, m, draws == "proper", missing=missing)
 
+    def estimates(self, draws: str, k: int, m: int) -> tuple[Floats, Floats]:
+        """Return estimates and variances of the first m copies, each (m, R, p)."""
+        cell = f"{draws}/{k}"
+        at = [[r.names.index(name) for name in self.names] for r in self.replications]
+        q, v = (
+            np.array(
+                [
+                    np.asarray(getattr(r, part)[cell])[:m, i]
+                    for r, i in zip(self.replications, at, strict=True)
+                ]
+            ).swapaxes(0, 1)
+            for part in ("q", "v")
+        )
+        return q, v
+
     def intervals(self, draws: str, k: int, m: int, rule: str, estimand: str) -> Intervals | None:
         """Pool the first m copies of every replication; None if the rule needs more copies.
 
@@ -115,17 +130,8 @@ class Validity:
         name = self.rule_of(rule, draws, k, m)
         if m < RULES[name].copies[estimand == "original"]:
             return None
-        cell, names = f"{draws}/{k}", self.names
-        at = [[r.names.index(n) for n in names] for r in self.replications]
-        q, v = (
-            np.array(
-                [
-                    np.asarray(getattr(r, part)[cell])[:m, i]
-                    for r, i in zip(self.replications, at, strict=True)
-                ]
-            ).swapaxes(0, 1)  # (m, R, p)
-            for part in ("q", "v")
-        )
+        names = self.names
+        q, v = self.estimates(draws, k, m)
         own, _, df = self._original
         spread = [
             RULES[name].spread(
