@@ -27,4 +27,3 @@ def sample(rows, rng):
     """Draw rows with replacement."""
     table = population()
     return table.iloc[rng.integers(0, len(table), rows)].reset_index(drop=True)
-

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from posynth.errors import SpecError, unknown
+from posynth.errors import MeasureError, PosynthError, SpecError, unknown
 from posynth.evaluation.inference.catalogue import RULES
 from posynth.evaluation.inference.direct import fit_direct
 from posynth.evaluation.inference.estimates import Estimate, as_estimate
@@ -159,7 +159,7 @@ class Study:
         """Run every analysis on a table, one `Estimate` each, coefficients under full names."""
         found = []
         for analysis, function in zip(self.analyses, self._functions, strict=True):
-            estimate = as_estimate(function(frame))
+            estimate = _run(function, frame)
             if analysis.name:
                 named = tuple(f"{analysis.name}: {name}" for name in estimate.names)
                 estimate = Estimate(named, estimate.q, estimate.cov, estimate.df_com)
@@ -180,6 +180,19 @@ class Study:
         }
         text = json.dumps(about, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _run(function: Callable[[pd.DataFrame], Any], frame: pd.DataFrame) -> Estimate:
+    # A user's analysis may raise anything; in a study it spoils one replication, not all.
+    try:
+        return as_estimate(function(frame))
+    except PosynthError:
+        raise
+    except Exception as error:
+        raise MeasureError(
+            f"the analysis failed with {type(error).__name__}: {error}; run it on one sample alone "
+            "to see where"
+        ) from error
 
 
 def _fingerprint(population: Population) -> str:
