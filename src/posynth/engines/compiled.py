@@ -87,10 +87,14 @@ class CompiledModel:
     def _density(self) -> Any:
         import pytensor
 
+        from posynth.engines.likelihood import log_density
+        from posynth.engines.vector_math import vector_mode
+
         compilations["density"] += 1
-        logp = self.model.logp()
+        logp = log_density(self.model)
         gradient = pytensor.grad(logp, self.values)
-        return pytensor.function(self.values, [logp, *gradient], trust_input=True)
+        mode = vector_mode()
+        return pytensor.function(self.values, [logp, *gradient], mode=mode, trust_input=True)
 
     @cached_property
     def _constrain(self) -> Any:
