@@ -41,7 +41,8 @@ def interaction(rows, rng):
     x = rng.normal(size=rows)
     group = rng.random(rows) < 0.4
     score = 1.0 + x + group + 1.5 * x * group + rng.normal(size=rows)
-    return pd.DataFrame({"x": x, "group": np.where(group, "b", "a"), "score": score})
+    levels = pd.Categorical.from_codes(group.astype(int), ["a", "b"])
+    return pd.DataFrame({"x": x, "group": levels, "score": score})
 
 
 def _expit(x):
