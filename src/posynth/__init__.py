@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from posynth.copies.container import Copies as Copies
     from posynth.copies.reading import load_copies as load_copies
     from posynth.evaluation.validity.design import design_study as design_study
+    from posynth.evaluation.validity.ecdf import plot_calibration as plot_calibration
     from posynth.evaluation.validity.plots import plot_coverage as plot_coverage
     from posynth.evaluation.validity.plots import plot_zip as plot_zip
     from posynth.evaluation.validity.study import Analysis as Analysis
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from posynth.posterior.store import load_posterior as load_posterior
     from posynth.posterior.store import save_posterior as save_posterior
     from posynth.reporting import write_report as write_report
+    from posynth.studies import exchangeable as exchangeable
+    from posynth.studies import sbc as sbc
     from posynth.studies import validity as validity
     from posynth.synthesizer import describe as describe
     from posynth.synthesizer import draw as draw
@@ -54,6 +57,7 @@ _HOME = {
     "design_study": "posynth.evaluation.validity.design",
     "draw": "posynth.synthesizer",
     "evaluate": "posynth.judge",
+    "exchangeable": "posynth.studies",
     "fit": "posynth.synthesizer",
     "load_copies": "posynth.copies.reading",
     "load_heart_failure": "posynth.synthesizer",
@@ -61,11 +65,13 @@ _HOME = {
     "log_likelihood": "posynth.posterior.predictive",
     "posterior_predictive": "posynth.posterior.predictive",
     "prior_predictive": "posynth.posterior.predictive",
+    "plot_calibration": "posynth.evaluation.validity.ecdf",
     "plot_coverage": "posynth.evaluation.validity.plots",
     "plot_zip": "posynth.evaluation.validity.plots",
     "pool": "posynth.judge",
     "read_table": "posynth.table.io",
     "save_posterior": "posynth.posterior.store",
+    "sbc": "posynth.studies",
     "specify": "posynth.synthesizer",
     "synthesize": "posynth.synthesizer",
     "validity": "posynth.studies",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posynth import screen
-from posynth.terminal import err, errors, out
+from posynth.terminal import err, errors, names, out
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +25,8 @@ SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Seed, ove
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    app.command()(validity)
+    for verb in (validity, sbc):
+        app.command()(verb)
 
 
 @contextmanager
@@ -103,3 +104,53 @@ def _print_validity(found: "Validity") -> None:
     print_grid(out, validity_grid(found))
     for line in failures(found):
         out.print(screen.plain(line))
+
+
+def sbc(  # noqa: PLR0913, PLR0917 - options of a command
+    chain: Annotated[Path, typer.Argument(metavar="CHAIN.toml", help="The chain to calibrate.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Table whose predictors are used; else artificial."),
+    ] = None,
+    columns: Annotated[str, typer.Option("--columns", help="Conditionals to check: a,b,c.")] = "",
+    whole: Annotated[
+        bool, typer.Option("--chain", help="Check the whole chain: copies exchangeable with data.")
+    ] = False,
+    replications: Annotated[int, typer.Option("-r", "--replications", min=20)] = 200,
+    rows: Annotated[
+        int, typer.Option("--rows", min=10, help="Rows of each simulated table.")
+    ] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything.")] = 0,
+    to: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for plots, CSV.")] = None,
+) -> None:
+    """Check posteriors by simulation-based calibration: the truth's rank among draws is uniform."""
+    with errors(chain, data):
+        from posynth import studies
+        from posynth.readout import print_grid, write_results
+        from posynth.report.study_tables import calibration_grid
+
+        results = []
+        if whole:
+            with timed(err, "pairs") as told:
+                pairs = studies.exchangeable(
+                    chain, data, replications, rows=rows, seed=seed, progress=told
+                )
+            results = pairs.results()
+        else:
+            with timed(err, "fits") as told:
+                found = studies.sbc(
+                    chain, data, names(columns), replications, rows=rows, seed=seed,
+                    progress=lambda name, *step: told(*step),
+                )  # fmt: skip
+            results = [result for each in found.values() for result in each.results()]
+        print_grid(out, calibration_grid(results, replications))
+        if to is not None:
+            to.mkdir(parents=True, exist_ok=True)
+            write_results(to / "calibration.csv", results)
+            if not whole:
+                from posynth.evaluation.validity.output import save_calibrations
+
+                save_calibrations(found, to)
+            out.print(f"written to {screen.plain(str(to))}")
+        if not all(result.passed for result in results):
+            raise typer.Exit(1)

@@ -1,6 +1,7 @@
 """The outcome of a validity study as one table: a row a cell of the design and rule."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from posynth.evaluation.validity.summary import Validity
-from posynth.report.grid import Grid, fixed, grid
+from posynth.report.grid import Grid, fixed, grid, p_value, verdict
+from posynth.results import Result
 
 HEADS = (
     "copies", "rule", "coverage", "lowest", "highest", "of q_obs", "SE ratio", "bias/SE", "width",
@@ -61,9 +63,27 @@ def _row(key: Any, cell: pd.DataFrame) -> tuple[str, ...]:
             own["coverage"].mean(), own["coverage"].min(), own["coverage"].max(),
             other["coverage"].mean(),
         )),
-        *(fixed(value, 2) for value in (ratio, bias, float(own["width_ratio"].mean()))),
+        *(fixed(value, 2) for value in (ratio, bias)),
+        _width(float(own["width_ratio"].mean())),
         fixed(float(own["negative"].mean()), 3),
     )  # fmt: skip
+
+
+def _width(value: float) -> str:
+    """Write a ratio of widths; a rule that subtracts variances can have next to no df."""
+    return ">1000" if value > 1000 else fixed(value, 2)
+
+
+def calibration_grid(results: Sequence[Result], replications: int) -> Grid:
+    """Return one row a test quantity or statistic, those outside their limit flagged."""
+    return grid(
+        f"calibration, {replications} replications",
+        ("quantity", "test", "p", "passed"),
+        [(r.subject, r.measure, p_value(r.value), verdict(r.passed)) for r in results],
+        texts=2,
+        flagged=[i for i, r in enumerate(results) if r.passed is False],
+        note=results[0].text if results else "",
+    )
 
 
 def failures(validity: Validity) -> list[str]:

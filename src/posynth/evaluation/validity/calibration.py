@@ -205,7 +205,7 @@ class _Study:
 
     def _thinned(self, found: Fit, rng: np.random.Generator) -> list[NDArray[Any]]:
         flat = [found.draws[n] for n in self.compiled.names]
-        flat = [a.reshape(-1, *a.shape[2:]) for a in flat]
+        flat = [a.reshape(a.shape[0] * a.shape[1], *a.shape[2:]) for a in flat]
         keep = rng.permutation(len(flat[0]))[: self.count]
         return [a[keep] for a in flat]
 

@@ -1,12 +1,17 @@
 """What a study leaves in its folder: summary as CSV and NetCDF, two pictures, how it was made."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from posynth.copies.output import write_text
 from posynth.errors import StoreError
+from posynth.evaluation.validity.calibration import Calibration
+from posynth.evaluation.validity.ecdf import plot_calibration
 from posynth.evaluation.validity.plots import plot_coverage, plot_zip
 from posynth.evaluation.validity.summary import Validity
 
@@ -45,6 +50,18 @@ def save_validity(validity: Validity, folder: str | Path) -> Path:
     except OSError as error:
         raise StoreError(f"{str(place)!r} cannot be written: {error.strerror}") from None
     return place
+
+
+def save_calibrations(found: Mapping[str, Calibration], folder: Path) -> None:
+    """Write one ECDF plot a conditional, and all ranks as one CSV."""
+    frames = []
+    for number, (target, each) in enumerate(found.items(), start=1):
+        path = folder / f"ecdf-{number:02d}.png"
+        _safely(path, partial(_picture, plot_calibration(each)))
+        frame = pd.DataFrame(each.ranks, columns=list(each.names))
+        long = frame.melt(var_name="quantity", value_name="rank", ignore_index=False)
+        frames.append(long.reset_index(names="replication").assign(conditional=target))
+    write_text(folder / "ranks.csv", pd.concat(frames).to_csv(index=False))
 
 
 def least_covered(validity: Validity) -> dict[str, Any]:
