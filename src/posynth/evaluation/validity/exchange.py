@@ -144,7 +144,7 @@ def _refitted(
 
 
 def statistics(chain: Chain, arrays: Columns) -> dict[str, float]:
-    """Return means, log spreads, shares and pairwise correlations of encoded columns."""
+    """Return means, log spreads, shares and correlations of encoded columns, by name."""
     found: dict[str, float] = {}
     coded: dict[str, Floats] = {}
     for column in chain.schema:
@@ -165,4 +165,6 @@ def statistics(chain: Chain, arrays: Columns) -> dict[str, float]:
         for j, other in enumerate(labels[:i]):
             if one.partition("=")[0] != other.partition("=")[0]:
                 found[f"correlation {other}, {one}"] = float(correlations[i, j])
+                # Priors of slopes are symmetric: only the square sees that copies have lost them.
+                found[f"squared correlation {other}, {one}"] = float(correlations[i, j] ** 2)
     return found

@@ -65,17 +65,22 @@ def run_study(
     """
     if workers < 1:
         raise SpecError(f"workers = {workers}; it must be 1 or more")
-    truth = None if study.population.varies else population_values(study)
     if folder is None:
+        truth = _truth(study)
         found = _finish(study, range(study.replications), workers, progress, [])
         return _judged(study, truth, found)
     header = {"posynth": posynth.__version__, "study": study.name, "seed": study.seed}
     with Journal(Path(folder) / JOURNAL, study.digest(), header) as journal:
+        truth = _truth(study)  # takes a while: a folder of another study is refused before it
         had = {replication.number for replication in journal.replications}
         todo = [number for number in range(study.replications) if number not in had]
         _finish(study, todo, workers, progress, journal.replications, journal.append)
         found = list(journal.replications)
     return _judged(study, truth, found)
+
+
+def _truth(study: Study) -> Estimate | None:
+    return None if study.population.varies else population_values(study)
 
 
 def population_values(study: Study) -> Estimate:
