@@ -8,6 +8,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+import posynth
 from posynth.cli import app
 
 FORMULA = "platelets ~ age + sex"
@@ -79,6 +80,23 @@ def test_pool_takes_the_options_of_its_models(run):
     assert "the estimate the original rows would have given" in words(original.output)
 
 
+def test_pool_imputes_on_request(heart, tmp_path):
+    table = heart[["sex", "age", "platelets"]].copy()
+    table.loc[::4, "platelets"] = float("nan")
+    posynth.synthesize(table, m=2, seed=1).save(tmp_path / "out")
+    call = ["pool", str(tmp_path / "out"), "--formula", FORMULA]
+    left_out = CliRunner().invoke(app, call)
+    assert "rows with missing values were left out" in words(left_out.output)
+    assert "impute inside each copy (impute=5 in Python, --impute 5" in words(left_out.output)
+    imputed = CliRunner().invoke(app, [*call, "--impute", "2", "--json", str(tmp_path / "p.json")])
+    assert imputed.exit_code == 0, imputed.output
+    assert "holes of 'platelets' were imputed 2 times" in words(imputed.output)
+    assert strict(tmp_path / "p.json")["impute"] == 2
+    refused = CliRunner().invoke(app, [*call, "--impute", "1"])
+    assert refused.exit_code == 2
+    assert "impute at least 2 times" in words(refused.output)
+
+
 def test_evaluate_prints_compact_tables_and_writes_everything(run, tmp_path):
     files = ("--json", tmp_path / "e.json", "--csv", tmp_path / "e.csv")
     result = run("evaluate", "--keys", "sex,age", "--target", "deceased", *files)
@@ -92,16 +110,38 @@ def test_evaluate_prints_compact_tables_and_writes_everything(run, tmp_path):
         "Singling out",
         "Attribution by target",
         "Closeness and membership",
+        "Bayesian attribute risk",
+        "Influence of single records",
     ):
         assert title in said
     assert "Keys: sex, age." in said
     assert "stand-in" not in said
-    assert "Not measured without a holdout" in said
+    assert "Not measured: the DCR share and membership inference (MIA); they need a holdout" in said
+    assert "Log score of rows" not in said
+    assert "Checks of the conditionals" not in said
     content = strict(tmp_path / "e.json")
     rows = list(csv.DictReader((tmp_path / "e.csv").read_text("utf-8").splitlines()))
     assert len(rows) == len(content["results"])
     missing = [r for r in content["results"] if r["measure"] == "DCR share"]
     assert missing[0]["value"] is None
+
+
+def test_evaluate_checks_conditionals_and_scores_a_holdout_on_request(run, tmp_path, heart):
+    held = tmp_path / "held.csv"
+    heart[["sex", "age", "platelets", "smoking", "deceased"]].head(60).to_csv(held, index=False)
+    files = ("--json", tmp_path / "e.json", "--csv", tmp_path / "e.csv")
+    result = run("evaluate", "--keys", "sex", "--checks", "--holdout", held, *files)
+    assert result.exit_code == 0, result.output
+    said = words(result.output)
+    for title in ("Checks of the conditionals", "Log score of rows that no conditional was fitted"):
+        assert title in said
+    assert "MIA: can an intruder tell people of the original from the holdout" in said
+    found = {(r["measure"], r["subject"]) for r in strict(tmp_path / "e.json")["results"]}
+    rows = csv.DictReader((tmp_path / "e.csv").read_text("utf-8").splitlines())
+    assert found == {(row["measure"], row["subject"]) for row in rows}
+    for measure in ("LOO", "PPC", "log score", "log score gain"):
+        assert (measure, "platelets") in found
+    assert {("log score", ""), ("influence", ""), ("attribute risk", "smoking")} <= found
 
 
 def test_keys_nobody_named_are_called_a_stand_in(run):

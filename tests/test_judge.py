@@ -12,6 +12,7 @@ import posynth
 from posynth import judge
 from posynth.errors import MeasureError, StoreError, TableError
 from posynth.evaluation.inference import mean
+from posynth.report import risk_tables
 from posynth.reporting import default_model
 
 FORMULA = "platelets ~ age + sex"
@@ -102,7 +103,9 @@ def test_a_failure_on_the_original_is_named_so(copies, source):
 
 def test_every_room_is_heard(results):
     measures = {r.measure for r in results}
-    assert {"S_pMSE", "pMSE_cart", "advice", "repU", "DiSCO", "DCR"} <= measures
+    assert {"S_pMSE", "pMSE_cart", "advice", "repU", "DiSCO", "DCR", "influence"} <= measures
+    assert {r.subject for r in results if r.measure == "attribute risk"} == {"deceased"}
+    assert not {"LOO", "PPC"} & measures
     assert {r.subject for r in results if r.measure == "DiSCO"} == {"sex:age -> deceased"}
 
 
@@ -129,6 +132,60 @@ def test_a_holdout_measures_membership(copies, source):
     assert all(np.isfinite(r.value) for r in found if r.measure in ("MIA AUC", "DCR share"))
 
 
+def test_checks_come_first_and_change_nothing_else(copies, source, results):
+    options = {"keys": ["sex", "age"], "target": "deceased", "seed": 2}
+    checked = posynth.evaluate(copies, source, checks=True, **options)
+    assert [r.measure for r in checked[:2]] == ["LOO", "PPC"]
+    rest = [r for r in checked if r.measure not in ("LOO", "PPC")]
+    assert [(r.measure, str(r.value)) for r in rest] == [(r.measure, str(r.value)) for r in results]
+
+
+def test_no_result_shows_a_row(copies, source):
+    found = posynth.evaluate(copies, source, keys=["sex"], target="age", checks=True)
+    by_rows = [r for r in found if r.details.get("row_level")]
+    assert {"attribute risk", "influence", "LOO"} <= {r.measure for r in by_rows}
+    lengths = [np.size(value) for r in by_rows for value in r.details.values()]
+    assert max(lengths) <= len(copies)
+
+
+def test_a_function_that_was_not_stored_is_named_and_stops_nothing(tmp_path, heart):
+    import pymc as pm
+
+    def line(design, response, priors):
+        with pm.Model(coords={"predictor": design.predictors}) as model:
+            X = pm.Data("X", design.X, dims=("row", "predictor"))
+            y = pm.Data("y", response.y, dims="row")
+            slope = pm.Normal("slope", 0.0, 1.0, dims="predictor")
+            pm.Normal("z", X @ slope, pm.HalfNormal("sd", 1.0), observed=y, dims="row")
+        return model
+
+    table = heart[["sex", "age"]]
+    posynth.synthesize(table, m=2, seed=1, methods={"age": line}).save(tmp_path / "out")
+    found = posynth.evaluate(tmp_path / "out", table, keys=["sex"])
+    (risk,) = [r for r in found if r.measure == "attribute risk"]
+    assert np.isnan(risk.value)
+    assert "a function that was passed in Python and is not stored" in risk.text
+    assert risk.text in risk_tables.closeness(found).note
+
+
+def test_tables_are_laid_side_by_side_in_one_call(copies, source, judged_folder):
+    tables = posynth.lay_beside(judged_folder[0], source, holdout=pd.read_csv(source)[:30])
+    assert tables.provenance.m == len(tables.copies) == len(copies)
+    assert len(tables.original) == 299
+    assert len(tables.holdout) == 30
+
+
+def test_what_is_shown_is_short(copies, source):
+    shown = repr(copies.posterior)
+    assert shown.startswith("Posterior of 5 conditionals (exact 3, laplace 2), ")
+    assert "draws each, proper, 5 within diagnostic limits, fitted on 299 rows, seed 5" in shown
+    tables = posynth.lay_beside(copies, source)
+    assert repr(tables) == "Comparison of 299 rows of 5 columns with 3 copies, no holdout"
+    shown = repr(posynth.pool(copies, "ols", FORMULA))
+    assert "Rule 't_p_star'" in shown
+    assert len(shown) < 1500
+
+
 def test_another_table_is_refused(copies, source, heart):
     with pytest.raises(TableError, match="it has 298 rows, but the copies were made from 299"):
         posynth.evaluate(copies, heart.iloc[1:])
@@ -147,6 +204,17 @@ def test_holes_that_are_reproduced_are_judged_and_pooled(heart):
     pooled = posynth.pool(copies, "ols", FORMULA)
     assert any("rows with missing values were left out" in note for note in pooled.notes)
     assert any("combine_imputations" in note for note in pooled.notes)
+    imputed = posynth.pool(copies, "ols", FORMULA, impute=3)
+    assert "total over multiple imputations inside that copy" in imputed.choice.reason
+    assert any("holes of 'platelets' were imputed 3 times" in note for note in imputed.notes)
+    assert not any("left out" in note for note in imputed.notes)
+    # Holes in y tell nothing of y | x, so the estimates stay near those without their rows.
+    shift = (imputed.table["estimate"] - pooled.table["estimate"]).abs()
+    assert (shift < imputed.table["std error"]).all()
+    agreement = posynth.compare(copies, table, "ols", FORMULA, impute=3)
+    pd.testing.assert_frame_equal(agreement.pooled.table, imputed.table)
+    whole = posynth.pool(copies, "ols", "age ~ sex")
+    assert "holes" not in whole.text
     assert posynth.evaluate(copies, table, keys=["sex"])
 
 
@@ -154,14 +222,14 @@ def test_the_example_model_comes_from_the_chain(copies):
     assert default_model(copies.posterior) == ("ols", "platelets ~ sex + age + smoking")
 
 
-@pytest.mark.parametrize("name", ["judge", "reporting", "copies.reading", "table.copy_file"])
+@pytest.mark.parametrize("name", ["judge", "material", "reporting", "table.copy_file"])
 def test_examples_run(name):
     module = importlib.import_module(f"posynth.{name}")
     assert doctest.testmod(module).failed == 0
 
 
 def test_every_public_name_has_a_home():
-    for name in ("pool", "compare", "evaluate", "write_report", "load_copies"):
+    for name in ("pool", "compare", "evaluate", "write_report", "load_copies", "lay_beside"):
         assert name in posynth.__all__
         assert callable(getattr(posynth, name))
     assert posynth.pool is judge.pool

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from posynth.evaluation.validity.plots import plot_zip as plot_zip
     from posynth.evaluation.validity.study import Analysis as Analysis
     from posynth.evaluation.validity.study import Study as Study
+    from posynth.families.methods import methods as methods
     from posynth.families.own import conditional as conditional
     from posynth.judge import compare as compare
     from posynth.judge import evaluate as evaluate
     from posynth.judge import pool as pool
+    from posynth.material import lay_beside as lay_beside
     from posynth.posterior.bound import Chain as Chain
     from posynth.posterior.checks import check_conditionals as check_conditionals
     from posynth.posterior.predictive import log_likelihood as log_likelihood
@@ -59,6 +61,7 @@ _HOME = {
     "evaluate": "posynth.judge",
     "exchangeable": "posynth.studies",
     "fit": "posynth.synthesizer",
+    "lay_beside": "posynth.material",
     "load_copies": "posynth.copies.reading",
     "load_heart_failure": "posynth.synthesizer",
     "load_posterior": "posynth.posterior.store",
@@ -68,6 +71,7 @@ _HOME = {
     "plot_calibration": "posynth.evaluation.validity.ecdf",
     "plot_coverage": "posynth.evaluation.validity.plots",
     "plot_zip": "posynth.evaluation.validity.plots",
+    "methods": "posynth.families.methods",
     "pool": "posynth.judge",
     "read_table": "posynth.table.io",
     "save_posterior": "posynth.posterior.store",

@@ -37,6 +37,12 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of relabellings a
 Holdout = Annotated[
     Path | None, typer.Option("--holdout", help="Rows of the same population, not synthesised.")
 ]
+Impute = Annotated[
+    int, typer.Option("--impute", min=0, help="Impute holes so many times inside each copy.")
+]
+Checks = Annotated[
+    bool, typer.Option("--checks", help="Check each conditional by LOO and drawn rows.")
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON.")]
 CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the table as CSV.")]
 
@@ -71,31 +77,33 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
         str, typer.Option("--estimand", help="'population' or 'original'.")
     ] = "population",
     level: Annotated[float, typer.Option("--level", help="Level of the intervals.")] = 0.95,
+    impute: Impute = 0,
     json: JsonFile = None,
     csv: CsvFile = None,
 ) -> None:
     """Fit a model to every copy and pool the fits into one valid inference."""
     with errors(folder, data):
-        from posynth import judge, material, readout
+        from posynth import analysis as analyses
+        from posynth import material, readout
         from posynth.evaluation.inference import pool as combine
         from posynth.report import risk_tables
 
         options = options_of(family=family, levels=levels, groups=groups, status=status)
         copies = material.take(folder)
         frame = None if data is None else material.original(data, copies)
-        analysis = judge.analysis_of(copies.posterior.schema, model, formula, **options)
-        estimates = judge.fits(copies, analysis)
-        provenance = material.provenance(copies)
-        pooled = combine(estimates, provenance, rule=rule, estimand=estimand, level=level)
+        analysis = analyses.analysis_of(copies, model, formula, impute=impute, **options)
+        made = analyses.how_made(copies, formula, impute=impute, **options)
+        estimates = analyses.fits(copies, analysis)
+        pooled = combine(estimates, made, rule=rule, estimand=estimand, level=level)
         readout.print_grid(out, risk_tables.pooled(pooled))
         out.print(screen.plain(pooled.text), highlight=False)
         found = None
         if frame is not None:
-            found = judge.laid_beside(estimates, frame, analysis, copies, rule, level)
+            found = analyses.laid_beside(estimates, frame, analysis, made, rule, level)
             out.print()
             readout.print_grid(out, risk_tables.agreement(found))
         if json is not None:
-            content = {"model": model, "formula": formula, **options}
+            content = {"model": model, "formula": formula, "impute": impute, **options}
             traced = readout.trace(copies.manifest())
             readout.write_json(json, {**traced, **content, **_inference(pooled, found)})
         if csv is not None:
@@ -126,33 +134,41 @@ def evaluate(  # noqa: PLR0913, PLR0917 - options of a command
     target: Target = "",
     quantiles: Cut = None,
     holdout: Holdout = None,
+    checks: Checks = False,
     seed: Seed = 0,
     json: JsonFile = None,
     csv: CsvFile = None,
 ) -> None:
     """Judge the copies: how like the original they are, what to change, and how risky they are."""
     with errors(folder, data, holdout):
-        from posynth import judge, material, readout
+        from posynth import material, readout
         from posynth.evaluation.utility import ranked
+        from posynth.judgement import judged
         from posynth.report import risk_tables, tables
 
         copies = material.take(folder)
-        comparison = material.beside(copies, data, holdout)
+        comparison = material.lay_beside(copies, data, holdout)
         with screen.counted(err) as progress:
-            results = judge.judged(
+            results = judged(
                 comparison,
                 copies,
                 keys=names(keys) or None,
                 target=names(target) or None,
                 seed=seed,
                 groups=quantiles,
+                checks=checks,
                 progress=progress,
             )
         proper = comparison.provenance.proper
+        if checks:
+            readout.print_grid(
+                out, tables.checks([r for r in results if r.measure in tables.CHECKS])
+            )
         for table in (
             tables.whole(results, proper),
             tables.columns(results, proper, shown=10),
             tables.pairs(ranked(results, comparison), proper, shown=10),
+            *([tables.held_out(results)] if holdout else []),
         ):
             readout.print_grid(out, table)
         readout.print_advice(out, results)
@@ -172,15 +188,14 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
         bool,
         typer.Option("--public", help="Leave out what only the data holder may see."),
     ] = False,
-    checks: Annotated[
-        bool, typer.Option("--checks", help="Check each conditional by LOO and drawn rows.")
-    ] = False,
+    checks: Checks = False,
     model: Model = "ols",
     formula: Formula = "",
     family: FamilyOption = "",
     levels: Levels = "",
     groups: Groups = "",
     status: Status = "",
+    impute: Impute = 0,
     keys: Keys = "",
     target: Target = "",
     quantiles: Cut = None,
@@ -204,6 +219,7 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
                 checks=checks,
                 model=model,
                 formula=formula,
+                impute=impute,
                 keys=names(keys) or None,
                 target=names(target) or None,
                 seed=seed,

@@ -1,27 +1,16 @@
 """The verbs on finished copies: pool, compare, evaluate and report what they are good for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from posynth.copies.container import Copies
-from posynth.errors import MeasureError
-from posynth.evaluation.base import Comparison
-from posynth.evaluation.disclosure import evaluate_disclosure
-from posynth.evaluation.utility import evaluate_utility
-from posynth.material import Source, beside, original, provenance, take
+from posynth.analysis import Analysis, analysis_of, fits, how_made, laid_beside
+from posynth.judgement import Progress, judged
+from posynth.material import Source, lay_beside, original, take
 from posynth.results import Result
 from posynth.table.matching import Data
-from posynth.table.schema import Kind
 
 if TYPE_CHECKING:
-    from posynth.evaluation.inference import Agreement, Estimate, Pooled
-    from posynth.table.schema import Level, Schema
-
-type Analysis = Callable[[pd.DataFrame], Any]
-type Progress = Callable[[str, int, int], None]
+    from posynth.evaluation.inference import Agreement, Pooled
 
 
 def pool(
@@ -32,6 +21,7 @@ def pool(
     rule: str = "auto",
     estimand: str = "population",
     level: float = 0.95,
+    impute: int = 0,
     **options: Any,
 ) -> "Pooled":
     """Fit a model to every copy and pool the fits into one inference.
@@ -51,6 +41,10 @@ def pool(
         ``"population"`` or ``"original"``: what the intervals are about.
     level : float
         Level of the intervals.
+    impute : int
+        Where copies reproduce the holes of the source: impute the columns of the model so many
+        times inside each copy, by posynth's own conditionals, and take the total variance. 0
+        leaves rows with holes out of each fit, which the notes then say.
     **options
         Options of the model, as for `fit_statsmodels`: ``family`` of a glm, ``groups`` of mixed,
         ``status`` of phreg, ``levels`` of a categorical response.
@@ -77,8 +71,9 @@ def pool(
     from posynth.evaluation.inference import pool as combine
 
     taken = take(copies)
-    estimates = fits(taken, analysis_of(taken.posterior.schema, model, formula, **options))
-    return combine(estimates, provenance(taken), rule=rule, estimand=estimand, level=level)
+    estimates = fits(taken, analysis_of(taken, model, formula, impute=impute, **options))
+    made = how_made(taken, formula, impute=impute, **options)
+    return combine(estimates, made, rule=rule, estimand=estimand, level=level)
 
 
 def compare(
@@ -89,6 +84,7 @@ def compare(
     *,
     rule: str = "auto",
     level: float = 0.95,
+    impute: int = 0,
     **options: Any,
 ) -> "Agreement":
     """Lay the pooled fit beside the fit to the original rows.
@@ -99,7 +95,7 @@ def compare(
         The copies, or the output folder that holds them.
     data : DataFrame, path or Table
         The table that was synthesised.
-    model, formula, rule, level, **options
+    model, formula, rule, level, impute, **options
         As for `pool`.
 
     Returns
@@ -125,8 +121,9 @@ def compare(
     """
     taken = take(copies)
     frame = original(data, taken)
-    analysis = analysis_of(taken.posterior.schema, model, formula, **options)
-    return laid_beside(fits(taken, analysis), frame, analysis, taken, rule, level)
+    analysis = analysis_of(taken, model, formula, impute=impute, **options)
+    made = how_made(taken, formula, impute=impute, **options)
+    return laid_beside(fits(taken, analysis), frame, analysis, made, rule, level)
 
 
 def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the table
@@ -138,6 +135,7 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     seed: int = 0,
     holdout: Data | None = None,
     groups: int | None = None,
+    checks: bool = False,
     progress: Progress | None = None,
 ) -> list[Result]:
     """Judge the copies: how like the original they are, and how risky.
@@ -155,16 +153,20 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     seed : int
         Seed of relabellings and subsamples.
     holdout : DataFrame, path or Table, optional
-        Rows of the same population that were not synthesised; membership needs it.
+        Rows of the same population that were not synthesised: the log score, the DCR share and
+        membership inference need them.
     groups : int, optional
         Cut numeric keys and targets into so many quantile groups.
+    checks : bool
+        Check every conditional too, by LOO and posterior predictive draws, see
+        ``check_conditionals``.
     progress : callable, optional
         Called with (step, number done, number in all).
 
     Returns
     -------
     list of Result
-        Utility, advice, then disclosure.
+        Checks if asked for, utility, advice, disclosure.
 
     Raises
     ------
@@ -180,7 +182,7 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     True
     """
     taken = take(copies)
-    comparison = beside(taken, data, holdout)
+    comparison = lay_beside(taken, data, holdout)
     return judged(
         comparison,
         taken,
@@ -188,81 +190,6 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
         target=target,
         seed=seed,
         groups=groups,
+        checks=checks,
         progress=progress,
     )
-
-
-def judged(
-    comparison: Comparison,
-    copies: Copies,
-    *,
-    keys: Sequence[str] | None = None,
-    target: str | Sequence[str] | None = None,
-    seed: int = 0,
-    groups: int | None = None,
-    progress: Progress | None = None,
-) -> list[Result]:
-    """Judge tables that were laid side by side; arguments as for `evaluate`."""
-    # Disclosure first: a wrong key is then refused before the long work.
-    # Streams of their own: what utility draws must not change what disclosure draws.
-    for_utility, for_disclosure = np.random.default_rng(seed).spawn(2)
-    disclosure = evaluate_disclosure(
-        comparison, keys, target, rng=for_disclosure, groups=groups, progress=progress
-    )
-    order = copies.posterior.spec.columns
-    return evaluate_utility(comparison, for_utility, order=order, progress=progress) + disclosure
-
-
-def analysis_of(
-    schema: "Schema", model: str | Analysis, formula: str = "", **options: Any
-) -> Analysis:
-    """Return the analysis to run on every copy."""
-    if not isinstance(model, str):
-        if formula or options:
-            raise MeasureError("an analysis of your own takes no formula and no model options")
-        return model
-    from posynth.evaluation.inference import fit_statsmodels
-
-    if "~" not in formula:
-        raise MeasureError(
-            f"formula {formula!r}: model {model!r} needs one such as 'income ~ sex + age'"
-        )
-    if "levels" not in options:
-        options["levels"] = _levels(schema, formula, model == "ordered")
-    return fit_statsmodels(formula, model, **options)
-
-
-def _levels(schema: "Schema", formula: str, ordered: bool) -> "tuple[Level, ...] | None":
-    """Levels of a response of labels, as declared: their order says which one is the event."""
-    name = formula.partition("~")[0].strip()
-    if name not in schema or not schema[name].kind.is_categorical:
-        return None
-    column = schema[name]
-    if ordered and column.kind is not Kind.ORDINAL:
-        return None
-    return column.levels if all(isinstance(level, str) for level in column.levels) else None
-
-
-def fits(copies: Copies, analysis: Analysis) -> "tuple[Estimate, ...]":
-    """Run an analysis on every copy."""
-    from posynth.evaluation.inference import fit_copies
-
-    return fit_copies(analysis, copies.frames)
-
-
-def laid_beside(
-    estimates: "Sequence[Estimate]",
-    frame: pd.DataFrame,
-    analysis: Analysis,
-    copies: Copies,
-    rule: str = "auto",
-    level: float = 0.95,
-) -> "Agreement":
-    """Compare estimates of the copies with the same analysis of the original rows."""
-    from posynth.evaluation.inference import compare_fits, fit_copies
-
-    try:
-        (own,) = fit_copies(analysis, [frame])
-    except MeasureError as error:
-        raise MeasureError(str(error).replace("copy 1", "the original table", 1)) from None
-    return compare_fits(estimates, own, provenance(copies), level=level, rule=rule)

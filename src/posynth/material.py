@@ -43,8 +43,38 @@ def original(data: Data, copies: Copies) -> pd.DataFrame:
     return frame
 
 
-def beside(copies: Copies, data: Data, holdout: Data | None = None) -> Comparison:
-    """Lay the original beside its copies."""
-    schema = copies.posterior.schema
+def lay_beside(copies: Source, data: Data, holdout: Data | None = None) -> Comparison:
+    """Lay the original beside its copies: what every measure takes, in one call.
+
+    Parameters
+    ----------
+    copies : Copies or path
+        The copies, or the output folder that holds them.
+    data : DataFrame, path or Table
+        The table that was synthesised.
+    holdout : DataFrame, path or Table, optional
+        Rows of the same population that no conditional was fitted on.
+
+    Returns
+    -------
+    Comparison
+        The tables with their schema, and how the copies were made.
+
+    Raises
+    ------
+    MeasureError, StoreError, TableError
+        If the copies are none, their folder is incomplete, or the data are another table.
+
+    Examples
+    --------
+    >>> from posynth import load_heart_failure, synthesize
+    >>> from posynth.evaluation.utility import ks
+    >>> table = load_heart_failure()[["age", "sex"]]
+    >>> tables = lay_beside(synthesize(table, m=2, seed=1), table)
+    >>> [r.measure for r in ks.measure(tables)]
+    ['KS', 'S_KS']
+    """
+    taken = take(copies)
+    schema = taken.posterior.schema
     held = None if holdout is None else match_table(holdout, schema, "the holdout")
-    return Comparison(original(data, copies), copies.frames, schema, provenance(copies), held)
+    return Comparison(original(data, taken), taken.frames, schema, provenance(taken), held)

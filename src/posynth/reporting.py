@@ -6,15 +6,15 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
-from posynth import judge
+from posynth.analysis import Analysis, analysis_of, fits, how_made, laid_beside
 from posynth.copies.container import Copies
 from posynth.errors import MeasureError, StoreError
-from posynth.evaluation.base import Comparison
-from posynth.judge import Analysis, Progress
-from posynth.material import Source, beside, take
+from posynth.judgement import Progress, judged
+from posynth.material import Source, lay_beside, take
 from posynth.posterior.record import Posterior
 from posynth.report.page import write_page
 from posynth.report.sections import Findings
+from posynth.report.tables import CHECKS
 from posynth.results import Result
 from posynth.table.matching import Data
 from posynth.table.schema import Column
@@ -32,6 +32,7 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     public: bool = False,
     model: str | Analysis = "ols",
     formula: str = "",
+    impute: int = 0,
     keys: Sequence[str] | None = None,
     target: str | Sequence[str] | None = None,
     seed: int = 0,
@@ -53,7 +54,7 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
         The page; ``report.html`` in the output folder if not given.
     public : bool
         Leave out whatever shows the original or was computed row by row from it.
-    model, formula, **options
+    model, formula, impute, **options
         The model to pool, as for `pool`; one is taken from the chain if no formula is given.
     keys, target, seed, holdout, quantiles
         As for `evaluate`; ``quantiles`` is its ``groups``.
@@ -86,34 +87,26 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     """
     place = _place(copies, to)
     taken = take(copies)
-    comparison = beside(taken, data, holdout)
-    if isinstance(checks, bool):
-        wanted = checks and not public
-        checks = _checks(taken, comparison, seed, progress) if wanted else ()
-    found = Findings(taken, comparison, (), checks=tuple(checks), public=public, seed=seed)
-    found = _with_inference(found, model, formula, options)
-    results = judge.judged(
+    comparison = lay_beside(taken, data, holdout)
+    given = () if isinstance(checks, bool) else tuple(checks)
+    found = Findings(taken, comparison, (), checks=given, public=public, seed=seed)
+    found = _with_inference(found, model, formula, {"impute": impute, **options})
+    results = judged(
         comparison,
         taken,
         keys=keys,
         target=target,
         seed=seed,
         groups=quantiles,
+        checks=checks is True,
+        public=public,
         progress=progress,
     )
     if progress is not None:
         progress("page", 0, 1)
-    return write_page(replace(found, results=tuple(results)), place)
-
-
-def _checks(
-    copies: Copies, comparison: Comparison, seed: int, progress: Progress | None
-) -> list[Result]:
-    from posynth.posterior.checks import check_conditionals
-
-    if progress is not None:
-        progress("conditionals", 0, 1)
-    return check_conditionals(copies.posterior, comparison.original, seed=seed)
+    made = tuple(r for r in results if r.measure in CHECKS)
+    told = tuple(r for r in results if r.measure not in CHECKS)
+    return write_page(replace(found, results=told, checks=given + made), place)
 
 
 def _place(copies: Source, to: str | Path | None) -> Path:
@@ -139,7 +132,7 @@ def _with_inference(
     if example is None:
         return replace(found, analysis="No model of this table could be chosen: name one.")
     try:
-        return replace(_inferred(found, *example, {}), by_default=True)
+        return replace(_inferred(found, *example, {"impute": options["impute"]}), by_default=True)
     except MeasureError as error:
         text = f"The example {example[0]} of {example[1]} cannot be fitted ({error}): name a model."
         # The failure may have been on the original rows, which a public page must not describe.
@@ -151,13 +144,14 @@ def _inferred(
 ) -> Findings:
     from posynth.evaluation.inference import pool
 
-    analysis = judge.analysis_of(found.copies.posterior.schema, model, formula, **options)
-    estimates = judge.fits(found.copies, analysis)
-    pooled = pool(estimates, found.comparison.provenance)
+    analysis = analysis_of(found.copies, model, formula, **options)
+    made = how_made(found.copies, formula, **options)
+    estimates = fits(found.copies, analysis)
+    pooled = pool(estimates, made)
     agreement = None
     if not found.public:
         original = found.comparison.original
-        agreement = judge.laid_beside(estimates, original, analysis, found.copies)
+        agreement = laid_beside(estimates, original, analysis, made)
     name = f"Model {model}: {formula}" if isinstance(model, str) else "An analysis of the user's"
     return replace(found, analysis=name, pooled=pooled, agreement=agreement)
 

@@ -1,7 +1,7 @@
 """What the command line shows: progress on a terminal, and tables of what was done."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,21 @@ def print_chain(console: "Console", chain: "Chain") -> None:
     console.print(grid)
 
 
+def print_methods(console: "Console", rows: "Iterable[Mapping[str, str]]") -> None:
+    """Print one row a method of mice or synthpop: what stands for it, and whether it is proper."""
+    grid = _grid("methods of mice and synthpop")
+    for name in ("method", "package", "family", "built", "proper"):
+        grid.add_column(name, overflow="fold")
+    grid.add_column("why", overflow="fold", ratio=1)
+    for row in rows:
+        asked = f"; needs {row['needs']}" if row["needs"] else ""
+        nearest = f"; nearest that is: {row['nearest']}" if row["nearest"] else ""
+        texts = (row[name] for name in ("method", "package", "family", "built", "proper"))
+        style = None if row["built"] == "yes" else "dim"
+        grid.add_row(*map(plain, texts), plain(row["why"] + asked + nearest), style=style)
+    console.print(grid)
+
+
 def print_diagnostics(console: "Console", table: "pd.DataFrame") -> None:
     """Print one row a conditional: engine, k-hat, R-hat, ESS, seconds, passed or not."""
     grid = _grid("diagnostics")
@@ -144,12 +159,19 @@ def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Pat
     """Print what was written and what a user of the copies must know."""
     kind = "proper: each took its own posterior draw" if manifest["proper"] else "NOT proper"
     place = plain(str(folder / "copies"))
+    if manifest.get("improper"):
+        kind += f": {plain(', '.join(manifest['improper']))}"
     console.print(f"{manifest['m']} copies of {manifest['k']} rows in {place} ({kind})")
     for name, reason in manifest["filled"].items():
         if reason in ("identifier", "text"):
             console.print(
                 f"note: {plain(name)} ({reason}) holds placeholders, no value of the source"
             )
+    for name in manifest.get("copies_values", ()):
+        console.print(
+            f"[red]note: {plain(name)} repeats values of the source, and the posterior holds "
+            "them: both are confidential[/red]"
+        )
     if not manifest["passed"]:
         console.print(
             "note: some conditional did not pass, or holds fewer than 20 effective draws a copy; "

@@ -9,11 +9,11 @@ import pandas as pd
 from posynth.copies.container import Copies
 from posynth.copies.walk import as_frame, walk
 from posynth.errors import SpecError
-from posynth.families.base import Build
 from posynth.posterior.bound import Chain
 from posynth.posterior.fitting import Progress, fit_chain, silent
 from posynth.posterior.plan import Data, as_table, plan
 from posynth.posterior.record import Posterior
+from posynth.posterior.wishes import Matrix, Method, Wishes
 from posynth.table.io import read_table
 
 
@@ -63,11 +63,16 @@ def describe(data: Data, kinds: Mapping[str, str] | None = None) -> pd.DataFrame
     return pd.DataFrame(rows).set_index("column")
 
 
-def specify(
+def specify(  # noqa: PLR0913 - everything a chain can be asked for
     data: Data,
     *,
     order: Iterable[str] = (),
-    methods: Mapping[str, str | Build] | None = None,
+    methods: Mapping[str, Method] | None = None,
+    predictors: Matrix | None = None,
+    formulas: Mapping[str, str] | None = None,
+    strata: str = "",
+    improper: bool = False,
+    copies_values: bool = False,
     engine: str = "auto",
     missing: str = "pattern",
     chain: str | Path | None = None,
@@ -79,10 +84,24 @@ def specify(
     ----------
     data : DataFrame, path or Table
         The table.
-    order : iterable of str
-        Columns to visit first; the others follow in table order.
+    order : iterable of str, or "auto"
+        Columns to visit first; the others follow in table order. ``"auto"``: categorical columns
+        of few levels first, columns with few missing values before those with many.
     methods : Mapping, optional
-        Column -> family: a name, ``"file.py:function"``, or a function returning a ``pm.Model``.
+        Column -> family: a name, a method of mice or synthpop, ``"file.py:function"``, or a
+        function returning a ``pm.Model``.
+    predictors : DataFrame, Mapping or path, optional
+        Predictor matrix as in mice: 1 where the row's column may depend on the column's, else 0;
+        or column -> its predictors; or a CSV file of such a matrix.
+    formulas : Mapping, optional
+        Column -> right-hand side; ``.`` stands for all earlier columns: ``". + age:sex"``.
+    strata : str
+        A categorical column within whose levels everything is fitted; it is visited first, and
+        every later coefficient is one a level. Spreads are shared unless the family models them.
+    improper : bool
+        Allow families whose copies carry no parameter uncertainty.
+    copies_values : bool
+        Allow families that store and copy values of the source.
     engine : str
         ``"auto"``, ``"exact"``, ``"laplace"`` or ``"nuts"`` for every conditional.
     missing : str
@@ -108,15 +127,18 @@ def specify(
     >>> chain.spec.targets[:2]
     ('sex', 'age')
     """
-    return plan(
-        data,
-        order=order,
-        methods=methods,
-        engine=engine,
-        missing=missing,
-        chain=chain,
-        kinds=kinds,
-    )[1]
+    wishes = Wishes(
+        order,
+        methods or {},
+        engine,
+        missing,
+        predictors,
+        formulas or {},
+        strata,
+        improper,
+        copies_values,
+    )
+    return plan(data, wishes, chain, kinds)[1]
 
 
 def fit(
@@ -205,10 +227,15 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     seed: int = 0,
     chain: Chain | str | Path | None = None,
     order: Iterable[str] = (),
-    methods: Mapping[str, str | Build] | None = None,
+    methods: Mapping[str, Method] | None = None,
     engine: str = "auto",
     missing: str = "pattern",
     kinds: Mapping[str, str] | None = None,
+    predictors: Matrix | None = None,
+    formulas: Mapping[str, str] | None = None,
+    strata: str = "",
+    improper: bool = False,
+    copies_values: bool = False,
     workers: int | None = 1,
     progress: Progress = silent,
 ) -> Copies:
@@ -224,6 +251,8 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
         One seed for fits and draws.
     chain, order, methods, engine, missing, kinds
         What to model, as for ``specify``.
+    predictors, formulas, strata, improper, copies_values
+        The same.
     workers : int, optional
         Processes, or None for as many as are worth it; the copies do not depend on it.
     progress : callable
@@ -247,14 +276,17 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     """
     if m < 1 or (k is not None and k < 1):
         raise SpecError(f"copies m = {m}, rows k = {k}; both must be 1 or more")
-    table, bound = plan(
-        data,
-        order=order,
-        methods=methods,
-        engine=engine,
-        missing=missing,
-        chain=chain,
-        kinds=kinds,
+    wishes = Wishes(
+        order,
+        methods or {},
+        engine,
+        missing,
+        predictors,
+        formulas or {},
+        strata,
+        improper,
+        copies_values,
     )
+    table, bound = plan(data, wishes, chain, kinds)
     posterior = fit_chain(table, bound, seed, max(400, 20 * m), workers, progress)
     return draw(posterior, m, k, seed=seed, progress=progress)

@@ -34,7 +34,7 @@ CHANGED = [
         "age",
         {"family": "categorical"},
         "column 'age' is count; family 'categorical' models binary, nominal, ordinal columns. "
-        "Families for count columns: gaussian",
+        "Families for count columns: .*gaussian",
     ),
     (
         "bmi_missing",

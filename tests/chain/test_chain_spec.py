@@ -25,6 +25,8 @@ FULL = Conditional(
 )
 FORMULA = Conditional("bmi", "gaussian", formula="poly(age, 2) + edu:smoke", engine="exact")
 
+ASKED = Conditional("income", "pmm", strata="edu", improper=True, copies_values=True)
+
 
 @pytest.fixture
 def spec() -> ChainSpec:
@@ -34,11 +36,13 @@ def spec() -> ChainSpec:
 def test_every_field_differs_from_its_default_somewhere(spec):
     plain = Conditional("", "")
     for field in fields(Conditional):
-        assert any(getattr(c, field.name) != getattr(plain, field.name) for c in spec), field.name
+        every = (*spec, ASKED)
+        assert any(getattr(c, field.name) != getattr(plain, field.name) for c in every), field.name
 
 
 def test_a_chain_survives_plain_data(spec):
-    assert ChainSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+    whole = replace(spec, conditionals=(*spec, ASKED))
+    assert ChainSpec.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
 
 
 def test_an_empty_list_of_predictors_is_not_the_same_as_none():
@@ -63,6 +67,34 @@ def test_a_chain_with_scales_written_out_is_the_same_chain_in_words(schema):
     again, _ = chain_from_toml(chain_to_toml(spec, schema, {"gaussian": facts}))
     assert again["age"].prior == "weak"
     assert again["age"].scales == {"slope": 2.5, "sigma": 3.0}
+
+
+SECTION = """
+[predictors]
+bmi = {names}
+
+[[conditional]]
+target = "age"
+family = "gaussian"
+
+[[conditional]]
+target = "bmi"
+family = "gaussian"
+"""
+
+
+def test_predictors_may_stand_in_a_section_of_their_own():
+    spec, _ = chain_from_toml(SECTION.format(names='["age"]'))
+    assert spec["bmi"].predictors == ("age",) and spec["age"].predictors is None
+    for text, message in (
+        (SECTION.format(names='"age"'), "predictors of 'bmi' = 'age' must be a list of columns"),
+        (SECTION.format(names="[1]"), r"predictors of 'bmi' = \[1\] must be a list"),
+        (SECTION.replace("bmi = {names}", "bmy = []"), "unknown conditional 'bmy'; .* mean 'bmi'"),
+        ("predictors = 3\n", "predictors = 3 must be a table"),
+        (SECTION.format(names="[]") + "predictors = ['age']\n", "and in its conditional; keep one"),
+    ):
+        with pytest.raises(SpecError, match=message):
+            chain_from_toml(text)
 
 
 def test_what_a_chain_file_declares_of_columns_is_taken_over(schema):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from posynth.chain.blocks import Rows
-from posynth.chain.design import Encoder, cells, learn, least_cases
+from posynth.chain.crossing import cells
+from posynth.chain.design import Encoder, learn, least_cases
 from posynth.errors import SpecError
 from posynth.table.schema import Column, Kind, Schema
 

@@ -33,7 +33,7 @@ BAD_OPTIONS = {
     "family of another kind": (
         ("--method", "bmi=bernoulli"),
         "column 'bmi' is continuous; family 'bernoulli' models binary columns. Families for "
-        "continuous columns: gaussian",
+        "continuous columns: .*gaussian",
     ),
     "method of a column that is filled": (
         ("--method", "remark=categorical"),

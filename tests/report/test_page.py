@@ -30,9 +30,10 @@ def pages(planted, tmp_path_factory):
     table, copies = planted
     place = tmp_path_factory.mktemp("pages")
     checks = [Result("PIT", 0.4, "age", passed=False, text="Checks the row-level fit of age.")]
+    options = {"keys": ["sex"], "checks": checks, "holdout": table[:40]}
     written = {
         public: posynth.write_report(
-            copies, table, to=place / f"{public}.html", public=public, keys=["sex"], checks=checks
+            copies, table, to=place / f"{public}.html", public=public, **options
         )
         for public in (False, True)
     }
@@ -97,6 +98,8 @@ def test_the_private_page_tells_everything(pages):
     for word in ("DiSCO", "copied rows", "DCR", "Overlap with the original fit", "correlation"):
         assert word in text
     assert "Checks of the conditionals" in text
+    for word in ("Bayesian attribute risk", "Influence of single records", "MIA AUC"):
+        assert word in text
     assert "is for the data holder" in text
 
 
@@ -105,6 +108,9 @@ def test_the_public_page_says_so_and_shows_no_row_level_number(pages, planted):
     assert "This is the public version" in text
     for word in ("DiSCO", "repU", "DCR", "copied rows", "Dorig", "MIA", "UiO", "TCAP"):
         assert word not in text
+    for word in ("attribute risk", "influence", "epsilon", "LOO"):
+        assert word not in text
+    assert "Log score of rows that no conditional was fitted on" in text
     for word in ("Correlation of", "in the original", "Std diff", "PIT", "<dt>KS<", "values of"):
         assert word not in text
     assert "98765" not in text.replace(",", "")
@@ -141,7 +147,8 @@ def test_labels_of_the_table_are_escaped(pages):
 
 def test_the_same_results_give_the_same_page(planted, pages, tmp_path):
     table, copies = planted
-    again = posynth.write_report(copies, table, to=tmp_path / "a.html", public=True, keys=["sex"])
+    options = {"public": True, "keys": ["sex"], "holdout": table[:40]}
+    again = posynth.write_report(copies, table, to=tmp_path / "a.html", **options)
     assert again.read_text("utf-8") == pages[True]
 
 

@@ -14,6 +14,7 @@ from posynth.evaluation.validity import read_study, run_study, verdicts
 from posynth.evaluation.validity.exchange import exchange
 from posynth.posterior.plan import plan
 from posynth.posterior.predict import RowSampler
+from posynth.posterior.wishes import Wishes
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 STUDIES = Path(__file__).resolve().parent / "studies"
@@ -72,7 +73,7 @@ def exchanged(pairs):
     finally:
         sys.path.remove(str(MODELS))
     frame = simulate(60, np.random.default_rng(1))
-    table, chain = plan(frame, kinds={"pain": "ordinal"}, methods={"pain": "ordinal"})
+    table, chain = plan(frame, Wishes(methods={"pain": "ordinal"}), kinds={"pain": "ordinal"})
     for target in ("age", "treated", "dose", "stay"):
         chain = chain.change(target, scales={"slope": 0.6, "intercept": 1.0})
     chain = chain.change("pain", scales={"slope": 0.6, "level": 3.0})

@@ -34,6 +34,7 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
     _check_holes(spec, schema)
     for conditional in spec:
         _check_family(conditional, schema, facts)
+        _check_permission(conditional, facts[conditional.family])
         _check_prior(conditional, facts[conditional.family])
         _check_engine(conditional, facts[conditional.family])
         _check_predictors(conditional, spec, schema, facts[conditional.family])
@@ -102,10 +103,27 @@ def _check_family(
     allowed = facts[conditional.family].kinds
     if kind not in allowed:
         names = ", ".join(sorted(k.value for k in allowed))
-        fitting = ", ".join(sorted(name for name, f in facts.items() if kind in f.kinds))
+        usual = {n: f for n, f in facts.items() if f.proper and not f.copies_values}
+        fitting = ", ".join(sorted(name for name, f in usual.items() if kind in f.kinds))
         raise SpecError(
             f"column {conditional.column!r} is {kind.value}; family {conditional.family!r} "
             f"models {names} columns. Families for {kind.value} columns: {fitting}"
+        )
+
+
+def _check_permission(conditional: Conditional, facts: FamilyFacts) -> None:
+    """Refuse what must be asked for in so many words: plug-in draws, and copied values."""
+    where = f"column {conditional.column!r}: family {facts.name!r}"
+    if not facts.proper and not conditional.improper:
+        raise SpecError(
+            f"{where} is not proper ({facts.summary}); use {facts.instead}, or say that it is "
+            "meant: improper = true in the chain file, --improper, improper=True"
+        )
+    if facts.copies_values and not conditional.copies_values:
+        raise SpecError(
+            f"{where} stores values of the source and copies them ({facts.summary}); use "
+            f"{facts.instead}, or say that it is meant: copies_values = true in the chain file, "
+            "--copies-values, copies_values=True"
         )
 
 
@@ -131,6 +149,11 @@ def _check_prior(conditional: Conditional, facts: FamilyFacts) -> None:
 
 def _check_engine(conditional: Conditional, facts: FamilyFacts) -> None:
     prior = conditional.prior or facts.default_prior
+    if facts.fitted_by and conditional.engine != "auto":
+        raise SpecError(
+            f"column {conditional.column!r}: family {facts.name!r} is fitted by {facts.fitted_by}, "
+            f"not by an engine; use engine 'auto' in place of {conditional.engine!r}"
+        )
     if conditional.engine == "exact" and prior not in facts.exact_priors:
         having = ", ".join(map(repr, facts.exact_priors))
         where = f" under prior {prior!r} (it has one under {having})" if having else ""
@@ -164,8 +187,25 @@ def _check_predictors(
     if conditional.formula:
         holes = [name for name, column in indicators.items() if column in earlier]
         _check_formula(conditional, (*earlier, *holes), schema)
+    if conditional.strata:
+        _check_strata(conditional, schema, earlier)
     if facts.design == "cells":
         _check_cells(conditional, spec, schema)
+
+
+def _check_strata(conditional: Conditional, schema: Schema, earlier: tuple[str, ...]) -> None:
+    where = f"column {conditional.column!r}, strata {conditional.strata!r}"
+    if conditional.strata not in earlier:
+        raise SpecError(
+            f"{where}: it is not visited before; visited before: "
+            f"{', '.join(map(repr, earlier)) or 'nothing'}"
+        )
+    kind = schema[conditional.strata].kind
+    if not kind.is_categorical:
+        raise SpecError(
+            f"{where}: it is {kind.value}; strata are levels, so choose a binary, nominal or "
+            "ordinal column, or declare its kind as one"
+        )
 
 
 def _check_formula(conditional: Conditional, allowed: tuple[str, ...], schema: Schema) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
+from posynth.chain.rare import Groups, rare_groups, with_groups
+from posynth.chain.strata import Pairs, contrasts, cross, learn_pairs
 from posynth.errors import SpecError
 
 type Mask = NDArray[np.bool_]
@@ -42,6 +44,12 @@ class Encoder:
         Numeric column -> its mean, which stands in for a missing value inside a formula.
     state : Mapping
         What formulaic's stateful transforms learned.
+    pooled : tuple of tuple of int
+        Positions of rare levels that count as one, a group a column.
+    strata : str
+        Column whose contrasts multiply the standardised design, or ``""``.
+    pairs : tuple of tuple of int
+        Contrast and predictor of every such product.
     """
 
     columns: tuple[str, ...]
@@ -52,6 +60,9 @@ class Encoder:
     scale: tuple[float, ...] = ()
     fill: Mapping[str, float] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
+    pooled: Groups = ()
+    strata: str = ""
+    pairs: Pairs = ()
 
     def replay(self, rows: Rows) -> Floats:
         """Code rows with what was learned.
@@ -68,7 +79,9 @@ class Encoder:
             missingness indicator beside it corrects.
         """
         _, matrix, _ = _coded(self, rows)
-        return _standardise(matrix[:, list(self.keep)], self.center, self.scale)
+        matrix = with_groups(matrix, self.pooled)[:, list(self.keep)]
+        Z = _standardise(matrix, self.center, self.scale)
+        return cross(Z, contrasts(rows, self.strata)[1], self.pairs) if self.strata else Z
 
     def to_json(self) -> str:
         """Return what was learned as JSON."""
@@ -80,11 +93,16 @@ class Encoder:
         data = json.loads(text)
         data["state"] = _unpack(data["state"])
         sequences = ("columns", "predictors", "keep", "center", "scale")
-        return cls(**data | {key: tuple(data[key]) for key in sequences})
+        nested = {key: tuple(map(tuple, data.get(key, ()))) for key in ("pooled", "pairs")}
+        return cls(**data | {key: tuple(data[key]) for key in sequences} | nested)
 
 
 def learn(
-    rows: Rows, columns: tuple[str, ...], formula: str = "", fitted: Mask | None = None
+    rows: Rows,
+    columns: tuple[str, ...],
+    formula: str = "",
+    fitted: Mask | None = None,
+    strata: str = "",
 ) -> tuple[Encoder, Floats]:
     """Learn a design on the source.
 
@@ -98,6 +116,8 @@ def learn(
         Right-hand side of a formula; ``""`` for main effects of ``columns``.
     fitted : ndarray of bool, shape (n,), optional
         Rows the conditional is fitted on; all by default.
+    strata : str
+        Column that interacts with every predictor.
 
     Returns
     -------
@@ -107,13 +127,17 @@ def learn(
     Raises
     ------
     SpecError
-        If the formula names a column that is not visited before, or cannot be evaluated.
+        If the formula names a column that is not visited before, or cannot be evaluated, or if
+        a stratum is too small.
     """
     draft = Encoder(columns, formula, fill=_fill(rows, columns) if formula else {})
     labels, matrix, state = _coded(draft, rows)
     if formula:
         _refuse_unstable(replace(draft, state=state), rows, labels, matrix)
     matrix = matrix if fitted is None else matrix[fitted]
+    blocks = [] if formula else [rows.block(name) for name in columns]
+    groups, pooled = rare_groups(blocks, matrix, least_cases(len(matrix)))
+    labels, matrix = [*labels, *pooled], with_groups(matrix, groups)
     center = np.nan_to_num(_nanmean(matrix))
     scale = np.sqrt(np.nan_to_num(_nanmean((matrix - center) ** 2)))
     dummy = _is_dummy(matrix)
@@ -129,8 +153,16 @@ def learn(
         tuple(scale[keep].tolist()),
         draft.fill,
         state,
+        groups,
     )
-    return encoder, _standardise(matrix[:, keep], encoder.center, encoder.scale)
+    Z = _standardise(matrix[:, keep], encoder.center, encoder.scale)
+    if not strata:
+        return encoder, Z
+    names, S = contrasts(rows, strata)
+    S = S if fitted is None else S[fitted]
+    pairs, products = learn_pairs(strata, names, S, Z, encoder.predictors)
+    predictors = encoder.predictors + products
+    return replace(encoder, predictors=predictors, strata=strata, pairs=pairs), cross(Z, S, pairs)
 
 
 def _fill(rows: Rows, columns: tuple[str, ...]) -> dict[str, float]:
@@ -138,37 +170,6 @@ def _fill(rows: Rows, columns: tuple[str, ...]) -> dict[str, float]:
     numeric = [n for n in columns if n in rows.schema and rows.schema[n].kind.is_numeric]
     means = (_nanmean(rows.arrays[name][:, None])[0] for name in numeric)
     return {name: float(np.nan_to_num(mean)) for name, mean in zip(numeric, means, strict=True)}
-
-
-def cells(rows: Rows, columns: tuple[str, ...]) -> tuple[tuple[str, ...], Floats]:
-    """Cross the levels of categorical columns into one indicator column a cell.
-
-    Parameters
-    ----------
-    rows : Rows
-        Encoded columns, n rows.
-    columns : tuple of str
-        Categorical columns; a missing value counts as one more level.
-
-    Returns
-    -------
-    tuple of names (p,) and ndarray, shape (n, p)
-        One cell ``"all"`` where there are no columns.
-    """
-    index = np.zeros(len(rows), dtype=np.int64)
-    names = [""]
-    for name in columns:
-        column, codes = rows.schema[name], rows.arrays[name]
-        levels = [str(level) for level in column.levels]
-        hole = 0
-        if name in rows.indicators:
-            levels.append("missing")
-            hole = len(levels) - 1
-        index = index * len(levels) + np.where(np.isnan(codes), hole, codes).astype(int)
-        names = [f"{old}:{name}={level}".lstrip(":") for old in names for level in levels]
-    matrix = np.zeros((len(rows), len(names)))
-    matrix[np.arange(len(rows)), index] = 1.0
-    return (tuple(names) if columns else ("all",)), matrix
 
 
 def least_cases(rows: int) -> float:

@@ -34,7 +34,17 @@ class FamilyFacts:
     exact_priors : tuple of str
         The priors under which that sampler holds.
     proper : bool
-        Whether a draw carries parameter uncertainty.
+        Whether a draw carries parameter uncertainty; if not, it must be asked for by
+        ``improper = true``.
+    noisy : bool
+        Whether rows vary about their mean; where they do not, no combining rule holds.
+    copies_values : bool
+        Whether posterior and copies hold values of the source; it must be asked for by
+        ``copies_values = true``.
+    fitted_by : str
+        How parameters are found where no engine does it (``"bootstrap"`` ...), or ``""``.
+    instead : str
+        For a family that must be asked for: the one to prefer, and why.
     """
 
     name: str
@@ -46,6 +56,10 @@ class FamilyFacts:
     exact: str = ""
     exact_priors: tuple[str, ...] = ()
     proper: bool = True
+    noisy: bool = True
+    copies_values: bool = False
+    fitted_by: str = ""
+    instead: str = ""
 
     @property
     def default_prior(self) -> str:

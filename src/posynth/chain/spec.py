@@ -38,6 +38,13 @@ class Conditional:
         ``"auto"``, ``"exact"``, ``"laplace"``, ``"hmc"`` or ``"nuts"``.
     indicates : str
         For a missingness indicator: the column whose holes it models.
+    strata : str
+        An earlier categorical column within whose levels everything is fitted: it interacts with
+        every predictor.
+    improper : bool
+        Whether a family whose draws carry no parameter uncertainty is meant.
+    copies_values : bool
+        Whether a family that stores and copies values of the source is meant.
     note : str
         Why this conditional was chosen.
     """
@@ -50,6 +57,9 @@ class Conditional:
     scales: Mapping[str, float] = field(default_factory=dict)
     engine: str = "auto"
     indicates: str = ""
+    strata: str = ""
+    improper: bool = False
+    copies_values: bool = False
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -172,7 +182,7 @@ def _to_dict(conditional: Conditional) -> dict[str, Any]:
         data["scales"] = dict(conditional.scales)
     if conditional.engine != "auto":
         data["engine"] = conditional.engine
-    optional = ("formula", "prior", "indicates", "note")
+    optional = ("formula", "prior", "indicates", "strata", "improper", "copies_values", "note")
     return data | {key: getattr(conditional, key) for key in optional if getattr(conditional, key)}
 
 
@@ -185,6 +195,9 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "scales": Mapping,
     "engine": str,
     "indicates": str,
+    "strata": str,
+    "improper": bool,
+    "copies_values": bool,
     "note": str,
 }
 

@@ -13,11 +13,12 @@ from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
 
-_TOP = ("posynth", "missing", "columns", "conditional")
+_TOP = ("posynth", "missing", "columns", "conditional", "predictors")
 _COLUMN_KEYS = {"kind": str, "levels": list, "ordered": bool, "decimals": int, "note": str}
 _HEADER = """\
 Chain of conditionals, in visit order. Edit it and pass it back with --chain.
-A conditional without `predictors` depends on every column visited before it.
+A conditional without `predictors` depends on every column visited before it; predictors of many
+may stand in one section [predictors], as bmi = ["age", "sex"].
 """
 
 
@@ -81,7 +82,8 @@ def chain_from_toml(text: str, where: str = "chain file") -> tuple[ChainSpec, di
         if key not in _TOP:
             raise SpecError(f"{where}: {unknown('key', key, _TOP)}")
     try:
-        return ChainSpec.from_dict(data), _declared(data.get("columns", {}))
+        spec = _with_predictors(ChainSpec.from_dict(data), data.get("predictors", {}))
+        return spec, _declared(data.get("columns", {}))
     except SpecError as error:
         raise SpecError(f"{where}: {error}") from None
 
@@ -115,6 +117,23 @@ def declare(schema: Schema, declared: Mapping[str, Mapping[str, Any]]) -> Schema
             changes["kind"] = Kind(facts["kind"])
         schema = schema.with_column(replace(schema[name], **changes))
     return schema
+
+
+def _with_predictors(spec: ChainSpec, section: Any) -> ChainSpec:
+    """Take over the section [predictors]: column = [names], as a line in its conditional would."""
+    if not isinstance(section, Mapping):
+        raise SpecError(f"predictors = {section!r} must be a table: write [predictors]")
+    for target, names in section.items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise SpecError(
+                f"predictors of {target!r} = {names!r} must be a list of columns, as ['age', 'sex']"
+            )
+        if spec[target].predictors is not None:
+            raise SpecError(
+                f"predictors of {target!r} stand in [predictors] and in its conditional; keep one"
+            )
+        spec = spec.with_conditional(replace(spec[target], predictors=tuple(names)))
+    return spec
 
 
 def _declared(columns: Any) -> dict[str, Any]:

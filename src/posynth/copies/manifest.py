@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
+from posynth.families import families
 from posynth.posterior.record import Posterior
 
 DRAWS_A_COPY = 20
@@ -25,6 +26,7 @@ def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
         "seed": seed,
         "fit_seed": posterior.seed,
         "proper": posterior.proper,
+        **_exceptions(posterior),
         "complete": True,
         "unsynthesised": [],
         "filled": filled,
@@ -40,7 +42,21 @@ def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
 def _passed(posterior: Posterior, m: int) -> bool:
     """Whether every fit passed, with the 20 effective draws a copy that make copies independent."""
     found = [link.diagnosis for link in posterior.links.values()]
-    return all(d.passed and d.ess >= DRAWS_A_COPY * m for d in found)
+    # ESS is NaN where a family makes its own, independent draws.
+    return all(d.passed and not d.ess < DRAWS_A_COPY * m for d in found)
+
+
+def _exceptions(posterior: Posterior) -> dict[str, dict[str, str]]:
+    """Return conditional -> family for what had to be asked for in so many words."""
+    known = {**families(), **posterior.own}
+    used = {c.target: known[c.family].facts for c in posterior.spec if c.family in known}
+    return {
+        "improper": {target: facts.name for target, facts in used.items() if not facts.proper},
+        "without_noise": {target: facts.name for target, facts in used.items() if not facts.noisy},
+        "copies_values": {
+            target: facts.name for target, facts in used.items() if facts.copies_values
+        },
+    }
 
 
 def _prior(posterior: Posterior, target: str) -> dict[str, Any]:

@@ -55,15 +55,20 @@ def walk(
     """
     if m < 1 or k < 1:
         raise SpecError(f"copies m = {m}, rows k = {k}; both must be 1 or more")
-    chosen = {
-        target: spread(_total(posterior, target), m, stream(seed, Purpose.SELECT, target))
-        for target in posterior.spec.targets
-    }
+    chosen = taken_draws(posterior, m, seed)
     samplers = _samplers(posterior)
     per_batch = max(1, BATCH_ROWS // k)
     for first in range(0, m, per_batch):
         batch = _Batch(posterior, samplers, chosen, range(first, min(first + per_batch, m)), k)
         yield from batch.copies(seed, progress)
+
+
+def taken_draws(posterior: Posterior, m: int, seed: int) -> dict[str, NDArray[np.int64]]:
+    """Return which draw of each conditional each copy takes, chains laid end to end, (m,)."""
+    return {
+        target: spread(_total(posterior, target), m, stream(seed, Purpose.SELECT, target))
+        for target in posterior.spec.targets
+    }
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ def _samplers(posterior: Posterior) -> dict[str, RowSampler]:
         c.target: RowSampler(
             known[c.family],
             c.target,
-            posterior.links[c.target],
+            posterior.links[c.target].coding,
             c.prior,
             stacked(posterior.draws[c.target]),
         )

@@ -8,6 +8,7 @@ from posynth.engines.base import Fit, Task
 from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.exact import fit_exact
 from posynth.engines.mode import Mode, find_mode, refine
+from posynth.engines.own import fit_own
 from posynth.engines.reuse import same_form
 from posynth.engines.warp import plain, warp
 from posynth.errors import FitError
@@ -62,6 +63,8 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
     FitError
         If the engine asked for cannot give draws to rely on.
     """
+    if task.family.fitter is not None:
+        return fit_own(task, rng)
     if task.prior in task.family.facts.exact_priors and engine in ("auto", "exact"):
         return fit_exact(task, rng).because("posterior known in closed form")
     if engine == "exact":

@@ -1,6 +1,7 @@
 """A PyMC model compiled once, then moved to other data: density, constraining map, row draws."""
 
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,10 +98,15 @@ class CompiledModel:
         return pytensor.function(self.values, [logp, *gradient], mode=mode, trust_input=True)
 
     @cached_property
+    def _is_plain(self) -> bool:
+        """Whether every parameter is its own unconstrained value."""
+        return all(transform is None for transform in self.model.rvs_to_transforms.values())
+
+    @cached_property
     def _constrain(self) -> Any:
         import pytensor
 
-        if all(transform is None for transform in self.model.rvs_to_transforms.values()):
+        if self._is_plain:
             return None
         compilations["constrain"] += 1
         free = self.model.replace_rvs_by_values(self.model.free_RVs)
@@ -172,14 +178,17 @@ class CompiledModel:
 
     def split(self, theta: Floats, shapes: list[tuple[int, ...]]) -> list[Floats]:
         """Cut a flat vector (d,) into the model's unconstrained values."""
-        cuts = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
-        parts = np.split(theta, cuts)
-        return [np.asarray(p.reshape(s)) for p, s in zip(parts, shapes, strict=True)]
+        parts, start = [], 0
+        for shape in shapes:
+            end = start + prod(shape)
+            parts.append(theta[start:end].reshape(shape))
+            start = end
+        return parts
 
     def constrain(self, thetas: Floats, shapes: list[tuple[int, ...]]) -> Draws:
         """Map unconstrained draws (s, d) to named parameters, each (s, *shape)."""
         if self._constrain is None:
-            cuts = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+            cuts = np.cumsum([prod(shape) for shape in shapes])[:-1]
             parts = np.split(thetas, cuts, axis=1)
             return {
                 name: part.reshape(len(thetas), *shape)
@@ -190,7 +199,7 @@ class CompiledModel:
 
     def unconstrain(self, theta: list[NDArray[Any]]) -> Floats:
         """Map one value of each free variable, in the model's order, to a flat vector (d,)."""
-        values = self._unconstrain(*theta)
+        values = theta if self._is_plain else self._unconstrain(*theta)
         return np.concatenate([np.ravel(value) for value in values])
 
     def draw(self, theta: list[NDArray[Any]], rng: np.random.Generator) -> NDArray[Any]:
@@ -240,7 +249,7 @@ class Density:
         compiled.move(held)
         self.compiled = compiled
         self.shapes = compiled.shapes()
-        self.size = sum(int(np.prod(shape)) for shape in self.shapes)
+        self.size = sum(map(prod, self.shapes))
         self._function = compiled._density
         self._impossible = _parameter_error()
 

@@ -82,14 +82,14 @@ def find_mode(density: Density) -> Mode:
 
 def _polish(density: Density, theta: Floats) -> tuple[Floats, Floats]:
     """Take Newton steps from a point near the mode; return it and minus the Hessian there."""
-    hessian = _hessian(density, theta)
+    hessian = hessian_at(density, theta)
     for _ in range(8):
         gradient = density(theta)[1]
         step = _solve(hessian, gradient)
         if gradient @ step < 1e-10:
             return theta, hessian
         theta = _climb(density, theta, step)
-    return theta, _hessian(density, theta)
+    return theta, hessian_at(density, theta)
 
 
 def _higher(density: Density, mode: Mode, hessian: Floats) -> Floats | None:
@@ -142,7 +142,7 @@ def refine(density: Density, mode: Mode, rng: np.random.Generator) -> Mode:
     return mode
 
 
-def _hessian(density: Density, theta: Floats) -> Floats:
+def hessian_at(density: Density, theta: Floats) -> Floats:
     """Return minus the Hessian by forward differences of the gradient, (d, d).
 
     It shapes a proposal that is then corrected, so the error of order ``STEP`` does not matter.

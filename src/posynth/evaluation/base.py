@@ -8,6 +8,11 @@ import pandas as pd
 
 from posynth.table.schema import Schema
 
+NO_HOLDOUT = (
+    "Not measured: it needs a holdout, rows of the same population that no conditional was fitted "
+    "on. Split the source before the synthesis and hand the rest over as the holdout."
+)
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -19,11 +24,15 @@ class Provenance:
         Rows of the source, rows of a copy, number of copies.
     proper : bool
         Whether every copy took its own posterior draw of every conditional.
+    without_noise : tuple of str
+        Columns that repeat their mean; no combining rule holds for them.
     unsynthesised : tuple of str
         Columns that hold original values row by row (partial synthesis); empty if complete.
     missing : str
         ``"none"`` (complete source), ``"pattern"`` (holes reproduced in the copies),
         ``"impute"`` (imputed ``nests`` times, then synthesised) or ``"joint"``.
+    imputed : int
+        Imputations inside each copy, of which each estimate is the total; 0 if there are none.
     nests : int
         Number of imputations m in a nested design of nests x (m / nests) copies; 1 otherwise.
     """
@@ -35,6 +44,8 @@ class Provenance:
     unsynthesised: tuple[str, ...] = ()
     missing: str = "none"
     nests: int = 1
+    imputed: int = 0
+    without_noise: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -57,6 +68,7 @@ class Provenance:
             unsynthesised=tuple(manifest.get("unsynthesised", ())),
             missing=str(manifest.get("missing", "none")),
             nests=int(manifest.get("nests", 1)),
+            without_noise=tuple(manifest.get("without_noise", ())),
         )
 
 
@@ -83,3 +95,10 @@ class Comparison:
     schema: Schema
     provenance: Provenance = field(default_factory=lambda: Provenance(0, 0, 0))
     holdout: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        held = "no holdout" if self.holdout is None else f"{len(self.holdout)} rows held out"
+        return (
+            f"Comparison of {len(self.original)} rows of {len(self.schema)} columns with "
+            f"{len(self.copies)} copies, {held}"
+        )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.facts import FamilyFacts
+from posynth.errors import SpecError
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -124,6 +125,31 @@ class Build(Protocol):
         ...
 
 
+class Fitter(Protocol):
+    """A function that finds parameters in place of an engine, each draw independent."""
+
+    def __call__(
+        self,
+        design: Design,
+        response: Response,
+        scales: Priors,
+        size: int,
+        rng: np.random.Generator,
+    ) -> Mapping[str, NDArray[Any]]:
+        """Return ``size`` draws of each parameter, (size, ...)."""
+        ...
+
+
+class Drawer(Protocol):
+    """A function that draws rows in place of a PyMC model."""
+
+    def __call__(
+        self, parameters: Mapping[str, NDArray[Any]], X: Floats, rng: np.random.Generator
+    ) -> Floats:
+        """Return one response a row of X, given one draw of each parameter."""
+        ...
+
+
 @dataclass(frozen=True)
 class Family:
     """A family: its facts and its model.
@@ -141,6 +167,10 @@ class Family:
     shared : bool
         Whether one compiled model serves every column (all dims mutable, no data baked in);
         false for a user's own model, which is compiled for each column it is used on.
+    fitter : Fitter, optional
+        Finds parameters in place of an engine (a bootstrap, a plug-in estimate).
+    drawer : Drawer, optional
+        Draws rows where there is no PyMC model (trees, donors); then there is no likelihood.
     """
 
     facts: FamilyFacts
@@ -148,8 +178,22 @@ class Family:
     variants: Mapping[str, Build] | None = None
     contents: Callable[[Design, Response, Priors], Contents] | None = None
     shared: bool = True
+    fitter: Fitter | None = None
+    drawer: Drawer | None = None
 
     def model(self, prior: str, design: Design, response: Response, priors: Priors) -> "pm.Model":
         """Write the model under a named prior with these scales."""
         build = (self.variants or {}).get(prior, self.build)
         return build(design, response, priors)
+
+
+def without_model(facts: FamilyFacts, fitter: Fitter, drawer: Drawer) -> Family:
+    """Make a family that is an algorithm: it has parameters, but no likelihood to write."""
+
+    def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
+        raise SpecError(
+            f"column {response.name!r}: family {facts.name!r} is an algorithm ({facts.summary}), "
+            "not a PyMC model; it has draws and rows, but neither model, prior nor likelihood"
+        )
+
+    return Family(facts, build, fitter=fitter, drawer=drawer)

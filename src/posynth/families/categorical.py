@@ -35,7 +35,8 @@ def _write(design: Design, response: Response, priors: Priors, parameters: Any) 
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
         alpha, beta = parameters(data)
-        eta = (alpha + data["X"] @ beta) @ data["contrasts"]  # (row, level)
+        contrasts = data["contrasts"]
+        eta = alpha @ contrasts + data["X"] @ (beta @ contrasts)  # (row, level)
         pm.Categorical("response", logit_p=eta, observed=data["y"], dims="row")
     return model
 

@@ -13,11 +13,12 @@ from posynth.chain.toml import chain_to_toml
 from posynth.errors import SpecError, unknown
 from posynth.families import families
 from posynth.families.base import Build, Family
+from posynth.families.methods import translate
 from posynth.families.own import as_family, is_reference, load_reference, own_names
 from posynth.posterior.task import encode_table, make_task
 from posynth.table.codec import encode
 from posynth.table.frame import Table
-from posynth.table.schema import Schema
+from posynth.table.schema import Kind, Schema
 from posynth.table.source import Source
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Chain:
             Which conditional.
         **changes
             Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
-            scales, engine.
+            scales, engine, strata, improper, copies_values.
 
         Raises
         ------
@@ -98,8 +99,10 @@ class Chain:
         own = dict(self.own)
         if "family" in changes:
             names, added = own_names({target: changes["family"]}, self.families)
-            changes["family"] = names[target]
             own |= own_families(added)
+            kind = Kind.BINARY if old.indicates else self.schema[target].kind
+            translation = translate(names[target], kind, old.column)
+            changes = {**translation.settings, **changes, "family": translation.family}
         spec = self.spec.with_conditional(replace(old, **changes))
         return replace(self, spec=spec, own=own)
 

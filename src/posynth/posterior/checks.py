@@ -5,7 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from posynth.chain.blocks import Floats
-from posynth.posterior.predictive import log_likelihood, posterior_predictive
+from posynth.posterior.predictive import (
+    has_posterior,
+    log_likelihood,
+    posterior_predictive,
+)
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, stream
 from posynth.results import Result
@@ -55,7 +59,8 @@ def check_conditionals(
     found = []
     for target in posterior.spec.targets:
         if _has_rows(posterior, target, df):
-            found.append(_loo(posterior, target, df, draws))
+            if has_posterior(posterior, target):
+                found.append(_loo(posterior, target, df, draws))
             found.append(_ppc(posterior, target, df, draws, seed))
     return found
 

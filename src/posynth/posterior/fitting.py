@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from posynth.chain.blocks import Rows
+from posynth.chain.rare import pooled_levels
 from posynth.chain.spec import Conditional
 from posynth.engines.base import Fit, Task
 from posynth.engines.choose import fit as fit_task
@@ -165,7 +166,7 @@ def fit_chain(
 def _rehearse(jobs: dict[str, _Job]) -> None:
     """Write formulas and models of one's own once before the first fit, to meet their errors."""
     for job in jobs.values():
-        if job.family.shared and not job.conditional.formula:
+        if job.family.shared and not (job.conditional.formula or job.conditional.strata):
             continue
         where = f"column {job.conditional.column!r}, family {job.conditional.family!r}"
         try:
@@ -268,6 +269,7 @@ def _diagnose(job: _Job, done: _Done) -> Diagnosis:
         divergences=fit.divergences,
         seconds=round(done.seconds, 3),
         proper=job.family.facts.proper,
-        passed=mixed.enough(job.need) and not fit.divergences,
-        why=fit.why,
+        # Independent draws serve a copy each, however few they are.
+        passed=(fit.independent or mixed.enough(job.need)) and not fit.divergences,
+        why="; ".join(filter(None, (fit.why, pooled_levels(done.coding.predictors)))),
     )

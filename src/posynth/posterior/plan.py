@@ -6,18 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from posynth.chain.default import default_chain
 from posynth.chain.toml import declare, read_chain
 from posynth.errors import SpecError, TableError, unknown
 from posynth.families import families
-from posynth.families.base import Build, Family
 from posynth.families.own import own_names
 from posynth.posterior.bound import Chain, conform, own_families
+from posynth.posterior.wishes import Wishes, adjusted, new_chain, permitted, translated_chain
 from posynth.table.frame import Table, table_from_frame
 from posynth.table.io import read_table
 
 type Data = pd.DataFrame | Table | str | Path
-type Method = str | Build | Family
 
 
 def as_table(data: Data, kinds: Mapping[str, str] | None = None) -> Table:
@@ -31,36 +29,31 @@ def as_table(data: Data, kinds: Mapping[str, str] | None = None) -> Table:
 
 def plan(
     data: Data,
-    *,
-    order: Iterable[str] = (),
-    methods: Mapping[str, Method] | None = None,
-    engine: str = "auto",
-    missing: str = "pattern",
+    wishes: Wishes | None = None,
     chain: str | Path | Chain | None = None,
     kinds: Mapping[str, str] | None = None,
 ) -> tuple[Table, Chain]:
-    """Return the table and the chain bound to it; arguments as for ``posynth.specify``."""
-    wishes = {"order": list(order), "kinds": dict(kinds or {})}
-    methods = dict(methods or {})
+    """Return the table and the chain bound to it; see ``Wishes`` and ``posynth.specify``."""
+    wishes = wishes or Wishes()
     if chain is None:
         table = as_table(data, kinds)
-        names, own = own_names(methods, families())
-        spec = default_chain(table.schema, wishes["order"], names, engine, missing)
+        names, own = own_names(wishes.methods, families())
+        spec = new_chain(table.schema, wishes, names)
         return table, Chain(spec, table.schema, table.source, own_families(own), notes=table.notes)
-    if wishes["order"]:
+    if wishes.order:
         raise SpecError(
             "both a chain and an order were given; the chain's order of conditionals is the visit "
             "order: reorder them there"
         )
     if isinstance(chain, Chain):
-        if wishes["kinds"]:
+        if kinds:
             raise SpecError("both a chain and kinds were given; pass the kinds to specify instead")
         table, chain = _renewed(data, chain)
     else:
-        table, chain = _from_file(data, Path(chain), dict(kinds or {}))
-    if missing != "pattern":
-        chain = replace(chain, spec=replace(chain.spec, missing=missing))
-    return table, _overridden(chain, methods, engine)
+        table, chain = _from_file(data, Path(chain), dict(kinds or {}), wishes)
+    if wishes.missing != "pattern":
+        chain = replace(chain, spec=replace(chain.spec, missing=wishes.missing))
+    return table, _overridden(chain, wishes)
 
 
 def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:
@@ -74,7 +67,9 @@ def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:
     return table, replace(chain, schema=schema, source=found.source)
 
 
-def _from_file(data: Data, path: Path, kinds: dict[str, str]) -> tuple[Table, Chain]:
+def _from_file(
+    data: Data, path: Path, kinds: dict[str, str], wishes: Wishes
+) -> tuple[Table, Chain]:
     """Read a chain file: what it declares of the columns counts before what is guessed."""
     spec, declared = read_chain(path)
     wanted = {c: facts["kind"] for c, facts in declared.items() if "kind" in facts} | kinds
@@ -88,6 +83,7 @@ def _from_file(data: Data, path: Path, kinds: dict[str, str]) -> tuple[Table, Ch
     schema = declare(table.schema, {c: facts for c, facts in declared.items() if c not in kinds})
     table = conform(table.frame, schema, table.source)
     folder = path.resolve().parent
+    spec = permitted(translated_chain(spec, schema), wishes.improper, wishes.copies_values)
     return table, Chain(spec, schema, table.source, folders=(folder, folder / "posterior"))
 
 
@@ -99,12 +95,12 @@ def _refuse_unknown(declared: Iterable[str], table: Table, path: Path) -> None:
             )
 
 
-def _overridden(chain: Chain, methods: Mapping[str, Method], engine: str) -> Chain:
-    for column, family in methods.items():
-        chain = chain.change(column, family=family, prior="", scales={})
-    if engine != "auto":
-        spec = chain.spec
+def _overridden(chain: Chain, wishes: Wishes) -> Chain:
+    meant = {"improper": wishes.improper, "copies_values": wishes.copies_values}
+    for column, family in wishes.methods.items():
+        chain = chain.change(column, family=family, prior="", scales={}, **meant)
+    spec = adjusted(chain.spec, chain.schema, wishes)
+    if wishes.engine != "auto":
         for conditional in spec:
-            spec = spec.with_conditional(replace(conditional, engine=engine))
-        chain = replace(chain, spec=spec)
-    return chain
+            spec = spec.with_conditional(replace(conditional, engine=wishes.engine))
+    return replace(chain, spec=spec) if spec != chain.spec else chain

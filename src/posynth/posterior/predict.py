@@ -1,6 +1,6 @@
 """Draw rows of one conditional from its own PyMC graph, given parameters."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,6 @@ from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.families.base import Design, Family
-from posynth.posterior.record import Link
 from posynth.posterior.task import Coding
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ class RowSampler:
         The conditional's family.
     target : str
         Its name.
-    link : Link
+    coding : Coding
         How it codes rows.
     prior : str
         Name of its prior.
@@ -37,21 +36,23 @@ class RowSampler:
         self,
         family: Family,
         target: str,
-        link: Link,
+        coding: Coding,
         prior: str,
         parameters: dict[str, NDArray[np.float64]],
     ) -> None:
-        coding = link.coding
-        task = _stub(family, target, link, prior)
-        self._held = task.held()
-        self._compiled = compiled_for(task, self._held)
+        self._drawer = family.drawer
+        if family.drawer is None:
+            task = _stub(family, target, coding, prior)
+            self._held = task.held()
+            self._compiled = compiled_for(task, self._held)
         self._parameters = parameters
         self._categorical = bool(coding.levels)
         self._center, self._scale = natural_scale(family, coding)
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
-        self._compiled.move(self._held)
+        if self._drawer is None:
+            self._compiled.move(self._held)
         return self
 
     def draw(self, X: Floats, index: int, rng: np.random.Generator) -> Floats:
@@ -71,10 +72,16 @@ class RowSampler:
         ndarray, shape (k,)
             Values on the natural scale, or level indices.
         """
-        self._compiled.set_rows(X)
-        theta = [np.asarray(self._parameters[name][index]) for name in self._compiled.names]
-        drawn = np.asarray(self._compiled.draw(theta, rng), dtype=np.float64)
+        drawn = np.asarray(self._rows(X, index, rng), dtype=np.float64)
         return drawn if self._categorical else self._center + self._scale * drawn
+
+    def _rows(self, X: Floats, index: int, rng: np.random.Generator) -> NDArray[Any]:
+        if self._drawer is not None:
+            theta = {name: values[index] for name, values in self._parameters.items()}
+            return self._drawer(theta, X, rng)
+        self._compiled.set_rows(X)
+        names = self._compiled.names
+        return self._compiled.draw([np.asarray(self._parameters[n][index]) for n in names], rng)
 
 
 def natural_scale(family: Family, coding: Coding) -> tuple[float, float]:
@@ -92,9 +99,8 @@ def stacked(draws: "xr.Dataset") -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _stub(family: Family, target: str, link: Link, prior: str) -> Task:
+def _stub(family: Family, target: str, coding: Coding, prior: str) -> Task:
     """Build a task on two rows that hold no data, to write the model's form."""
-    coding = link.coding
     rows = np.zeros((2, len(coding.predictors)))
     if coding.encoder is None:
         rows[:, 0] = 1.0

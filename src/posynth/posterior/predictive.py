@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
-from posynth.engines.choose import compiled_for
 from posynth.engines.compiled import CompiledModel
 from posynth.errors import SpecError
-from posynth.families.base import Design, Family
-from posynth.posterior.bound import Chain, conform, stored_families
+from posynth.posterior.bound import Chain, conform
+from posynth.posterior.likelihood import Coded, code_rows, encoded, family_of, row_log_likelihood
 from posynth.posterior.predict import RowSampler, natural_scale, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, stream
@@ -65,13 +63,8 @@ def log_likelihood(
     {'chain': 4, 'draw': 25, 'row': 299}
     """
     held = _held(posterior, target, df, draws)
-    compiled = compiled_for(held.task, held.task.model())
-    compiled.move(held.task.model())
-    shapes = compiled.shapes()
-    parameters = stacked(held.thinned)
-    thetas = ([parameters[name][i] for name in compiled.names] for i in range(held.count))
-    rows = np.array([_rows(compiled, theta, shapes) for theta in thetas])
-    return held.tree("log_likelihood", rows - np.log(held.unit))
+    rows = row_log_likelihood(held.coded, stacked(held.thinned))
+    return held.tree("log_likelihood", rows)
 
 
 def posterior_predictive(
@@ -102,10 +95,10 @@ def posterior_predictive(
     held = _held(posterior, target, df, draws)
     prior = posterior.spec[target].prior
     sampler = RowSampler(
-        held.family, target, posterior.links[target], prior, stacked(held.thinned)
+        held.coded.family, target, posterior.links[target].coding, prior, stacked(held.thinned)
     ).use()
     rng = stream(seed, Purpose.PREDICT, target)
-    rows = [sampler.draw(held.task.design.X, index, rng) for index in range(held.count)]
+    rows = [sampler.draw(held.coded.task.design.X, index, rng) for index in range(held.count)]
     return held.tree("posterior_predictive", np.array(rows))
 
 
@@ -158,11 +151,8 @@ class _Held:
     """Thinned draws of one conditional beside rows coded as it was fitted."""
 
     target: str
-    family: Family
-    task: Task
+    coded: Coded
     thinned: "xr.Dataset"
-    unit: float
-    origin: float
 
     @property
     def count(self) -> int:
@@ -175,7 +165,7 @@ class _Held:
         shaped = values.reshape(sizes["chain"], sizes["draw"], -1)
         coords = {"chain": self.thinned["chain"], "draw": self.thinned["draw"]}
         made = xr.Dataset({self.target: (("chain", "draw", "row"), shaped)}, coords=coords)
-        observed = self.task.response.y * self.unit + self.origin
+        observed = self.coded.task.response.y * self.coded.unit + self.coded.origin
         groups = {"posterior": self.thinned, group: made}
         groups["observed_data"] = xr.Dataset({self.target: ("row", observed)})
         return xr.DataTree.from_dict(groups, name=self.target)
@@ -186,23 +176,13 @@ def _held(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int) -> 
         raise SpecError(f"draws = {draws}; it must be 1 or more")
     full = posterior[target]["posterior"].to_dataset()
     step = -(-full.sizes["chain"] * full.sizes["draw"] // draws)
-    family = stored_families(posterior.spec, posterior.own, posterior.folders)[
-        posterior.spec[target].family
-    ]
-    table = conform(df, posterior.schema, posterior.source)
-    rows = encode_table(table, posterior.spec)
-    coding = posterior.links[target].coding
-    conditional = posterior.spec[target]
-    holes = np.isnan(rows.arrays[conditional.column])
-    used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
-    values = holes if conditional.indicates else rows.arrays[target]
-    origin, unit = natural_scale(family, coding)
-    y = (values[used] - origin) / unit
-    response = coding.response(target, y.astype(np.int64) if coding.levels else y)
-    design = Design(coding.design(rows)[used], coding.predictors)
-    task = Task(family, design, response, conditional.prior, conditional.scales)
-    thinned = full.isel(draw=slice(None, None, step))
-    return _Held(target, family, task, thinned, unit, origin)
+    coded = code_rows(posterior, encoded(posterior, df), target)
+    return _Held(target, coded, full.isel(draw=slice(None, None, step)))
+
+
+def has_posterior(posterior: Posterior, target: str) -> bool:
+    """Whether draws are those of a model's posterior; an algorithm or a plug-in has none."""
+    return family_of(posterior, target).fitter is None
 
 
 def _prior_task(chain: Chain, target: str, df: "pd.DataFrame") -> tuple[Task, float, float]:
@@ -211,7 +191,3 @@ def _prior_task(chain: Chain, target: str, df: "pd.DataFrame") -> tuple[Task, fl
     rows = encode_table(conform(df, chain.schema, chain.source), chain.spec)
     task, coding = make_task(rows, chain.spec, bound.conditional, bound.family)
     return task, *natural_scale(bound.family, coding)
-
-
-def _rows(compiled: CompiledModel, theta: list[Any], shapes: list[tuple[int, ...]]) -> Floats:
-    return compiled.row_log_likelihood(compiled.unconstrain(theta), shapes)

@@ -1,5 +1,6 @@
 """Records of a fitted chain: how each conditional codes rows, its draws and its diagnosis."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -70,6 +71,8 @@ class Link:
 class Posterior:
     """Everything that drawing copies needs; the source's rows are not among it.
 
+    A conditional that was asked for by ``copies_values`` keeps values of its column.
+
     Attributes
     ----------
     spec : ChainSpec
@@ -102,6 +105,18 @@ class Posterior:
     folders: tuple[Path, ...] = field(default=(), compare=False)
     own: Mapping[str, Family] = field(default_factory=dict, compare=False)
 
+    def __repr__(self) -> str:
+        draws = {ds.sizes["chain"] * ds.sizes["draw"] for ds in self.draws.values()}
+        engines = Counter(link.diagnosis.engine for link in self.links.values())
+        passed = sum(link.diagnosis.passed for link in self.links.values())
+        used = ", ".join(f"{name} {count}" for name, count in sorted(engines.items()))
+        span = " to ".join(str(count) for count in sorted({min(draws), max(draws)})) if draws else 0
+        return (
+            f"Posterior of {len(self.links)} conditionals ({used}), {span} draws each, "
+            f"{'proper' if self.proper else 'not proper'}, {passed} within diagnostic limits, "
+            f"fitted on {self.schema.rows} rows, seed {self.seed}"
+        )
+
     @property
     def tree(self) -> "xr.DataTree":
         """All draws as one DataTree: ``tree[target]["posterior"]``."""
@@ -133,6 +148,11 @@ class Posterior:
 
         self._require(target)
         dataset, coding = labelled(self.draws[target]), self.links[target].coding
+        if coding.encoder is not None and coding.encoder.strata:
+            raise StoreError(
+                f"conditional {target!r} is fitted within strata: its products are of standardised "
+                f"predictors; read the draws of posterior[{target!r}] instead"
+            )
         if coding.encoder is None or not {"alpha", "beta"} <= set(dataset):
             raise StoreError(f"conditional {target!r} has no linear predictor with alpha and beta")
         dims = {"predictor": list(coding.predictors)}

@@ -1,4 +1,7 @@
-"""A posterior on disk: draws in NetCDF, all else in JSON; never a row of the source."""
+"""A posterior on disk: draws in NetCDF, all else in JSON; never a row of the source.
+
+A family asked for by ``copies_values`` keeps values of its column; its posterior is confidential.
+"""
 
 import json
 import math
@@ -8,22 +11,26 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posynth.chain.design import Encoder
 from posynth.chain.spec import ChainSpec
 from posynth.errors import StoreError
 from posynth.families.own import find_file, is_reference
 from posynth.posterior.bound import own_families
-from posynth.posterior.plan import Method
 from posynth.posterior.record import Diagnosis, Link, Posterior, node_name
 from posynth.posterior.task import Coding
+from posynth.posterior.wishes import Method
 from posynth.table.schema import Schema
 from posynth.table.source import Source
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 FORMAT = 1
 DRAWS_FILE = "draws.nc"
 FACTS_FILE = "posterior.json"
+WORTH_COMPRESSING = 10_000
 
 
 def save_posterior(posterior: Posterior, folder: str | Path) -> None:
@@ -56,7 +63,8 @@ def save_posterior(posterior: Posterior, folder: str | Path) -> None:
         tree = xr.DataTree.from_dict(
             {f"/{node_name(t)}/posterior": ds for t, ds in posterior.draws.items()}
         )
-        tree.to_netcdf(draft / DRAWS_FILE, engine="h5netcdf")
+        encoding = {path: _compressed(tree[path].to_dataset()) for path in tree.groups}
+        tree.to_netcdf(draft / DRAWS_FILE, engine="h5netcdf", encoding=encoding)
         text = json.dumps(_facts(posterior), ensure_ascii=False, indent=1)
         (draft / FACTS_FILE).write_text(text, encoding="utf-8")
         _copy_models(posterior, draft)
@@ -67,6 +75,12 @@ def save_posterior(posterior: Posterior, folder: str | Path) -> None:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _compressed(draws: "xr.Dataset") -> dict[str, dict[str, Any]]:
+    """Compress large variables: trees are padded, to two thirds zeros."""
+    large = [name for name, values in draws.data_vars.items() if values.size > WORTH_COMPRESSING]
+    return {str(name): {"zlib": True, "complevel": 1} for name in large}
 
 
 def _copy_models(posterior: Posterior, folder: Path) -> None:

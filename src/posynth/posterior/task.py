@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
-from posynth.chain.design import Encoder, cells, learn
+from posynth.chain.crossing import cells
+from posynth.chain.design import Encoder, learn
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import ChainSpec, Conditional
+from posynth.chain.wildcard import expand
 from posynth.engines.base import Task
 from posynth.families.base import Design, Family, Response
 from posynth.table.codec import encode
@@ -94,6 +96,8 @@ def make_task(
     holes = np.isnan(values)
     fitted = None if conditional.indicates or not holes.any() else ~holes
     columns = spec.predictors(conditional.target)
+    if conditional.strata and conditional.strata not in columns:
+        columns += (conditional.strata,)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
     observed = holes.astype(float) if conditional.indicates else values[~holes]
     response = _response(rows.schema, conditional, family.facts, observed)
@@ -152,7 +156,8 @@ def _design(
     if facts.design == "cells":
         names, X = cells(rows, columns)
         return None, names, X if fitted is None else X[fitted]
-    encoder, X = learn(rows, columns, conditional.formula, fitted)
+    formula = expand(conditional.formula, columns, rows) if conditional.formula else ""
+    encoder, X = learn(rows, columns, formula, fitted, conditional.strata)
     return encoder, encoder.predictors, X
 
 

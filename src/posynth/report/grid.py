@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from posynth.results import Result
+
 NONE = "–"
 
 
@@ -86,6 +88,20 @@ def p_value(value: float) -> str:
     ('<0.001', '0.045')
     """
     return "<0.001" if value < 0.0005 else fixed(value, 3)
+
+
+def interval(result: Result, digits: int) -> str:
+    """Write the interval of a result.
+
+    Examples
+    --------
+    >>> interval(Result("KS", 0.1, interval=(-0.05, 0.25)), 2), interval(Result("KS", 0.1), 2)
+    ('−0.05 to 0.25', '–')
+    """
+    if result.interval is None:
+        return NONE
+    low, high = result.interval
+    return f"{fixed(low, digits)} to {fixed(high, digits)}"
 
 
 def verdict(passed: bool | None) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from posynth.report.grid import NONE, Grid, decimals_of, fixed, grid, p_value, verdict
+from posynth.report.grid import NONE, Grid, decimals_of, fixed, grid, interval, p_value, verdict
 from posynth.results import Result
 
 if TYPE_CHECKING:
@@ -19,11 +19,18 @@ IDENTITY = {
 }
 ATTRIBUTION = ("Dorig", "DiSCO", "DiSDiO", "baseCAPd", "DCAP", "TCAP")
 CLOSENESS = ("copied rows", "DCR", "NNDR", "DCR share", "MIA AUC", "MIA advantage")
+INFLUENCE = {
+    "influence": "largest |log density| of a record over posterior draws",
+    "influence k-hat": "largest Pareto shape of leaving one record out",
+    "local epsilon estimate": "2 m times the largest |log density|; no guarantee follows",
+}
+RISK = ("attribute risk", "attribute risk gain")
 
 
 def disclosure(results: Sequence[Result]) -> list[Grid]:
     """Every table of disclosure that has rows."""
-    tables = (identity(results), attribution(results), closeness(results))
+    tables = [identity(results), attribution(results), closeness(results)]
+    tables += [attribute_risk(results), influence(results)]
     return [table for table in tables if table.rows]
 
 
@@ -74,29 +81,66 @@ def closeness(results: Sequence[Result]) -> Grid:
     every = [r for r in results if r.measure in CLOSENESS]
     found = [r for r in every if not math.isnan(r.value)]
     rows = [
-        (_named(r), verdict(r.passed), fixed(r.value, 3), _interval(r, 3), _fresh(r)) for r in found
+        (_named(r), verdict(r.passed), fixed(r.value, 3), interval(r, 3), _fresh(r)) for r in found
     ]
     flagged = [i for i, r in enumerate(found) if r.passed is False]
     note = (
         "Computed row by row from the confidential table, for the data holder's eyes. Averages "
         "over people: one person can stand out while the median does not."
     )
-    if len(found) < len(every):
-        note += " Not measured without a holdout: the DCR share and membership inference."
+    if any(r.measure.startswith("MIA") for r in found):
+        note += (
+            " MIA: can an intruder tell people of the original from the holdout by how close their "
+            "row is to a copy (-DCR), or how dense the copies are around it? AUC: how often he "
+            "ranks such a pair rightly, 0.5 by guessing; advantage: his best difference of true "
+            "and false alarms."
+        )
+    elif len(found) < len(every):
+        note += (
+            " Not measured: the DCR share and membership inference (MIA); they need a holdout "
+            "(--holdout), rows of the same population that were not synthesised."
+        )
+    failed = [r.text for r in results if r.measure == "attribute risk" and not r.subject]
+    note += "".join(f" Attribute risk: {text}" for text in failed)
     heads = ("Measure", "Within limits", "Value", "95 % interval", "Expected")
     caption = "Closeness and membership"
     return grid(caption, heads, rows, texts=2, flagged=flagged, note=note)
 
 
+def attribute_risk(results: Sequence[Result]) -> Grid:
+    """Tell what an intruder who knows everybody else learns, the largest rise first."""
+    by_target: dict[str, dict[str, Result]] = {}
+    for r in results:
+        if r.measure in RISK and r.subject:
+            by_target.setdefault(r.subject, {})[r.measure] = r
+    order = sorted(by_target, key=lambda t: -by_target[t]["attribute risk gain"].value)
+    rows = []
+    for target in order:
+        risk, gain = (by_target[target][name] for name in RISK)
+        numbers = (risk.details["prior"], risk.value, gain.value)
+        rows.append((target, *(fixed(n, 3) for n in numbers), str(risk.details["people"])))
+    note = (
+        "Probability of a record's true value (numbers: among nine quantiles) for an intruder who "
+        "knows all other records, the rest of this one, and the model: before and after he sees "
+        "the copies. Records drawn at random; by a normal approximation of the posterior."
+    )
+    heads = ("Target", "Before, mean", "After, mean", "Largest rise", "Records")
+    return grid("Bayesian attribute risk", heads, rows, note=note)
+
+
+def influence(results: Sequence[Result]) -> Grid:
+    """Say how much one record can move the posterior."""
+    found = [r for r in results if r.measure in INFLUENCE]
+    rows = [(INFLUENCE[r.measure], r.measure, verdict(r.passed), fixed(r.value, 2)) for r in found]
+    flagged = [i for i, r in enumerate(found) if r.passed is False]
+    note = "Numbers are in units of their standard deviation. A k-hat above 0.7 marks a record "
+    note += "whose presence the copies may show."
+    heads = ("Over records", "Measure", "Within limits", "Value")
+    return grid("Influence of single records", heads, rows, texts=3, flagged=flagged, note=note)
+
+
 def _named(result: Result) -> str:
     return f"{result.measure}, score {result.subject}" if result.subject else result.measure
-
-
-def _interval(result: Result, digits: int) -> str:
-    if result.interval is None:
-        return NONE
-    low, high = result.interval
-    return f"{fixed(low, digits)} to {fixed(high, digits)}"
 
 
 def _fresh(result: Result) -> str:

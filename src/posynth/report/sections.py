@@ -106,8 +106,12 @@ def _model(found: Findings) -> Section:
         ("grid", tables.made(manifest)),
         ("grid", tables.chain(found.copies.posterior, manifest, notes=not found.public)),
     ]
-    if not found.proper:
-        parts.insert(0, ("text", [words.NOT_PROPER]))
+    warned = [
+        *([] if found.proper else [words.NOT_PROPER]),
+        *([words.COPIED] if manifest.get("copies_values") else []),
+    ]
+    if warned:
+        parts.insert(0, ("text", warned))
     return Section("model", "What was modelled", words.MODELLED, tuple(parts))
 
 
@@ -140,10 +144,17 @@ def _utility(found: Findings) -> Section:
         ("picture", figures.misfit(utility, found.comparison)),
         ("grid", tables.columns(utility, found.proper, raw=not found.public)),
         ("grid", tables.pairs(table, found.proper)),
+        *_held_out(found.results),
         ("gallery", _gallery(found)),
         _meanings(r for r in utility if r.measure != "advice"),
     ]
     return Section("utility", "Utility", words.USEFUL, tuple(parts))
+
+
+def _held_out(results: Sequence[Result]) -> list[Part]:
+    """Show means over holdout rows, if there is a holdout; no row can be read from them."""
+    table = tables.held_out(results)
+    return [("grid", table)] if table.rows else []
 
 
 def _is_standardised(result: Result) -> bool:
@@ -175,6 +186,8 @@ _DISCLOSURE = {
     *risk_tables.IDENTITY,
     *risk_tables.ATTRIBUTION,
     *risk_tables.CLOSENESS,
+    *risk_tables.INFLUENCE,
+    *risk_tables.RISK,
     *("Dsyn", "iS", "DiS", "CAPd", "CAPs", "check_1way", "check_2way"),
 }
 

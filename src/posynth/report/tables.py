@@ -8,12 +8,13 @@ import pandas as pd
 from posynth.chain.facts import FamilyFacts
 from posynth.families import families
 from posynth.posterior.record import Diagnosis, Posterior
-from posynth.report.grid import NONE, Grid, fixed, grid, verdict
+from posynth.report.grid import NONE, Grid, fixed, grid, interval, verdict
 from posynth.results import Result
 
 SHOWN = 15
 LIMIT = 3.0
 FEW_PREDICTORS = 6
+CHECKS = ("LOO", "PPC")
 
 
 def made(manifest: Mapping[str, Any]) -> Grid:
@@ -24,6 +25,7 @@ def made(manifest: Mapping[str, Any]) -> Grid:
         ("Rows of the source", f"{manifest['n']:,}"),
         ("Copies", f"{manifest['m']} of {manifest['k']:,} rows"),
         ("Proper", "yes: each copy took its own posterior draw" if manifest["proper"] else "no"),
+        *_exceptions(manifest),
         ("Missing values", manifest["missing_note"]),
         ("Filled, not modelled", _filled(manifest["filled"])),
         ("Hash of the chain", manifest["spec_hash"]),
@@ -31,6 +33,16 @@ def made(manifest: Mapping[str, Any]) -> Grid:
         ("Versions", f"posynth {manifest['posynth']}, {versions}"),
     ]
     return grid("How the copies were made", ("Fact", "Value"), rows, texts=2)
+
+
+def _exceptions(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name the columns that were asked for in spite of a warning."""
+    heads = {
+        "improper": "Without parameter uncertainty",
+        "without_noise": "Without noise: no rule pools them",
+        "copies_values": "Copied from the source: confidential",
+    }
+    return [(heads[key], _filled(manifest[key])) for key in heads if manifest.get(key)]
 
 
 def _filled(filled: Mapping[str, str]) -> str:
@@ -47,7 +59,10 @@ def chain(posterior: Posterior, manifest: Mapping[str, Any], notes: bool = True)
         row = (c.target, _given(posterior, c.target), c.family, prior)
         rows.append((*row, c.note) if notes else row)
     heads = ("Conditional", "Given", "Family", "Prior", *(["Why"] if notes else []))
+    own = [c.target for c in posterior.spec if c.family in known and known[c.family].drawer]
     note = "Each row is a PyMC model; its parameters are independent of those of other rows."
+    if own:
+        note += f" Not a PyMC model, but an algorithm: {', '.join(own)}."
     return grid("The chain of conditionals", heads, rows, texts=len(heads), note=note)
 
 
@@ -103,10 +118,43 @@ def _without(
 
 def checks(results: Sequence[Result]) -> Grid:
     """Bayesian checks of the conditionals, as far as there are any."""
-    rows = [(r.subject, r.measure, verdict(r.passed), fixed(r.value, 3)) for r in results]
+    rows = [
+        (r.subject, r.measure, verdict(r.passed), fixed(r.value, 3), interval(r, 3))
+        for r in results
+    ]
     failed = [i for i, r in enumerate(results) if r.passed is False]
-    heads = ("Conditional", "Check", "Within limits", "Value")
-    return grid("Checks of the conditionals", heads, rows, texts=3, flagged=failed)
+    heads = ("Conditional", "Check", "Within limits", "Value", "95 % interval")
+    note = (
+        "LOO: mean log density of a row left out; outside the limit if 1 % of the rows or more "
+        "decide their own fit. PPC: share of drawn tables whose skewness, or share of the "
+        "commonest level, is above the observed one; outside the limit within 0.005 of 0 or 1."
+    )
+    caption = "Checks of the conditionals"
+    return grid(caption, heads, rows, texts=3, flagged=failed, note=note if rows else "")
+
+
+def held_out(results: Iterable[Result]) -> Grid:
+    """Log score of holdout rows, whole rows first, beside that of independent columns."""
+    scores: dict[str, dict[str, Result]] = {}
+    for r in results:
+        if r.measure.startswith("log score"):
+            scores.setdefault(r.subject, {})[r.measure] = r
+    known = {name: found for name, found in scores.items() if "log score gain" in found}
+    rows = []
+    for name, found in known.items():
+        score, gain = found["log score"], found["log score gain"]
+        numbers = (score.value, score.details["baseline"], gain.value)
+        cells = [fixed(number, 3) for number in numbers]
+        rows.append((name or "whole rows", verdict(gain.passed), *cells, interval(gain, 3)))
+    flagged = [i for i, found in enumerate(known.values()) if not found["log score gain"].passed]
+    heads = ("Conditional", "Within limits", "Log score", "Independent", "Gain", "95 % interval")
+    note = (
+        "Mean log predictive density of holdout rows in nats, under the chain and under columns "
+        "that are independent of each other. A gain wholly below 0 is outside the limit: the "
+        "conditional's shape is worse than a smooth histogram."
+    )
+    caption = "Log score of rows that no conditional was fitted on"
+    return grid(caption, heads, rows, texts=2, flagged=flagged, note=note)
 
 
 def score(result: Result, proper: bool) -> float:

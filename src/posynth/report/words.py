@@ -3,8 +3,9 @@
 PUBLIC = (
     "This is the public version: it shows no table, picture or number computed row by row from the "
     "confidential rows, no distribution, correlation or estimate of the original, and no measure "
-    "of disclosure. What remains of the original are its sizes, the declared levels, and "
-    "standardised measures of misfit (S) of whole columns and pairs."
+    "of disclosure. What remains of the original are its sizes, the declared levels, "
+    "standardised measures of misfit (S) of whole columns and pairs and, if there was a holdout, "
+    "mean log scores of its rows."
 )
 PRIVATE = (
     "This page shows the original beside its copies and is for the data holder. A page that can be "
@@ -18,6 +19,10 @@ MODELLED = (
 NOT_PROPER = (
     "Some conditionals give draws that carry no parameter uncertainty: the copies are not proper, "
     "and rules for proper copies do not apply to them."
+)
+COPIED = (
+    "Some conditionals store values of the original and copy them, as was asked for. Posterior and "
+    "copies are then as confidential as those columns are."
 )
 DIAGNOSED = "Whether the posterior of each conditional was explored well enough to draw from."
 USEFUL = (
@@ -48,7 +53,8 @@ LIMITS = (
     "Agreement of one pooled model with the original vouches for that model and for terms the "
     "chain can express. An interaction that no conditional has is not in the copies.",
     "Intervals cover as stated if the chain contains the analyst's model, or one larger. "
-    "Holes that are reproduced need multiple imputation inside each copy before pooling.",
+    "Holes that are reproduced need multiple imputation inside each copy (--impute), unless "
+    "leaving out their rows does no harm.",
     "No copied row does not mean that no row is nearly copied; averages over people say little "
     "about one outlying person.",
     "Attribution and singling out depend on the keys: an intruder who knows more than the keys "
@@ -85,5 +91,12 @@ MEANINGS = {
     "S_Hellinger": _RATIO.format("Hellinger distance") + ".",
     "correlation difference": "Correlation in the copies less that in the original.",
     "PE_ulsif": "Pearson divergence by a density ratio; its limit comes from permutations.",
+    "log score": "Mean log predictive density of holdout rows, in nats a row.",
+    "log score gain": "Log score less that of columns independent of each other; above 0 is good.",
+    "attribute risk": (
+        "Mean probability of a record's true value for an intruder who knows all other records, "
+        "the rest of this one, the model and the copies."
+    ),
+    "attribute risk gain": "Largest rise of that probability by the copies, over the records.",
     "KL_kliep": "Kullback-Leibler divergence by a density ratio; its limit comes likewise.",
 }

@@ -27,7 +27,7 @@ from posynth.evaluation.disclosure.checks import Limits
 from posynth.evaluation.disclosure.keys import Groups, default_keys, modelled_columns
 from posynth.results import Result
 
-__all__ = ["Exclusions", "Limits", "evaluate_disclosure"]
+__all__ = ["Exclusions", "Limits", "evaluate_disclosure", "keys_and_targets"]
 
 type Progress = Callable[[str, int, int], None]
 type Step = tuple[str, Callable[[], list[Result]]]
@@ -45,8 +45,8 @@ def evaluate_disclosure(
 ) -> list[Result]:
     """Measure every kind of disclosure that needs the tables alone.
 
-    Attribute risk and influence need posterior draws and have functions of their own
-    (``attribute_risk.measure``, ``influence.measure``).
+    Attribute risk and influence need posterior draws besides: see
+    ``by_posterior.evaluate_by_posterior``.
 
     Parameters
     ----------
@@ -89,6 +89,26 @@ def evaluate_disclosure(
     >>> [r.value for r in results if r.measure == "DiSCO"]
     [0.0]
     """
+    chosen, aims = keys_and_targets(comparison, keys, target)
+    steps = _steps(comparison, chosen, aims, groups)
+    steps.append(("distances", partial(distance.measure, comparison, rng=rng, rows=rows)))
+    steps.append(("membership", partial(membership.measure, comparison, rng=rng, rows=rows)))
+    results = _run(steps, progress)
+    return [_by_default(result) for result in results] if keys is None else results
+
+
+def keys_and_targets(
+    comparison: Comparison,
+    keys: Sequence[str] | None = None,
+    target: str | Sequence[str] | None = None,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what the intruder knows and wants to learn, with stand-ins for what nobody named.
+
+    Raises
+    ------
+    MeasureError
+        If a key or target is no column, or the target is among the keys.
+    """
     aims = (target,) if isinstance(target, str) else tuple(target or ())
     chosen = default_keys(comparison, aims) if keys is None else tuple(keys)
     if not aims:
@@ -97,11 +117,7 @@ def evaluate_disclosure(
         raise MeasureError("no column qualifies as a key by default; name the keys")
     for aim in aims or (None,):
         check_target(comparison, chosen, aim)
-    steps = _steps(comparison, chosen, aims, groups)
-    steps.append(("distances", partial(distance.measure, comparison, rng=rng, rows=rows)))
-    steps.append(("membership", partial(membership.measure, comparison, rng=rng, rows=rows)))
-    results = _run(steps, progress)
-    return [_by_default(result) for result in results] if keys is None else results
+    return chosen, aims
 
 
 def _by_default(result: Result) -> Result:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from posynth.errors import MeasureError
-from posynth.evaluation.base import Comparison
+from posynth.evaluation.base import NO_HOLDOUT, Comparison
 from posynth.evaluation.disclosure.averages import name_keys
 from posynth.evaluation.disclosure.keys import Floats
 from posynth.evaluation.disclosure.space import Neighbours, Points, Space, embed, nearest
@@ -16,10 +17,6 @@ Z = 1.96
 LIMITS = (
     "Distances depend on the columns and scales compared, and average over rows: one person's row "
     "can be close while the median is far"
-)
-NO_HOLDOUT = (
-    "Not measured: it needs a holdout, rows of the same population that no conditional was fitted "
-    "on. Split the source before the synthesis and hand the rest over as the holdout."
 )
 
 
@@ -130,24 +127,27 @@ def _float(found: Neighbours) -> Floats:
 
 
 def _dcr(found: Distances, subject: str) -> Result:
-    per_copy = [float(np.median(d[:, 0])) for d in found.copies]
-    fresh = float(np.median(found.fresh[:, 0]))
-    details = {
-        "per_copy": per_copy,
-        "fresh": fresh,
-        "fresh_is": found.fresh_is,
-        "lowest_5_percent": [float(np.quantile(d[:, 0], 0.05)) for d in found.copies],
-        "fresh_lowest_5_percent": float(np.quantile(found.fresh[:, 0], 0.05)),
-        "zero": [int(np.sum(d[:, 0] == 0)) for d in found.copies],
-        "rows": [len(d) for d in found.copies],
-        "row_level": True,
-    }
+    details = _beside_fresh([d[:, 0] for d in found.copies], found.fresh[:, 0], found.fresh_is)
+    details["zero"] = [int(np.sum(d[:, 0] == 0)) for d in found.copies]
+    details["rows"] = [len(d) for d in found.copies]
     text = (
         "Median distance (Gower, 0 to 1) of a synthetic row to the closest original record; a "
-        f"fresh sample of the population has {fresh:.3g} ({found.fresh_is}), and copies should "
-        f"come no closer. {LIMITS}."
+        f"fresh sample of the population has {details['fresh']:.3g} ({found.fresh_is}), and "
+        f"copies should come no closer. {LIMITS}."
     )
-    return Result("DCR", float(np.mean(per_copy)), subject, text=text, details=details)
+    return Result("DCR", float(np.mean(details["per_copy"])), subject, text=text, details=details)
+
+
+def _beside_fresh(copies: Sequence[Floats], fresh: Floats, fresh_is: str) -> dict[str, Any]:
+    """Medians and lower tails of a distance, of each copy and of the fresh sample."""
+    return {
+        "per_copy": [float(np.median(values)) for values in copies],
+        "fresh": float(np.median(fresh)),
+        "fresh_is": fresh_is,
+        "lowest_5_percent": [float(np.quantile(values, 0.05)) for values in copies],
+        "fresh_lowest_5_percent": float(np.quantile(fresh, 0.05)),
+        "row_level": True,
+    }
 
 
 def _ratio(pairs: Floats) -> Floats:
@@ -155,22 +155,14 @@ def _ratio(pairs: Floats) -> Floats:
 
 
 def _nndr(found: Distances, subject: str) -> Result:
-    per_copy = [float(np.median(_ratio(d))) for d in found.copies]
-    ratio = _ratio(found.fresh)
-    details = {
-        "per_copy": per_copy,
-        "fresh": float(np.median(ratio)),
-        "fresh_is": found.fresh_is,
-        "lowest_5_percent": [float(np.quantile(_ratio(d), 0.05)) for d in found.copies],
-        "fresh_lowest_5_percent": float(np.quantile(ratio, 0.05)),
-        "row_level": True,
-    }
+    ratios = [_ratio(d) for d in found.copies]
+    details = _beside_fresh(ratios, _ratio(found.fresh), found.fresh_is)
     text = (
         "Median ratio of the distances to the closest and second closest original record; near 0 a "
-        f"synthetic row singles one record out. A fresh sample has {np.median(ratio):.3g} "
+        f"synthetic row singles one record out. A fresh sample has {details['fresh']:.3g} "
         f"({found.fresh_is}). {LIMITS}."
     )
-    return Result("NNDR", float(np.mean(per_copy)), subject, text=text, details=details)
+    return Result("NNDR", float(np.mean(details["per_copy"])), subject, text=text, details=details)
 
 
 def _dcr_share(space: Space, rng: np.random.Generator, rows: int, subject: str) -> Result:

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from posynth.errors import MeasureError
-from posynth.evaluation.base import Comparison
-from posynth.evaluation.disclosure.distance import NO_HOLDOUT
+from posynth.evaluation.base import NO_HOLDOUT, Comparison
 from posynth.evaluation.disclosure.keys import Floats
 from posynth.evaluation.disclosure.space import Points, Space, embed, nearest, stack
 from posynth.results import Result

@@ -81,12 +81,22 @@ _CASES = (
         "several times and make 2 or more copies of each",
     ),
     _Case(
+        lambda p: p.missing == "pattern" and p.m > 1 and p.imputed > 1,
+        "t_p_star",
+        "the holes of the source are reproduced, and each copy's variance is the total over "
+        "multiple imputations inside that copy",
+        "imputed inside each copy: right if values are missing at random given the columns of the "
+        "model and those without holes",
+    ),
+    _Case(
         lambda p: p.missing == "pattern" and p.m > 1,
         "t_p_star",
         "the holes of the source are reproduced, so each copy's variance must already be the "
         "total over multiple imputations inside that copy",
-        "pass each copy's multiple-imputation total (see combine_imputations), not a "
-        "complete-case variance, unless values are missing completely at random",
+        "rows with holes are left out of each fit, which is right for a regression only if what is "
+        "missing does not depend on its response; otherwise impute inside each copy (impute=5 in "
+        "Python, --impute 5 at the command line), or pass its multiple-imputation total (see "
+        "combine_imputations)",
     ),
     _Case(
         lambda p: p.m > 1 and not p.complete,
@@ -157,6 +167,12 @@ def choose(provenance: Provenance, rule: str = "auto") -> Choice:
         raise MeasureError(
             "no rule can pool a single copy of an incomplete source drawn jointly with its "
             "missing values; make 20 or more copies"
+        )
+    if provenance.without_noise and rule == "auto":
+        raise MeasureError(
+            f"no rule can pool these copies: {', '.join(map(repr, provenance.without_noise))} "
+            "repeat their mean without noise, so variances within a copy and between copies are "
+            "both too small; synthesise them by a proper family, or name a rule to see its numbers"
         )
     case = next(case for case in _CASES if case.applies(provenance))
     warned = bool(case.warning) and case.warns(provenance)

@@ -72,6 +72,9 @@ class Pooled:
         ]
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        return f"{self.table.iloc[:, :7].to_string()}\n{self.text}"
+
     def results(self) -> list[Result]:
         """Return one Result a coefficient, the interval included."""
         return [

@@ -13,8 +13,9 @@ from posynth.evaluation.validity.population import Finite, Population, Predictiv
 from posynth.evaluation.validity.replicate import PILOT, counted, sample, stream, taken
 from posynth.evaluation.validity.study import Analysis, Study
 from posynth.posterior.bound import Chain
-from posynth.posterior.plan import Method, as_table, plan
+from posynth.posterior.plan import as_table, plan
 from posynth.posterior.record import Posterior
+from posynth.posterior.wishes import Method, Wishes
 from posynth.table.source import Source
 
 #: Rows on which columns are described: enough for every level that samples will hold.
@@ -126,7 +127,7 @@ class _Draft:
         if chain is not None:
             if list(order):
                 raise SpecError("study: both a chain and an order; reorder the chain instead")
-            bound = plan(self.pilot, chain=chain, methods=methods, kinds=kinds or None)[1]
+            bound = plan(self.pilot, Wishes(methods=methods), chain, kinds or None)[1]
             return replace(taken(bound, self.sample)[1], source=Source())
         table = counted(as_table(self.pilot, kinds).schema, self.sample)
-        return plan(table, order=order, methods=methods)[1]
+        return plan(table, Wishes(order=order, methods=methods))[1]

@@ -1,0 +1,107 @@
+"""An analyst's model on copies and on the original: what is run, and how the copies were made."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from posynth.copies.container import Copies
+from posynth.errors import MeasureError
+from posynth.evaluation.base import Provenance
+from posynth.material import provenance
+from posynth.table.schema import Kind
+
+if TYPE_CHECKING:
+    from posynth.evaluation.inference import Agreement, Estimate
+    from posynth.table.schema import Level, Schema
+
+type Analysis = Callable[[pd.DataFrame], Any]
+
+
+def analysis_of(
+    copies: Copies, model: str | Analysis, formula: str = "", *, impute: int = 0, **options: Any
+) -> Analysis:
+    """Return the analysis to run on every copy, with imputation inside it where that is wanted."""
+    analysis = _plain_analysis(copies.posterior.schema, model, formula, **options)
+    if not impute:
+        return analysis
+    from posynth.evaluation.inference.impute import imputing
+
+    columns = named(copies.posterior.schema, formula, **options)
+    return imputing(analysis, copies.posterior, columns, impute, copies.seed)
+
+
+def how_made(copies: Copies, formula: str = "", *, impute: int = 0, **options: Any) -> Provenance:
+    """Tell how the copies were made, as far as the columns of a model are concerned."""
+    made, schema = provenance(copies), copies.posterior.schema
+    if made.missing == "pattern" and not any(
+        schema[name].missing for name in named(schema, formula, **options)
+    ):
+        return replace(made, missing="none")
+    return replace(made, imputed=impute)
+
+
+def named(schema: "Schema", formula: str, **options: Any) -> tuple[str, ...]:
+    """Return the columns that a formula or an option names; all for an analysis of one's own."""
+    if not formula:
+        return schema.names
+    text = " ".join([formula, *(str(value) for value in options.values())])
+    return tuple(
+        name for name in schema.names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
+    )
+
+
+def _plain_analysis(
+    schema: "Schema", model: str | Analysis, formula: str = "", **options: Any
+) -> Analysis:
+    if not isinstance(model, str):
+        if formula or options:
+            raise MeasureError("an analysis of your own takes no formula and no model options")
+        return model
+    from posynth.evaluation.inference import fit_statsmodels
+
+    if "~" not in formula:
+        raise MeasureError(
+            f"formula {formula!r}: model {model!r} needs one such as 'income ~ sex + age'"
+        )
+    if "levels" not in options:
+        options["levels"] = _levels(schema, formula, model == "ordered")
+    return fit_statsmodels(formula, model, **options)
+
+
+def _levels(schema: "Schema", formula: str, ordered: bool) -> "tuple[Level, ...] | None":
+    """Levels of a response of labels, as declared: their order says which one is the event."""
+    name = formula.partition("~")[0].strip()
+    if name not in schema or not schema[name].kind.is_categorical:
+        return None
+    column = schema[name]
+    if ordered and column.kind is not Kind.ORDINAL:
+        return None
+    return column.levels if all(isinstance(level, str) for level in column.levels) else None
+
+
+def fits(copies: Copies, analysis: Analysis) -> "tuple[Estimate, ...]":
+    """Run an analysis on every copy."""
+    from posynth.evaluation.inference import fit_copies
+
+    return fit_copies(analysis, copies.frames)
+
+
+def laid_beside(
+    estimates: "Sequence[Estimate]",
+    frame: pd.DataFrame,
+    analysis: Analysis,
+    made: Provenance,
+    rule: str = "auto",
+    level: float = 0.95,
+) -> "Agreement":
+    """Compare estimates of the copies with the same analysis of the original rows."""
+    from posynth.evaluation.inference import compare_fits, fit_copies
+
+    try:
+        (own,) = fit_copies(analysis, [frame])
+    except MeasureError as error:
+        raise MeasureError(str(error).replace("copy 1", "the original table", 1)) from None
+    return compare_fits(estimates, own, made, level=level, rule=rule)

@@ -1,0 +1,153 @@
+"""Options that say what a chain is to be, shared by every verb that makes one."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from posynth.errors import SpecError
+from posynth.terminal import names
+
+if TYPE_CHECKING:
+    from posynth.posterior.bound import Chain
+    from posynth.table.frame import Table
+
+
+class EngineName(StrEnum):
+    """Engines by name."""
+
+    AUTO = "auto"
+    EXACT = "exact"
+    LAPLACE = "laplace"
+    HMC = "hmc"
+    NUTS = "nuts"
+
+
+Order = Annotated[
+    str, typer.Option("--order", help="Columns to visit first: a,b,c; or 'auto', by rule.")
+]
+Method = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        help="COLUMN=NAME, a family or a method of mice or synthpop (`posynth methods`).",
+    ),
+]
+Formula = Annotated[
+    list[str] | None,
+    typer.Option("--formula", help="COLUMN=FORMULA, as 'bmi=. + age:sex'; . is all before it."),
+]
+Predictors = Annotated[
+    Path | None,
+    typer.Option("--predictors", help="CSV file of 0 and 1: which column may predict which."),
+]
+Strata = Annotated[
+    str, typer.Option("--strata", help="Column within whose levels everything is fitted.")
+]
+Improper = Annotated[
+    bool, typer.Option("--improper", help="Allow families that are not proper (plug-in, means).")
+]
+CopiesValues = Annotated[
+    bool,
+    typer.Option("--copies-values", help="Allow families that copy values of the source (pmm)."),
+]
+KindOption = Annotated[
+    list[str] | None, typer.Option("--kind", help="COLUMN=KIND, over the guess; may be repeated.")
+]
+ChainFile = Annotated[Path | None, typer.Option("--chain", help="A chain file to follow.")]
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="Engine of every fit.")]
+Missing = Annotated[
+    str, typer.Option("--missing", help="'pattern' reproduces holes, 'error' refuses them.")
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked of the chain, in words still; ``plan`` reads them."""
+
+    wishes: dict[str, Any] = field(default_factory=dict)
+    chain: Path | None = None
+    method: list[str] | None = None
+    formula: list[str] | None = None
+    kind: list[str] | None = None
+
+    def plan(self, data: Path) -> "tuple[Table, Chain]":
+        """Return the table and the chain bound to it.
+
+        Raises
+        ------
+        PosynthError
+            If an option cannot be read, or the chain cannot be fitted.
+        """
+        from posynth.posterior.plan import plan
+        from posynth.posterior.wishes import Wishes
+
+        methods = pairs(self.method, "--method")
+        formulas = pairs(self.formula, "--formula", "bmi=. + age:sex", first=True)
+        wishes = Wishes(methods=methods, formulas=formulas, **self.wishes)
+        return plan(data, wishes, self.chain, pairs(self.kind, "--kind", "zip=nominal"))
+
+
+def asked(  # noqa: PLR0913, PLR0917 - options of a command
+    order: Order = "",
+    method: Method = None,
+    predictors: Predictors = None,
+    formula: Formula = None,
+    strata: Strata = "",
+    improper: Improper = False,
+    copies_values: CopiesValues = False,
+    kind: KindOption = None,
+    chain: ChainFile = None,
+    engine: EngineOption = EngineName.AUTO,
+    missing: Missing = "pattern",
+) -> Asked:
+    """Pack the options; their declarations are those of every command that takes them."""
+    wishes = {
+        "order": names(order),
+        "predictors": predictors,
+        "strata": strata,
+        "improper": improper,
+        "copies_values": copies_values,
+        "engine": engine.value,
+        "missing": missing,
+    }
+    return Asked(wishes, chain, method, formula, kind)
+
+
+def takes_chain(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of ``asked``, packed into its parameter of that name."""
+    own = inspect.signature(command).parameters
+    shared = inspect.signature(asked).parameters
+
+    def packed(**given: Any) -> None:
+        options = {name: given.pop(name, p.default) for name, p in shared.items()}
+        command(**given, asked=asked(**options))
+
+    parameters = [p for name, p in own.items() if name != "asked"]
+    parameters = [
+        p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*parameters, *shared.values())
+    ]
+    packed.__name__, packed.__doc__ = command.__name__, command.__doc__
+    packed.__annotations__ = {p.name: p.annotation for p in parameters}
+    setattr(packed, "__signature__", inspect.Signature(parameters))  # noqa: B010 - not declared
+    return packed
+
+
+def pairs(
+    values: list[str] | None, option: str, example: str = "bmi=gaussian", first: bool = False
+) -> dict[str, str]:
+    """Split COLUMN=VALUE options at the last sign of equality, or the first."""
+    found = {}
+    for value in values or ():
+        column, sign, chosen = value.partition("=") if first else value.rpartition("=")
+        if not sign or not column or not chosen:
+            raise SpecError(
+                f"{option} {value!r}: write it as COLUMN={'FORMULA' if first else 'NAME'}, "
+                f"for example {example}"
+            )
+        found[column] = chosen
+    return found

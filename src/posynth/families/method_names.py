@@ -1,0 +1,261 @@
+"""What stands for what: the methods of mice and synthpop, and families by order of preference."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method's name and what stands for it.
+
+    Attributes
+    ----------
+    name, package : str
+        Its name, and whose it is.
+    families : tuple of str
+        Families that stand for it, the best first; some may not be built.
+    why : str
+        How the two differ, and why it is proper or not.
+    approximate : bool
+        Whether draws carry parameter uncertainty only approximately.
+    settings : Mapping
+        What the conditional is told beside its family; a method that needs one which conditionals
+        do not know is not built.
+    nearest : tuple of str
+        What to use while none of the families is built.
+    """
+
+    name: str
+    package: str
+    families: tuple[str, ...]
+    why: str
+    approximate: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    nearest: tuple[str, ...] = ("gaussian", "bernoulli", "categorical")
+
+
+MICE, SYNTHPOP, BOTH = "mice", "synthpop", "mice and synthpop"
+_GROUPS = ("gaussian_ml", "multilevel", "gaussian_multilevel")
+_GROUPED_LOGIT = ("bernoulli_ml", "multilevel", "bernoulli_multilevel")
+_GROUP_LEVEL = ("group_level",)
+_SHRUNK = ("horseshoe", "gaussian_horseshoe", "gaussian_hs")
+_SHRUNK_LOGIT = ("bernoulli_horseshoe", "bernoulli_hs", "horseshoe_logit")
+_SELECTED = ("r2d2", "gaussian_r2d2")
+_SELECTED_LOGIT = ("bernoulli_r2d2", "r2d2_logit")
+_FOREST = ("forest", "bart")
+_TREES = ("cart",)
+
+METHODS = (
+    Method(
+        "pmm",
+        MICE,
+        ("pmm",),
+        "posterior draw of the coefficients, donors as they are; copies values of the source",
+        approximate=True,
+    ),
+    Method(
+        "midastouch",
+        MICE,
+        ("midastouch",),
+        "donors weighted by distance, on a bootstrap (outout = FALSE); copies values of the source",
+        approximate=True,
+        nearest=("pmm", "cart"),
+    ),
+    Method(
+        "sample",
+        BOTH,
+        ("dirichlet", "cart"),
+        "margin alone: Dirichlet for levels, smoothed Bayesian bootstrap (a tree of one leaf) for "
+        "numbers; a plain resample would not be proper and would copy values",
+        settings={"predictors": ()},
+    ),
+    Method(
+        "cart",
+        BOTH,
+        _TREES,
+        "Bayesian bootstrap of tree and leaves, where mice grows one tree; leaves are smoothed and "
+        "copy no row",
+        approximate=True,
+    ),
+    Method(
+        "rf",
+        BOTH,
+        _FOREST,
+        "10 resampled trees on Bayesian bootstrap weights a copy; leaves smoothed, no row copied",
+        approximate=True,
+        nearest=_TREES,
+    ),
+    Method("mean", MICE, ("constant_mean",), "repeats the mean: no noise, no uncertainty"),
+    Method("norm", BOTH, ("gaussian",), "posterior draw; prior 'jeffreys' is mice's own"),
+    Method("norm.nob", MICE, ("gaussian_plugin",), "least squares and noise, parameters fixed"),
+    Method("norm.boot", MICE, ("gaussian",), "a posterior draw replaces the bootstrap"),
+    Method(
+        "norm.predict", MICE, ("deterministic_mean",), "predicted mean: no noise, no uncertainty"
+    ),
+    Method(
+        "lasso.norm",
+        MICE,
+        _SHRUNK,
+        "shrinkage prior with its posterior, where mice bootstraps a lasso",
+    ),
+    Method(
+        "lasso.select.norm",
+        MICE,
+        _SELECTED,
+        "shrinkage prior on R2; mice selects first, which leaves the uncertainty of selection out",
+    ),
+    Method(
+        "quadratic",
+        MICE,
+        ("gaussian",),
+        "model x, then later columns by formula = '. + I(x**2)'; the square is never stored",
+    ),
+    Method(
+        "ri",
+        MICE,
+        ("random_indicator", "selection"),
+        "values not missing at random, given an assumed shift",
+        nearest=("gaussian",),
+    ),
+    Method("logreg", BOTH, ("bernoulli",), "posterior draw, also under separation"),
+    Method("logreg.boot", MICE, ("bernoulli",), "a posterior draw replaces the bootstrap"),
+    Method(
+        "lasso.logreg",
+        MICE,
+        _SHRUNK_LOGIT,
+        "shrinkage prior with its posterior, where mice bootstraps a lasso",
+        nearest=("bernoulli",),
+    ),
+    Method(
+        "lasso.select.logreg",
+        MICE,
+        _SELECTED_LOGIT,
+        "shrinkage prior on R2; mice selects first, which leaves the uncertainty of selection out",
+        nearest=("bernoulli",),
+    ),
+    Method("polr", BOTH, ("ordinal",), "posterior draw; mice draws no parameters"),
+    Method("polyreg", BOTH, ("categorical",), "posterior draw; mice draws no parameters"),
+    Method(
+        "lda",
+        MICE,
+        ("da", "bayes_da", "discriminant"),
+        "discriminant analysis with its posterior; mice draws no parameters",
+        nearest=("categorical",),
+    ),
+    Method(
+        "2l.norm",
+        MICE,
+        _GROUPS,
+        "groups with their own coefficients and spread",
+        nearest=("location_scale", "gaussian"),
+    ),
+    Method(
+        "2l.lmer",
+        MICE,
+        _GROUPS,
+        "groups with their own coefficients; variances drawn, where lme4's may be fixed",
+        nearest=("gaussian",),
+    ),
+    Method(
+        "2l.pan", MICE, _GROUPS, "groups with their own coefficients", nearest=("gaussian",)
+    ),
+    Method(
+        "2l.bin",
+        MICE,
+        _GROUPED_LOGIT,
+        "logistic regression with groups",
+        nearest=("bernoulli",),
+    ),
+    Method(
+        "2lonly.norm",
+        MICE,
+        _GROUP_LEVEL,
+        "a column of groups, fitted on one row a group",
+        nearest=("gaussian",),
+    ),
+    Method(
+        "2lonly.mean",
+        MICE,
+        _GROUP_LEVEL,
+        "a column that is constant within groups",
+        nearest=("gaussian",),
+    ),
+    Method(
+        "2lonly.pmm",
+        MICE,
+        _GROUP_LEVEL,
+        "a column of groups, fitted on one row a group; would copy values",
+        approximate=True,
+        nearest=("gaussian",),
+    ),
+    Method(
+        "normrank",
+        SYNTHPOP,
+        ("gaussian",),
+        "normal regression of scores, mapped to a smoothed margin",
+        settings={"scale": "learned"},
+        nearest=("cart", "gaussian"),
+    ),
+    Method(
+        "lognorm", SYNTHPOP, ("lognormal",), "regression of the logarithm", nearest=("gaussian",)
+    ),
+    Method(
+        "sqrtnorm",
+        SYNTHPOP,
+        ("sqrtnormal",),
+        "regression of the square root",
+        nearest=("gamma", "lognormal", "gaussian"),
+    ),
+    Method(
+        "cubertnorm",
+        SYNTHPOP,
+        ("cubertnormal",),
+        "regression of the cube root",
+        nearest=("gamma", "lognormal", "gaussian"),
+    ),
+    Method(
+        "ctree",
+        SYNTHPOP,
+        _TREES,
+        "trees by impurity, not by permutation tests; Bayesian bootstrap",
+        approximate=True,
+    ),
+    Method(
+        "bag",
+        SYNTHPOP,
+        _FOREST,
+        "as rf; scales = {share = 1} makes it a bag",
+        approximate=True,
+        nearest=_TREES,
+    ),
+    Method("ranger", SYNTHPOP, _FOREST, "as rf", approximate=True, nearest=_TREES),
+    Method(
+        "nested",
+        SYNTHPOP,
+        ("dirichlet",),
+        "levels within those of one predictor: name it alone in predictors",
+    ),
+    Method("catall", SYNTHPOP, ("dirichlet",), "saturated table: every cell its own probabilities"),
+    Method(
+        "ipf",
+        SYNTHPOP,
+        ("loglinear",),
+        "log-linear model of a table",
+        nearest=("dirichlet", "categorical"),
+    ),
+    Method(
+        "survctree",
+        SYNTHPOP,
+        ("survival",),
+        "times with censoring, by a regression in place of a tree",
+        nearest=("weibull", "gamma", "gaussian"),
+    ),
+    Method(
+        "passive",
+        SYNTHPOP,
+        ("derived", "passive"),
+        "a column computed from others",
+        nearest=(),
+    ),
+)  # fmt: skip

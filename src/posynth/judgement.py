@@ -1,0 +1,75 @@
+"""Everything that can be said of copies beside their original: each room's measures, in order."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from posynth.copies.container import Copies
+from posynth.copies.walk import taken_draws
+from posynth.errors import FitError, SpecError
+from posynth.evaluation.base import Comparison
+from posynth.evaluation.disclosure import evaluate_disclosure, keys_and_targets
+from posynth.evaluation.disclosure.by_posterior import evaluate_by_posterior
+from posynth.evaluation.utility import evaluate_utility, log_score
+from posynth.results import Result
+
+type Progress = Callable[[str, int, int], None]
+
+
+def judged(  # noqa: PLR0913 - as evaluate
+    comparison: Comparison,
+    copies: Copies,
+    *,
+    keys: Sequence[str] | None = None,
+    target: str | Sequence[str] | None = None,
+    seed: int = 0,
+    groups: int | None = None,
+    checks: bool = False,
+    public: bool = False,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Judge tables that were laid side by side; arguments as for `evaluate`.
+
+    With ``public`` what is computed row by row is left out: checks and disclosure.
+    """
+    # A wrong key is refused before the long work.
+    _, aims = keys_and_targets(comparison, keys, target)
+    # Streams of their own: what utility draws must not change what disclosure draws.
+    for_utility, for_disclosure, for_score, for_risk = np.random.default_rng(seed).spawn(4)
+    checked = (
+        checked_conditionals(copies, comparison, seed, progress) if checks and not public else []
+    )
+    disclose = partial(evaluate_disclosure, comparison, keys, target, groups=groups)
+    disclosure = [] if public else disclose(rng=for_disclosure, progress=progress)
+    order = copies.posterior.spec.columns
+    utility = evaluate_utility(comparison, for_utility, order=order, progress=progress)
+    posterior, used = copies.posterior, taken_draws(copies.posterior, len(copies), copies.seed)
+    score = _by_posterior(
+        "log score", partial(log_score.measure, comparison, posterior, rng=for_score)
+    )
+    if public:
+        return [*utility, *score]
+    by_posterior = partial(evaluate_by_posterior, comparison, posterior, used, aims)
+    risk = _by_posterior("attribute risk", partial(by_posterior, rng=for_risk, progress=progress))
+    return [*checked, *utility, *score, *disclosure, *risk]
+
+
+def checked_conditionals(
+    copies: Copies, comparison: Comparison, seed: int, progress: Progress | None = None
+) -> list[Result]:
+    """Check every conditional on the original rows."""
+    from posynth.posterior.checks import check_conditionals
+
+    if progress is not None:
+        progress("conditionals", 0, 1)
+    return check_conditionals(copies.posterior, comparison.original, seed=seed)
+
+
+def _by_posterior(measure: str, compute: Callable[[], list[Result]]) -> list[Result]:
+    """Compute what needs the conditionals' models, or say why it cannot be."""
+    try:
+        return compute()
+    # A function passed in Python is not stored; a density may have no curvature.
+    except (SpecError, FitError) as error:
+        return [Result(measure, float("nan"), text=f"Not measured: {error}.")]

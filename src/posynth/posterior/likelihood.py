@@ -1,0 +1,175 @@
+r"""Log-likelihood of any rows under the conditionals of a fitted chain, draw by draw.
+
+The density is that of the conditional's own PyMC graph. A standardised response
+:math:`z = (y - c)/s` has :math:`\log p(y) = \log p(z) - \log s`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.chain.blocks import Floats, Rows
+from posynth.engines.base import Task
+from posynth.engines.choose import compiled_for
+from posynth.engines.compiled import CompiledModel
+from posynth.families.base import Design, Family
+from posynth.posterior.bound import conform, stored_families
+from posynth.posterior.predict import natural_scale, stacked
+from posynth.posterior.record import Posterior
+from posynth.posterior.task import encode_table
+from posynth.table.schema import Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Draws = Mapping[str, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Rows as one conditional codes them.
+
+    Attributes
+    ----------
+    family : Family
+        The conditional's family.
+    task : Task
+        Design and response of the rows it speaks of.
+    used : ndarray of bool, shape (n,)
+        Which rows these are: those in which its response is present.
+    origin, unit : float
+        The response on the natural scale is ``origin + unit * y``.
+    """
+
+    family: Family
+    task: Task
+    used: NDArray[np.bool_]
+    origin: float
+    unit: float
+
+
+def family_of(posterior: Posterior, target: str) -> Family:
+    """Return the family of a conditional."""
+    known = stored_families(posterior.spec, posterior.own, posterior.folders)
+    return known[posterior.spec[target].family]
+
+
+def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
+    """Code rows as a conditional was fitted on."""
+    conditional = posterior.spec[target]
+    family, coding = family_of(posterior, target), posterior.links[target].coding
+    holes = np.isnan(rows.arrays[conditional.column])
+    used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
+    values = holes if conditional.indicates else rows.arrays[target]
+    origin, unit = natural_scale(family, coding)
+    y = (values[used] - origin) / unit
+    whole = coding.levels or (counts(posterior, target) and np.all(y == np.round(y)))
+    response = coding.response(target, y.astype(np.int64) if whole else y)
+    design = Design(coding.design(rows)[used], coding.predictors)
+    task = Task(family, design, response, conditional.prior, conditional.scales)
+    return Coded(family, task, used, origin, unit)
+
+
+def counts(posterior: Posterior, target: str) -> bool:
+    """Whether a conditional models whole numbers by probabilities, not by a density."""
+    natural = family_of(posterior, target).facts.response == "natural"
+    return (
+        natural
+        and not posterior.spec[target].indicates
+        and posterior.schema[target].kind is Kind.COUNT
+    )
+
+
+def row_log_likelihood(coded: Coded, parameters: Mapping[str, Floats]) -> Floats:
+    """Return log p(y_i | x_i, theta) on the natural scale for each row used, (s, used).
+
+    Parameters
+    ----------
+    coded : Coded
+        The rows.
+    parameters : Mapping of str to ndarray, shape (s, ...)
+        Posterior draws.
+    """
+    if coded.family.drawer is not None:
+        coded.task.model()  # an algorithm: says that it has no likelihood
+    held = coded.task.held()
+    compiled = compiled_for(coded.task, held)
+    compiled.move(held)
+    shapes = compiled.shapes()
+    thetas = unconstrained(compiled, parameters)
+    found = np.empty((len(thetas), len(coded.task.response.y)))
+    for draw, theta in enumerate(thetas):
+        found[draw] = compiled.row_log_likelihood(theta, shapes)
+    found -= np.log(coded.unit)
+    return found
+
+
+def unconstrained(compiled: CompiledModel, parameters: Mapping[str, Floats]) -> Floats:
+    """Map named draws, each (s, ...), to the model's unconstrained coordinates, (s, d)."""
+    count = len(next(iter(parameters.values())))
+    named = ([np.asarray(parameters[name][h]) for name in compiled.names] for h in range(count))
+    return np.array([compiled.unconstrain(theta) for theta in named])
+
+
+def encoded(posterior: Posterior, df: "pd.DataFrame") -> Rows:
+    """Encode a table with the chain's columns; values are checked against the schema."""
+    return encode_table(conform(df, posterior.schema, posterior.source), posterior.spec)
+
+
+def comb(
+    posterior: Posterior, draws: int, without: Draws | None = None
+) -> dict[str, NDArray[np.int64]]:
+    """Choose equally many draws of each conditional, evenly spread over its chains.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        A fitted chain.
+    draws : int
+        At most so many; fewer if a conditional has fewer.
+    without : Mapping of str to ndarray, optional
+        Draws to pass over: target -> positions, chains laid end to end.
+    """
+    left = {}
+    for target in posterior.spec.targets:
+        sizes = posterior.draws[target].sizes
+        every = np.arange(sizes["chain"] * sizes["draw"])
+        left[target] = np.delete(every, (without or {}).get(target, every[:0]))
+    count = min(draws, *map(len, left.values())) if left else 0
+    return {t: each[np.arange(count) * len(each) // count] for t, each in left.items()}
+
+
+def chain_log_likelihood(
+    posterior: Posterior, rows: Rows, chosen: Draws, targets: Iterable[str] | None = None
+) -> Iterator[tuple[str, Floats]]:
+    """Give the log-likelihood of rows, one conditional after the other.
+
+    Draws of different conditionals are independent a posteriori, so the sum over conditionals of
+    draw h is the log-likelihood of whole rows at a draw of all parameters.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        A fitted chain.
+    rows : Rows
+        The rows, see ``encoded``.
+    chosen : Mapping of str to ndarray of int
+        Target -> draws, see ``comb``.
+    targets : iterable of str, optional
+        Conditionals wanted; all if not given.
+
+    Yields
+    ------
+    tuple of str and ndarray, shape (s, n)
+        A conditional; NaN in rows in which its response is missing.
+    """
+    for target in posterior.spec.targets if targets is None else targets:
+        coded = code_rows(posterior, rows, target)
+        at = chosen[target]
+        parameters = {n: v[at] for n, v in stacked(posterior.draws[target]).items()}
+        found = np.full((len(at), len(rows)), np.nan)
+        found[:, coded.used] = row_log_likelihood(coded, parameters)
+        yield target, found

@@ -1,0 +1,141 @@
+"""What a user asks of a chain beyond its defaults, and what that does to the default chain."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from posynth.chain.default import default_chain
+from posynth.chain.matrix import allowed, read_matrix
+from posynth.chain.order import auto_order
+from posynth.chain.spec import ChainSpec, Conditional
+from posynth.errors import SpecError, unknown
+from posynth.families import families
+from posynth.families.base import Build, Family
+from posynth.families.methods import Translation, translate
+from posynth.table.schema import Kind, Schema
+
+type Method = str | Build | Family
+type Matrix = pd.DataFrame | Mapping[str, Iterable[str]] | str | Path
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked for beyond the defaults.
+
+    Attributes
+    ----------
+    order : iterable of str, or "auto"
+        Columns to visit first, or the rule of ``auto_order``.
+    methods : Mapping
+        Column -> family, method of mice or synthpop, or function.
+    engine, missing : str
+        Engine of every conditional, plan for missing values.
+    predictors : DataFrame, Mapping or path, optional
+        Predictor matrix of 0 and 1, or column -> its predictors.
+    formulas : Mapping
+        Column -> right-hand side; ``.`` stands for the main effects of all earlier columns.
+    strata : str
+        Column within whose levels everything is fitted.
+    improper, copies_values : bool
+        Whether families are meant that are not proper, or that copy values.
+    """
+
+    order: Iterable[str] = ()
+    methods: Mapping[str, Method] = field(default_factory=dict)
+    engine: str = "auto"
+    missing: str = "pattern"
+    predictors: Matrix | None = None
+    formulas: Mapping[str, str] = field(default_factory=dict)
+    strata: str = ""
+    improper: bool = False
+    copies_values: bool = False
+
+
+def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> ChainSpec:
+    """Return the default chain with what is asked for; ``methods`` are names by now."""
+    meant = {
+        column: translate(name, schema[column].kind, column)
+        for column, name in methods.items()
+        if column in schema
+    }
+    named = {**methods, **{column: found.family for column, found in meant.items()}}
+    spec = default_chain(schema, _order(schema, wishes), named, wishes.engine, wishes.missing)
+    for column, translation in meant.items():
+        spec = spec.with_conditional(translated(spec[column], translation))
+    return adjusted(spec, schema, wishes)
+
+
+def _order(schema: Schema, wishes: Wishes) -> list[str]:
+    """Return columns to visit first: those asked for, behind the column of strata."""
+    rule = wishes.order == "auto" or (list(wishes.order) == ["auto"] and "auto" not in schema)
+    order = list(auto_order(schema) if rule else wishes.order)
+    if wishes.strata and wishes.strata in schema:
+        order = [wishes.strata, *(name for name in order if name != wishes.strata)]
+    return order
+
+
+def adjusted(spec: ChainSpec, schema: Schema, wishes: Wishes) -> ChainSpec:
+    """Return the chain with predictors, formulas, strata and permissions as asked for."""
+    spec = permitted(spec, wishes.improper, wishes.copies_values)
+    if wishes.predictors is not None:
+        matrix = wishes.predictors
+        found = read_matrix(matrix) if isinstance(matrix, str | Path) else matrix
+        spec = allowed(spec, schema, found)
+    for column, formula in wishes.formulas.items():
+        if column not in spec.targets:
+            raise SpecError(f"formula: {unknown('column', column, spec.targets)}")
+        changed = replace(spec[column], formula=formula, predictors=None)
+        spec = spec.with_conditional(changed)
+    return stratified(spec, schema, wishes.strata) if wishes.strata else spec
+
+
+def permitted(spec: ChainSpec, improper: bool, copies_values: bool) -> ChainSpec:
+    """Mark the conditionals whose family needs a permission that is given."""
+    known = families()
+    for c in spec:
+        facts = known[c.family].facts if c.family in known else None
+        if facts is None:
+            continue
+        spec = spec.with_conditional(
+            replace(
+                c,
+                improper=c.improper or (improper and not facts.proper),
+                copies_values=c.copies_values or (copies_values and facts.copies_values),
+            )
+        )
+    return spec
+
+
+def stratified(spec: ChainSpec, schema: Schema, strata: str) -> ChainSpec:
+    """Fit every conditional but the first within the levels of a column."""
+    if strata not in schema:
+        raise SpecError(f"strata: {unknown('column', strata, schema.names)}")
+    for c in spec:
+        known = families().get(c.family)
+        crosses = known is not None and known.facts.design == "cells"
+        if c.column == strata or crosses or c.predictors == ():
+            continue
+        note = f"{c.note}; within levels of {strata!r}".lstrip("; ")
+        spec = spec.with_conditional(replace(c, strata=strata, note=note))
+    return spec
+
+
+def translated(conditional: Conditional, translation: Translation) -> Conditional:
+    """Return a conditional whose method's name has become a family's."""
+    note = "; ".join(filter(None, (conditional.note, translation.note)))
+    changed = replace(conditional, family=translation.family, note=note)
+    return replace(changed, **translation.settings)
+
+
+def translated_chain(spec: ChainSpec, schema: Schema) -> ChainSpec:
+    """Return a chain whose methods of mice and synthpop have become families."""
+    for c in spec:
+        if c.column not in schema:
+            continue  # the chain's check says so
+        kind = Kind.BINARY if c.indicates else schema[c.column].kind
+        translation = translate(c.family, kind, c.column)
+        if translation != Translation(c.family):
+            spec = spec.with_conditional(translated(c, translation))
+    return spec
