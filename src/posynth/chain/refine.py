@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from posynth.chain.blocks import Rows
+from posynth.chain.budget import within_budget
 from posynth.chain.choice import MOST_TESTED, ROWS_FOR_A_COLUMN, choose, spaced
 from posynth.chain.curvature import is_curved
 from posynth.chain.design import Curves, learn
@@ -51,7 +52,10 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
             splines = spline_columns(rows, columns, 1)
             spec = spec.with_conditional(choose(rows, columns, conditional, splines))
         elif conditional.family in CURVED:
-            spec = spec.with_conditional(_curved(rows, columns, conditional))
+            free = conditional.predictors is None
+            lean = within_budget(rows, columns, conditional) if free else conditional
+            kept = columns if lean.predictors is None else lean.predictors
+            spec = spec.with_conditional(_curved(rows, kept, lean))
     return spec
 
 
