@@ -89,12 +89,12 @@ def _ascend(density: Density, theta: Floats) -> Floats:
         overflows += 1
         return 1e300, np.zeros_like(theta)
 
-    options = {"maxiter": 2000, "gtol": 1e-3}
     for _ in range(BEGINNINGS):
         overflows = 0
-        theta = np.asarray(
-            minimize(negative, theta, jac=True, method="L-BFGS-B", options=options).x
+        found = minimize(
+            negative, theta, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-3}
         )
+        theta = np.asarray(found.x)
         if not overflows:
             break
     return theta
