@@ -150,7 +150,12 @@ def test_approximate_engines_are_calibrated_in_short(
 def test_approximate_engines_are_calibrated(
     name, prior, engine, simulated, unconstrain, prior_draws
 ):
-    p = _p_values(simulated(name, prior, n=60), unconstrain, prior_draws, 250, engine)
+    """Of 100 ranks each tenth holds 10, standard error 3; a mean rank has standard error 2.9 %.
+
+    With 150 rows the six parameters of a Weibull regression are known well enough for every
+    prior draw to be explored; with 60, some are left to ever longer runs of NUTS.
+    """
+    p = _p_values(simulated(name, prior, n=150), unconstrain, prior_draws, 100, engine)
     assert p.min() > LEVEL / len(p)
 
 
