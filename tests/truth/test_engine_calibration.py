@@ -15,6 +15,8 @@ from posynth.evaluation.validity.calibration import LIKELIHOODS, calibrate
 from posynth.families import families
 from posynth.table.schema import Kind
 
+#: Narrower still: a dispersion of a quarter puts draws closer to a bound than float64 can tell.
+NARROW = {"beta": {"dispersion": 0.05}}
 PROPER = [
     (n, p)
     for n, f in families().items()
@@ -45,6 +47,7 @@ def _task(make_task, holder, name, prior, n, p=2):
     # Where the predictor is a logarithm or a logit, wider priors give numbers no float64 holds.
     most = 1.0 if facts.support == "real" else 0.5
     scales = {key: min(value, most) for key, value in facts.priors[prior].items()}
+    scales |= NARROW.get(name, {})
     levels = 0
     if facts.response == "codes":
         levels = 2 if facts.kinds == {Kind.BINARY} else 3
@@ -88,7 +91,12 @@ def test_approximate_engines_are_calibrated_in_short(name, prior, simulated):
 @pytest.mark.parametrize("engine", ["auto", "hmc"])
 @pytest.mark.parametrize(("name", "prior"), OTHERS)
 def test_approximate_engines_are_calibrated(name, prior, engine, simulated):
-    p, limit = smallest(simulated(name, prior, n=60), 250, engine=engine)
+    """Of 100 ranks each tenth holds 10, standard error 3; a mean rank has standard error 2.9 %.
+
+    With 150 rows the six parameters of a Weibull regression are known well enough for every
+    prior draw to be explored; with 60, some are left to ever longer runs of NUTS.
+    """
+    p, limit = smallest(simulated(name, prior, n=150), 100, engine=engine)
     assert p > limit
 
 

@@ -21,6 +21,7 @@ type Floats = NDArray[np.float64]
 POOL = 60  # gradients that refine the approximation, in antithetic pairs
 REFINEMENTS = 2
 STEP = 1e-5
+BEGINNINGS = 10  # of L-BFGS, where steps of it overflow
 RESTARTS = 3  # from a point above what looked like the mode
 FLATTEST = 5  # directions in which such a point is sought
 LEAST_COST, MOST_COST = 0.1, 50.0  # of one sd; 1/2 on a normal density, 0.3 on a Cauchy-like one
@@ -59,27 +60,45 @@ def find_mode(density: Density) -> Mode:
     FitError
         If the density has no interior mode: the posterior is improper or its mode at infinity.
     """
-    from scipy.optimize import minimize
-
-    def negative(theta: Floats) -> tuple[float, Floats]:
-        value, gradient = density(theta)
-        return (-value, -gradient) if np.isfinite(value) else (1e300, np.zeros_like(theta))
-
     theta = density.start()
     if density.size == 0:
         return Mode(theta, np.zeros((0, 0)))
     for _ in range(RESTARTS):
-        found = minimize(
-            negative, theta, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-3}
-        )
-        theta, hessian = _polish(density, np.asarray(found.x))
-        hessian = _smoothed(density, theta, hessian)
+        theta, hessian = _polish(density, _ascend(density, theta))
         mode = Mode(theta, _factor(hessian))
         higher = _higher(density, mode, hessian)
         if higher is None:
-            return mode
+            return Mode(theta, _factor(_smoothed(density, theta, hessian)))
         theta = higher
     raise FitError(NO_MODE)
+
+
+def _ascend(density: Density, theta: Floats) -> Floats:
+    """Climb by L-BFGS, begun anew with short steps each time it met an overflow.
+
+    There its line search falls back to almost no step at all, which it reports as convergence.
+    """
+    from scipy.optimize import minimize
+
+    overflows = 0
+
+    def negative(theta: Floats) -> tuple[float, Floats]:
+        nonlocal overflows
+        value, gradient = density(theta)
+        if np.isfinite(value) and np.isfinite(gradient).all():
+            return -value, -gradient
+        overflows += 1
+        return 1e300, np.zeros_like(theta)
+
+    for _ in range(BEGINNINGS):
+        overflows = 0
+        found = minimize(
+            negative, theta, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-3}
+        )
+        theta = np.asarray(found.x)
+        if not overflows:
+            break
+    return theta
 
 
 def _polish(density: Density, theta: Floats) -> tuple[Floats, Floats]:
