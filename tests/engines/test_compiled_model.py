@@ -19,7 +19,7 @@ PAIRS = [
 
 
 @pytest.fixture
-def simulate(make_task):
+def simulate(make_task, holder):
     """Give a task of any family on simulated data of any size."""
 
     def build(name, prior, n, p, levels, seed=1):
@@ -28,7 +28,9 @@ def simulate(make_task):
         if facts.design == "cells":
             X = np.eye(p)[rng.integers(0, p, n)]
         if facts.response != "codes":
-            return make_task(name, prior, X, np.abs(rng.standard_normal(n).round(1)) + 1)
+            noise = np.abs(rng.standard_normal(n).round(1)) + 1
+            open_support = facts.support == "real"
+            return make_task(name, prior, X, noise if open_support else holder(facts, n, 0))
         levels = 2 if facts.kinds == families()["bernoulli"].facts.kinds else levels
         return make_task(name, prior, X, rng.integers(0, levels, n), levels=levels)
 

@@ -152,7 +152,9 @@ def test_a_large_table_is_resampled_and_known_without_error():
 
 
 def test_a_posterior_is_a_population():
-    posterior = fit(load_heart_failure()[["age", "platelets"]], seed=1)
+    table = load_heart_failure()[["age", "platelets"]]
+    lines = dict.fromkeys(table.columns, "gaussian")
+    posterior = fit(table, specify(table, methods=lines), seed=1)
     study = design_study(
         posterior, 100, "ols", "platelets ~ age", replications=2, truth_rows=20_000
     )
