@@ -55,6 +55,7 @@ def from_prior(chain: Chain, table: Table, rng: np.random.Generator, draws: int 
         version=posynth.__version__,
         folders=chain.folders,
         own=chain.own,
+        learned=rows.learned,
     )
 
 

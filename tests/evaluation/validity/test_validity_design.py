@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from posynth import fit, load_heart_failure, specify
+from posynth import exchangeable, fit, load_heart_failure, specify
 from posynth.errors import MeasureError, SpecError
 from posynth.evaluation.validity import (
     Finite,
@@ -185,3 +185,11 @@ def test_a_prior_gives_every_replication_its_own_population():
 def test_a_simulator_must_be_one():
     with pytest.raises(SpecError, match=r"returned a int; return a pandas.DataFrame"):
         Simulator(lambda rows, rng: 3).draw(5, np.random.default_rng(1))
+
+
+def test_a_chain_on_a_learned_scale_has_no_prior_to_check_against():
+    table = pd.DataFrame({"x": np.exp(np.random.default_rng(3).normal(size=400))})
+    chain = specify(table)
+    assert chain.spec["x"].scale == "learned"
+    with pytest.raises(SpecError, match=r"column 'x': scale 'learned' has no prior"):
+        exchangeable(chain, plan(table)[0], 20)

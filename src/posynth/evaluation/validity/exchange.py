@@ -26,6 +26,7 @@ from scipy import stats
 from posynth.chain.blocks import Rows
 from posynth.copies.walk import walk
 from posynth.engines.choose import fit
+from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
 from posynth.posterior.prior import from_prior
 from posynth.posterior.record import Link, Posterior, to_dataset
@@ -101,8 +102,9 @@ def exchange(
     Raises
     ------
     SpecError
-        If a prior is improper.
+        If a prior is improper, or a conditional has none: a learned scale, an algorithm.
     """
+    _require_priors(chain)
     exact = replace(
         chain, schema=replace(chain.schema, columns=tuple(
             replace(column, decimals=None) for column in chain.schema
@@ -126,12 +128,24 @@ def exchange(
     return Exchange(names, first_values, copy_values)
 
 
+def _require_priors(chain: Chain) -> None:
+    for conditional in chain.spec:
+        algorithm = chain.families[conditional.family].fitter is not None
+        if algorithm or conditional.scale == "learned":
+            what = f"family {conditional.family!r}" if algorithm else "scale 'learned'"
+            raise SpecError(
+                f"column {conditional.target!r}: {what} has no prior that tables could be drawn "
+                "from; for this check give it a family that is a model, on scale 'natural'"
+            )
+
+
 def _refitted(
     chain: Chain, prior: Posterior, arrays: Columns, rng: np.random.Generator
 ) -> Posterior:
     """Fit every conditional to encoded columns under the codings of the prior's tables."""
     count = len(next(iter(arrays.values())))
-    rows = Rows(chain.schema, arrays, chain.spec.predicting(chain.schema), count)
+    indicators = chain.spec.predicting(chain.schema)
+    rows = Rows(chain.schema, arrays, indicators, count, prior.learned)
     known, links, draws = chain.families, dict(prior.links), {}
     for conditional in chain.spec:
         name = conditional.target
