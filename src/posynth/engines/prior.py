@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.engines.compiled import CompiledModel
+from posynth.engines.compiled import CompiledModel, generators_of, reseed
 
 _compiled: "WeakKeyDictionary[CompiledModel, tuple[Any, list[Any]]]" = WeakKeyDictionary()
 
@@ -29,21 +29,12 @@ def draw_prior(compiled: CompiledModel, rng: np.random.Generator) -> list[NDArra
     if compiled not in _compiled:
         _compiled[compiled] = _function(compiled)
     function, generators = _compiled[compiled]
-    for shared, child in zip(generators, rng.spawn(len(generators)), strict=True):
-        shared.set_value(child, borrow=True)
+    reseed(generators, rng)
     return [np.asarray(value) for value in function()]
 
 
 def _function(compiled: CompiledModel) -> tuple[Any, list[Any]]:
     import pytensor
-    from pytensor.compile.sharedvalue import SharedVariable
-    from pytensor.graph.traversal import ancestors
-    from pytensor.tensor.random.type import RandomType
 
     free = compiled.model.free_RVs
-    generators = [
-        node
-        for node in ancestors(free)
-        if isinstance(node, SharedVariable) and isinstance(node.type, RandomType)
-    ]
-    return pytensor.function([], free, trust_input=True), generators
+    return pytensor.function([], free, trust_input=True), generators_of(free)
