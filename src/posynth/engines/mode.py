@@ -121,13 +121,18 @@ def _higher(density: Density, mode: Mode, hessian: Floats) -> Floats | None:
     steps keep their length: with tails like exp(-t) gradient and curvature fall together.
     """
     here, gradient = density(mode.theta)
-    values, vectors = np.linalg.eigh(hessian)
-    flattest = 3.0 * (vectors / np.sqrt(values)).T[:FLATTEST]
+    flattest = 3.0 * _flattest(hessian)
     step = 10.0 * _solve(hessian, gradient)
     points = mode.theta + np.concatenate([step[None], flattest, -flattest])
     heights = density.values(points)
     best = int(heights.argmax())
     return points[best] if heights[best] > here + 1e-9 + 1e-11 * abs(here) else None
+
+
+def _flattest(hessian: Floats) -> Floats:
+    """Return one sd along the directions least is known of, (at most FLATTEST, d)."""
+    values, vectors = np.linalg.eigh(hessian)
+    return (vectors / np.sqrt(values)).T[:FLATTEST]
 
 
 def refine(density: Density, mode: Mode, rng: np.random.Generator) -> Mode:
@@ -185,9 +190,8 @@ def _smoothed(density: Density, theta: Floats, hessian: Floats) -> Floats:
     compared over steps that do.
     """
     here = density(theta)[0]
-    widest = np.linalg.eigh(hessian)[1].T[:FLATTEST]
-    sd = 1.0 / np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", widest, hessian, widest), 1e-300))
-    steps = widest * np.minimum(sd, 1e3)[:, None]
+    steps = _flattest(hessian)
+    steps *= np.minimum(1.0, 1e3 / np.linalg.norm(steps, axis=1, keepdims=True))
     costs = here - (density.values(theta + steps) + density.values(theta - steps)) / 2
     if costs.min() > LEAST_COST and costs.max() < MOST_COST:
         return hessian
@@ -197,8 +201,8 @@ def _smoothed(density: Density, theta: Floats, hessian: Floats) -> Floats:
         offset[i] = step
         rows[i] = (density(theta - offset)[1] - density(theta + offset)[1]) / (2 * step)
     found = (rows + rows.T) / 2
-    round = np.linalg.eigvalsh(found)[0] > 1e-9 * np.diag(found).max()
-    return found if round else np.diag(np.diag(found))
+    curved = np.linalg.eigvalsh(found)[0] > 1e-9 * np.diag(found).max()
+    return found if curved else np.diag(np.diag(found))
 
 
 def _unit_steps(density: Density, theta: Floats, here: float) -> Floats:
