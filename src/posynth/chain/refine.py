@@ -29,7 +29,7 @@ MOST_WIDTH = 200
 
 
 def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpec:
-    """Choose scales and splines for every conditional of a default chain that is not fixed.
+    """Choose scales, splines, predictors of many levels and rules for a default chain.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
     spec : ChainSpec
         A chain with plain conditionals.
     fixed : collection of str
-        Numeric columns whose family the user named: they stay on the natural scale.
+        Columns whose family the user named: it is kept, numbers stay on the natural scale.
 
     Returns
     -------
