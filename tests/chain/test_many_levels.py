@@ -23,11 +23,22 @@ def test_predictors_that_tell_nothing_give_way_first(rng) -> None:
     widths = {"useful": 3, "noise0": 8, "noise1": 8, "noise2": 8}
     assert 19 * sum(widths[name] for name in found.predictors) <= MOST_COEFFICIENTS
     assert "of 4 predictors" in found.note
+    assert found.scales["slope"] == 0.5 and "slopes N(0, 0.5)" in found.note
 
 
 def test_few_coefficients_keep_every_predictor(rng) -> None:
     chain = posynth.specify(_table(rng).drop(columns=["noise1", "noise2"]))
     assert chain.spec["job"].predictors is None
+
+
+def test_a_function_of_a_predictor_is_not_taken_beside_it(rng) -> None:
+    table = _table(rng)
+    age = rng.integers(18, 90, len(table))
+    table.insert(0, "age", age)
+    table.insert(1, "group", pd.cut(age, [0, 30, 60, 99]).astype(str))
+    table["job"] = [f"{job}{'ab'[int(old)]}" for job, old in zip(table["job"], age > 60, strict=True)]
+    found = posynth.specify(table).spec["job"].predictors
+    assert found is not None and "age" in found and "group" not in found
 
 
 def test_groups_of_a_number_are_a_rule_and_stay_one(rng) -> None:

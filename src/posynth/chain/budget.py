@@ -1,6 +1,8 @@
 """How many predictors a conditional of many levels can carry: the ones that tell most of it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -10,11 +12,20 @@ from posynth.chain.spec import Conditional
 #: Coefficients up to which a multinomial regression keeps every predictor: a column of 27 levels
 #: on 30 predictors has 780, more than 5000 rows inform, and each takes time to sample.
 MOST_COEFFICIENTS = 300
+NOTHING: Mapping[str, tuple[str, ...] | None] = MappingProxyType({})
+#: Prior sd of their slopes: levels of a few rows borrow from the rest. With 2.5, the default, three
+#: rows of a level send its slopes anywhere, and the posterior takes minutes to explore.
+SLOPE = 0.5
 #: Groups in which a numeric predictor is looked at.
 GROUPS = 5
 
 
-def within_budget(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> Conditional:
+def within_budget(
+    rows: Rows,
+    columns: tuple[str, ...],
+    conditional: Conditional,
+    told: Mapping[str, tuple[str, ...] | None] = NOTHING,
+) -> Conditional:
     """Keep the predictors that tell most of a column of many levels, if all are too many.
 
     Predictors are ranked by the likelihood-ratio statistic G² of their cross-table with the
@@ -28,6 +39,8 @@ def within_budget(rows: Rows, columns: tuple[str, ...], conditional: Conditional
         Predictors it would have.
     conditional : Conditional
         A conditional of levels.
+    told : Mapping of str to tuple of str
+        Columns that are a function of others: not taken beside those.
 
     Returns
     -------
@@ -45,15 +58,17 @@ def within_budget(rows: Rows, columns: tuple[str, ...], conditional: Conditional
     worth = {name: _excess(_groups(rows.arrays[name][known]), codes) for name in columns}
     kept: set[str] = set()
     for name in sorted(columns, key=lambda name: -worth[name] / widths[name]):
-        if worth[name] > 0 and widths[name] <= room:
+        known_already = kept.intersection(told.get(name) or ())
+        if worth[name] > 0 and widths[name] <= room and not known_already:
             kept.add(name)
             room -= widths[name]
     note = (
         f"{conditional.note}; {contrasts} contrasts: of {len(columns)} predictors the {len(kept)} "
-        f"that tell most of it, {MOST_COEFFICIENTS} coefficients at most"
+        f"that tell most of it, {MOST_COEFFICIENTS} coefficients at most, slopes N(0, {SLOPE})"
     )
     chosen = tuple(name for name in columns if name in kept)
-    return replace(conditional, predictors=chosen, note=note)
+    scales = {"slope": SLOPE, **conditional.scales}
+    return replace(conditional, predictors=chosen, scales=scales, note=note)
 
 
 def _groups(values: Floats) -> Floats:

@@ -7,6 +7,7 @@ import numpy as np
 from posynth.chain.blocks import Rows
 from posynth.chain.spec import Conditional
 
+RULE = "cart"  # the family of such a column
 #: Rows below which a perfect rule may be chance.
 LEAST_ROWS = 200
 #: Runs of a level along a sorted numeric predictor, for each level, up to which it is a rule.
@@ -43,7 +44,7 @@ def as_rule(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> C
             note = (
                 f"{conditional.note}; a function of {name!r}, so a tree takes the place of logits"
             )
-            return replace(conditional, family="cart", predictors=(name,), scales={}, note=note)
+            return replace(conditional, family=RULE, predictors=(name,), scales={}, note=note)
     return conditional
 
 

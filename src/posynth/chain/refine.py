@@ -10,7 +10,7 @@ from posynth.chain.budget import within_budget
 from posynth.chain.choice import MOST_TESTED, ROWS_FOR_A_COLUMN, choose, spaced
 from posynth.chain.curvature import is_curved
 from posynth.chain.design import Curves, learn
-from posynth.chain.determined import as_rule
+from posynth.chain.determined import RULE, as_rule
 from posynth.chain.spec import ChainSpec, Conditional
 
 #: Rows from which on a predictor gets three and four spline columns in place of two.
@@ -58,7 +58,8 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
             if ruled.family != conditional.family:
                 spec = spec.with_conditional(ruled)
                 continue
-            lean = within_budget(rows, columns, conditional) if free else conditional
+            told = {c.target: c.predictors for c in spec if c.family == RULE}
+            lean = within_budget(rows, columns, conditional, told) if free else conditional
             kept = columns if lean.predictors is None else lean.predictors
             spec = spec.with_conditional(_curved(rows, kept, lean))
     return spec
