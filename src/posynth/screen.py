@@ -112,8 +112,15 @@ def print_chain(console: "Console", chain: "Chain") -> None:
         grid.add_column(name, overflow="fold")
     for c in chain.spec:
         predictors = chain.spec.predictors(c.target)
-        given = c.formula or (
-            " + ".join(predictors) if len(predictors) < 5 else f"{len(predictors)} earlier columns"
+        rule = f"= {c.passive}" if c.passive else ""
+        given = (
+            rule
+            or c.formula
+            or (
+                " + ".join(predictors)
+                if len(predictors) < 5
+                else f"{len(predictors)} earlier columns"
+            )
         )
         grid.add_row(plain(c.target), plain(given or "1"), plain(c.label), plain(c.note))
     console.print(grid)

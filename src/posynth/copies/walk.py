@@ -67,8 +67,8 @@ def taken_draws(posterior: Posterior, m: int, seed: int) -> dict[str, NDArray[np
     """Return which draw of each conditional each copy takes, chains laid end to end, (m,)."""
     return {
         target: spread(_total(posterior, target), m, stream(seed, Purpose.SELECT, target))
-        for target in posterior.spec.targets
-    }
+        for target in posterior.estimated
+    } | {c.target: np.zeros(m, dtype=np.int64) for c in posterior.spec if c.passive}
 
 
 @dataclass(frozen=True)
