@@ -109,7 +109,8 @@ METHODS = (
         "quadratic",
         MICE,
         ("gaussian",),
-        "model x, then later columns by formula = '. + I(x**2)'; the square is never stored",
+        "formula terms: formula = '. + I(x**2)' or '. + poly(x, 2)', computed from the drawn x; a "
+        "square that is a column is passive = 'x ** 2'",
     ),
     Method(
         "ri",
@@ -254,8 +255,7 @@ METHODS = (
     Method(
         "passive",
         SYNTHPOP,
-        ("derived", "passive"),
-        "a column computed from others",
-        nearest=(),
+        ("passive",),
+        "a column computed from others by a rule, as passive = 'weight / height ** 2'",
     ),
 )  # fmt: skip
