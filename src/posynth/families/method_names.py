@@ -115,9 +115,10 @@ METHODS = (
     Method(
         "ri",
         MICE,
-        ("random_indicator", "selection"),
-        "values not missing at random, given an assumed shift",
-        nearest=("gaussian",),
+        ("gaussian",),
+        "copies reproduce holes and assume nothing of what they hide; where holes are imputed, a "
+        "selection model states it: pool --impute 5 --selection COLUMN=LOG-ODDS, or --delta "
+        "COLUMN=SHIFT; proper given that number, which mice estimates from normality alone",
     ),
     Method("logreg", BOTH, ("bernoulli",), "posterior draw, also under separation"),
     Method("logreg.boot", MICE, ("bernoulli",), "a posterior draw replaces the bootstrap"),
