@@ -111,7 +111,7 @@ def imputing(  # noqa: PLR0913 - what is imputed, how often, and under which ass
             return as_estimate(analysis(frame))
 
         def tell(name: str, done: int, total: int) -> None:
-            piece = f"{name} (table {place + 1} of {tables})"
+            piece = f"{name} (table {place + 1} of {tables})" if name else ""
             progress(Step("impute", piece, "", place * total + done, tables * total))
 
         # The values seed the stream, so that it depends neither on the order of copies nor is
@@ -178,6 +178,7 @@ def impute(
     steps = [_step(name, schema, posterior, np.isnan(known[name]), departure) for name in drawn]
     sweeps = SWEEPS if len(steps) > 1 else 1
     work = count()
+    pieces = imputations * sweeps * len(steps)
     for stream in rng.spawn(imputations):
         now = dict(known)
         for step in steps:
@@ -185,11 +186,13 @@ def impute(
         _compute(now, known, schema, ruled)
         for step in [each for _ in range(sweeps) for each in steps]:
             if tell is not None:
-                tell(step.target, next(work), imputations * sweeps * len(steps))
+                tell(step.target, next(work), pieces)
             now[step.target] = step.draw(now, schema, stream)
             _compute(now, known, schema, ruled)
         fresh = {n: decode(schema[n], now[n]).set_axis(frame.index) for n in holed}
         yield frame.assign(**fresh)
+    if tell is not None:
+        tell("", pieces, pieces)
 
 
 def _compute(
