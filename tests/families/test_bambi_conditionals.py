@@ -10,6 +10,7 @@ import posynth
 from posynth.engines.compiled import CompiledModel
 from posynth.errors import SpecError
 from posynth.families import bambi as bambi_families
+from posynth.families.bambi import FAMILIES
 from posynth.families.base import Design, Response
 from posynth.families.own import as_family
 
@@ -22,6 +23,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
+COUNTED = [name for name in FAMILIES if "poisson" in name or "binomial" in name]
 LEVELS = {"g": ("b", "c", "d"), "s": ("m",)}
 PREDICTORS = ("x", "z", "g[T.b]", "g[T.c]", "g[T.d]", "s[T.m]")
 
@@ -48,18 +50,18 @@ def task_of(formula, family, rows=60, **options):
     rng = np.random.default_rng(4)
     y = {
         "bernoulli": rng.integers(0, 2, rows),
-        "poisson": rng.poisson(3, rows).astype(float),
-        "negativebinomial": rng.poisson(3, rows).astype(float),
+        "cumulative": rng.integers(0, 3, rows),
+        **{name: rng.poisson(3, rows).astype(float) for name in COUNTED},
         "beta": rng.uniform(0.1, 0.9, rows),
     }.get(family, rng.gamma(2.0, 2.0, rows))
-    levels = ("no", "yes") if family == "bernoulli" else ()
+    levels = {"bernoulli": ("no", "yes"), "cumulative": ("low", "mid", "top")}.get(family, ())
     formulas = (formula,) if isinstance(formula, str) else tuple(formula)
     build = posynth.from_bambi(list(formulas), family, **options)
     model = build(found, Response("y", y, levels), {})
     right = f"response ~ {formulas[0].partition('~')[2]}"
     own = bambi.Model(
         bambi.Formula(right, *formulas[1:]),
-        frame.assign(response=y),
+        frame.assign(response=_as_bambi_takes_it(y, levels)),
         family=family,
         center_predictors=False,
         **options,
@@ -68,7 +70,14 @@ def task_of(formula, family, rows=60, **options):
     return model, own.backend.model
 
 
+def _as_bambi_takes_it(y, levels):
+    ordered = len(levels) > 2
+    return pd.Categorical.from_codes(y, pd.Index(levels), ordered=True) if ordered else y
+
+
 CASES = [
+    ("y ~ 0 + x + s", "cumulative"),
+    ("y ~ 0 + x + (1 | g)", "cumulative"),
     ("y ~ x + z", "gaussian"),
     ("y ~ x * g", "gaussian"),
     ("y ~ 0 + g + x:s", "t"),
@@ -80,10 +89,11 @@ CASES = [
     ("y ~ x + g", "beta"),
     ("y ~ 1", "exponential"),
 ]
+OTHERS = [("y ~ x", name) for name in FAMILIES if name not in {family for _, family in CASES}]
 
 
 @needs_bambi
-@pytest.mark.parametrize(("formula", "family"), CASES)
+@pytest.mark.parametrize(("formula", "family"), CASES + OTHERS)
 def test_the_density_is_that_of_bambis_own_model(formula, family):
     ours, theirs = task_of(formula, family)
     assert {rv.name for rv in ours.free_RVs} == {rv.name for rv in theirs.free_RVs}

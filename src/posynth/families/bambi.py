@@ -32,6 +32,7 @@ FAMILIES: Mapping[str, tuple[frozenset[Kind], str, str]] = {
     **{name: (_COUNTS, "natural", "whole") for name in ("zero_inflated_poisson",)},
     **{name: (_COUNTS, "natural", "whole") for name in ("zero_inflated_negativebinomial",)},
     "bernoulli": (_LEVELS, "codes", "real"),
+    "cumulative": (frozenset({Kind.ORDINAL}), "codes", "real"),
 }
 
 
@@ -48,7 +49,10 @@ def from_bambi(
     Common terms, interactions and group-specific terms (``(1 | g)``, ``(x | g)``) of earlier
     columns are taken, for parameters other than the mean too. Numeric columns are standardised
     and levels with few rows are pooled, as in every design of a chain; priors speak of these
-    columns and of the response as it is, and automatic ones are Bambi's.
+    columns and of the response as it is, and automatic ones are Bambi's. Ordinal columns take
+    ``family="cumulative"`` with a formula that begins with ``0 +``; for nominal ones use
+    posynth's ``categorical``. Levels with fewer than 20 rows (a fiftieth of a table under 1000) are
+    pooled, groups too.
 
     Parameters
     ----------

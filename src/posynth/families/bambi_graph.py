@@ -147,7 +147,7 @@ def _spec(
     if len(np.unique(y)) < 2:
         X, y = _stand_in(formulas, marks, design, response)
     frame = pd.DataFrame({name: _column(X, places) for name, places in marks.items()})
-    frame[RESPONSE] = y
+    frame[RESPONSE] = _levels_of(response, y) if len(response.levels) > 2 else y
     try:
         spec = bambi.Model(
             bambi.Formula(f"{RESPONSE} ~ {formulas.main}", *formulas.others),
@@ -177,9 +177,13 @@ def _stand_in(
         for place, j in enumerate(places.values(), start=1):
             X[:, j] = np.where(level == place, 0.5, -0.5)
     if response.levels:
-        return X, np.arange(STAND_IN) % 2
+        return X, np.arange(STAND_IN) % len(response.levels)
     y = 1.0 + np.arange(STAND_IN) % 5
     return X, y / 7 if formulas.family == "beta" else y
+
+
+def _levels_of(response: Response, codes: Any) -> Any:
+    return pd.Categorical.from_codes(codes, categories=pd.Index(response.levels), ordered=True)
 
 
 def _column(X: Floats, places: Marks) -> Any:
