@@ -196,3 +196,23 @@ def test_the_quadratic_method_as_a_formula_with_a_passive_square(cli, tmp_path):
     np.testing.assert_allclose(found.mean(axis=0), [1, -1, 0], atol=0.05)
     for copy in copies:
         np.testing.assert_allclose(copy["xx"], copy["x"] ** 2, atol=5.1e-5)
+
+
+def test_a_rule_reads_dates_levels_and_holes_as_they_are_released():
+    """Dates are drawn with fractions of a day, but a difference is that of the dates written."""
+    rng = np.random.default_rng(8)
+    start = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 300, 200), "D")
+    kids = pd.array(rng.poisson(1.5, 200), dtype="Int64")
+    kids[:40] = pd.NA
+    frame = pd.DataFrame({"start": start, "days": rng.integers(1, 60, 200), "kids": kids})
+    frame["stop"] = frame["start"] + pd.to_timedelta(frame["days"], "D")
+    frame["long"] = frame["days"] > 30
+    frame["size"] = frame["kids"] + 2
+    rules = {"days": "stop - start", "long": "days > 30", "size": "kids + 2"}
+    (copy,) = posynth.synthesize(frame, 1, k=700, passive=rules, seed=1)
+    assert ((copy["stop"] - copy["start"]).dt.days == copy["days"]).all()
+    assert (copy["long"] == (copy["days"] > 30)).all() and copy["long"].dtype == bool
+    assert copy["size"].dtype == "Int64" and copy["size"].isna().sum() > 70
+    pd.testing.assert_series_equal(copy["size"], copy["kids"] + 2, check_names=False)
+    (copy,) = posynth.synthesize(frame, 1, passive={"stop": "start + days"}, seed=1)
+    assert (copy["stop"] == copy["start"] + pd.to_timedelta(copy["days"], "D")).all()

@@ -10,6 +10,7 @@ from posynth.chain.dependence import ALLOWED
 from posynth.chain.rule import Values, read_rule
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import FitError, SpecError
+from posynth.table.codec import as_released
 from posynth.table.schema import Column, Schema
 
 #: In place of a value where all sources are present but the rule gives none: 1 / 0, or a text that
@@ -90,8 +91,8 @@ def _level_values(column: Column) -> Values:
 def _numbers(column: Column, values: Values, rounded: bool) -> Floats:
     if values.dtype.kind != "f":
         raise SpecError(f"column {column.name!r} has numbers, but its rule gives text")
-    if rounded and column.decimals is not None:
-        values = np.round(values, column.decimals)
+    if rounded:
+        values = as_released(column, values)
     return np.where(np.isfinite(values), values, UNDEFINED)
 
 

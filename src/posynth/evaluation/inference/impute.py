@@ -27,7 +27,7 @@ from posynth.posterior.fitting import Progress, Step, silent
 from posynth.posterior.predict import RowSampler
 from posynth.posterior.record import Posterior
 from posynth.posterior.task import make_task
-from posynth.table.codec import decode, encode
+from posynth.table.codec import as_released, decode, encode
 from posynth.table.schema import Schema
 
 SWEEPS = 5
@@ -242,10 +242,7 @@ class _Step:
         sampler = RowSampler(family, self.target, coding, task.prior, flat).use()
         drawn = sampler.draw(coding.design(rows)[self.holes], one, rng)
         drawn = self.departure.moved(schema[self.target], drawn)
-        decimals = schema[self.target].decimals
-        if schema[self.target].kind.is_numeric and decimals is not None:
-            drawn = np.round(drawn, decimals)
-        values[self.holes] = drawn
+        values[self.holes] = as_released(schema[self.target], drawn)
         return values
 
 
