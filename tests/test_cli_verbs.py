@@ -47,6 +47,36 @@ def test_pool_prints_the_table_the_rule_and_the_reason(run):
     assert "original rows" not in said.partition("Rule")[2]
 
 
+def test_pool_states_what_is_not_missing_at_random(tmp_path, heart):
+    holed = heart[["age", "sex", "platelets"]].copy()
+    holed.loc[::4, "platelets"] = float("nan")
+    posynth.synthesize(holed, m=2, seed=1).save(tmp_path / "out")
+    given = ["pool", str(tmp_path / "out"), "--formula", "platelets ~ age", "--impute", "2"]
+
+    def call(*options):
+        return CliRunner().invoke(app, [*given, *map(str, options)])
+
+    result = call("--delta", "platelets=-20000", "--json", tmp_path / "p.json")
+    assert result.exit_code == 0, result.output
+    assert "'platelets' are shifted by -20000 of its units (not missing" in words(result.output)
+    assert "imputing" not in result.output  # no bar where there is no terminal
+    content = strict(tmp_path / "p.json")
+    assert content["delta"] == {"platelets": -20000.0} and content["selection"] == {}
+    plain = call("--json", tmp_path / "q.json")
+    assert plain.exit_code == 0
+    first, second = (
+        strict(tmp_path / name)["pooled"][0]["estimate"] for name in ("p.json", "q.json")
+    )
+    assert first != second
+    for options, text in (
+        (("--delta", "platelets=low"), "--delta platelets=low: 'low' must be a number"),
+        (("--delta", "age=3"), "delta: unknown column 'age'; allowed: 'platelets'"),
+        (("--selection", "platelets"), "--selection 'platelets': write it as COLUMN=N"),
+    ):
+        failed = call(*options)
+        assert failed.exit_code == 2 and text in words(failed.output), failed.output
+
+
 def test_pool_with_data_compares_and_writes(run, tmp_path):
     files = ("--json", tmp_path / "p.json", "--csv", tmp_path / "p.csv")
     result = run("pool", "--formula", FORMULA, "--level", 0.9, "--rule", "ppd", *files)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from posynth.evaluation.validity.plots import plot_zip as plot_zip
     from posynth.evaluation.validity.study import Analysis as Analysis
     from posynth.evaluation.validity.study import Study as Study
+    from posynth.families.bambi import from_bambi as from_bambi
     from posynth.families.methods import methods as methods
     from posynth.families.own import conditional as conditional
     from posynth.judge import compare as compare
@@ -61,6 +62,7 @@ _HOME = {
     "evaluate": "posynth.judge",
     "exchangeable": "posynth.studies",
     "fit": "posynth.synthesizer",
+    "from_bambi": "posynth.families.bambi",
     "lay_beside": "posynth.material",
     "load_copies": "posynth.copies.reading",
     "load_heart_failure": "posynth.synthesizer",

@@ -1,7 +1,7 @@
 """An analyst's model on copies and on the original: what is run, and how the copies were made."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,29 +11,62 @@ from posynth.copies.container import Copies
 from posynth.errors import MeasureError
 from posynth.evaluation.base import Provenance
 from posynth.material import provenance
+from posynth.posterior.fitting import Progress, silent
 from posynth.table.schema import Kind
 
 if TYPE_CHECKING:
     from posynth.evaluation.inference import Agreement, Estimate
     from posynth.table.schema import Level, Schema
 
+type Shifts = Mapping[str, float]
 type Analysis = Callable[[pd.DataFrame], Any]
 
 
-def analysis_of(
-    copies: Copies, model: str | Analysis, formula: str = "", *, impute: int = 0, **options: Any
+def analysis_of(  # noqa: PLR0913 - a model, and how its holes are imputed
+    copies: Copies,
+    model: str | Analysis,
+    formula: str = "",
+    *,
+    impute: int = 0,
+    delta: Shifts | None = None,
+    selection: Shifts | None = None,
+    progress: Progress = silent,
+    tables: int | None = None,
+    **options: Any,
 ) -> Analysis:
     """Return the analysis to run on every copy, with imputation inside it where that is wanted."""
     analysis = _plain_analysis(copies.posterior.schema, model, formula, **options)
     if not impute:
+        if delta or selection:
+            raise MeasureError(
+                "delta and selection are about imputed values, and nothing is imputed; ask for "
+                "it: impute=5 in Python, --impute 5 at the command line"
+            )
         return analysis
+    from posynth.evaluation.inference.departure import Departure
     from posynth.evaluation.inference.impute import imputing
 
-    columns = named(copies.posterior.schema, formula, **options)
-    return imputing(analysis, copies.posterior, columns, impute, copies.seed)
+    return imputing(
+        analysis,
+        copies.posterior,
+        named(copies.posterior.schema, formula, **options),
+        impute,
+        copies.seed,
+        departure=Departure(delta or {}, selection or {}),
+        progress=progress,
+        tables=len(copies) if tables is None else tables,
+    )
 
 
-def how_made(copies: Copies, formula: str = "", *, impute: int = 0, **options: Any) -> Provenance:
+def how_made(
+    copies: Copies,
+    formula: str = "",
+    *,
+    impute: int = 0,
+    delta: Shifts | None = None,
+    selection: Shifts | None = None,
+    **options: Any,
+) -> Provenance:
     """Tell how the copies were made, as far as the columns of a model are concerned."""
     made, schema = provenance(copies), copies.posterior.schema
     if made.missing == "pattern" and not any(

@@ -57,6 +57,16 @@ CopiesValues = Annotated[
     bool,
     typer.Option("--copies-values", help="Allow families that copy values of the source (pmm)."),
 ]
+Passive = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--passive", help="COLUMN=RULE that computes it, as 'bmi=weight / (height / 100) ** 2'."
+    ),
+]
+Violations = Annotated[
+    float | None,
+    typer.Option("--violations", min=0, max=1, help="Share of rows in which a rule need not hold."),
+]
 KindOption = Annotated[
     list[str] | None, typer.Option("--kind", help="COLUMN=KIND, over the guess; may be repeated.")
 ]
@@ -76,6 +86,8 @@ class Asked:
     method: list[str] | None = None
     formula: list[str] | None = None
     kind: list[str] | None = None
+    passive: list[str] | None = None
+    violations: float | None = None
 
     def plan(self, data: Path) -> "tuple[Table, Chain]":
         """Return the table and the chain bound to it.
@@ -90,7 +102,10 @@ class Asked:
 
         methods = pairs(self.method, "--method")
         formulas = pairs(self.formula, "--formula", "bmi=. + age:sex", first=True)
-        wishes = Wishes(methods=methods, formulas=formulas, **self.wishes)
+        rules = pairs(self.passive, "--passive", "total=a + b", first=True)
+        share = self.violations
+        passive = rules if share is None else {name: (rule, share) for name, rule in rules.items()}
+        wishes = Wishes(methods=methods, formulas=formulas, passive=passive, **self.wishes)
         return plan(data, wishes, self.chain, pairs(self.kind, "--kind", "zip=nominal"))
 
 
@@ -102,6 +117,8 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
     strata: Strata = "",
     improper: Improper = False,
     copies_values: CopiesValues = False,
+    passive: Passive = None,
+    violations: Violations = None,
     kind: KindOption = None,
     chain: ChainFile = None,
     engine: EngineOption = EngineName.AUTO,
@@ -117,7 +134,7 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
         "engine": engine.value,
         "missing": missing,
     }
-    return Asked(wishes, chain, method, formula, kind)
+    return Asked(wishes, chain, method, formula, kind, passive, violations)
 
 
 def takes_chain(command: Callable[..., None]) -> Callable[..., None]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posynth import screen
+from posynth.cli_options import pairs
+from posynth.errors import MeasureError
 from posynth.terminal import err, errors, names, out
 
 if TYPE_CHECKING:
@@ -39,6 +41,21 @@ Holdout = Annotated[
 ]
 Impute = Annotated[
     int, typer.Option("--impute", min=0, help="Impute holes so many times inside each copy.")
+]
+Delta = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--delta",
+        help="COLUMN=SHIFT of its imputed values, in its units (log-odds if binary): not missing "
+        "at random.",
+    ),
+]
+Selection = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--selection",
+        help="COLUMN=CHANGE of the log-odds of being missing with one unit of the column.",
+    ),
 ]
 Checks = Annotated[
     bool, typer.Option("--checks", help="Check each conditional by LOO and drawn rows.")
@@ -78,6 +95,8 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
     ] = "population",
     level: Annotated[float, typer.Option("--level", help="Level of the intervals.")] = 0.95,
     impute: Impute = 0,
+    delta: Delta = None,
+    selection: Selection = None,
     json: JsonFile = None,
     csv: CsvFile = None,
 ) -> None:
@@ -91,25 +110,44 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
         options = options_of(family=family, levels=levels, groups=groups, status=status)
         copies = material.take(folder)
         frame = None if data is None else material.original(data, copies)
-        analysis = analyses.analysis_of(copies, model, formula, impute=impute, **options)
+        both = {"delta": delta, "selection": selection}
+        shifts = {name: numbers(values, f"--{name}") for name, values in both.items()}
         made = analyses.how_made(copies, formula, impute=impute, **options)
-        estimates = analyses.fits(copies, analysis)
-        pooled = combine(estimates, made, rule=rule, estimand=estimand, level=level)
+        with screen.shown(err, ("impute",)) as progress:
+            tables = len(copies) + (frame is not None)
+            how = {"impute": impute, **shifts, "progress": progress, "tables": tables, **options}
+            analysis = analyses.analysis_of(copies, model, formula, **how)
+            estimates = analyses.fits(copies, analysis)
+            pooled = combine(estimates, made, rule=rule, estimand=estimand, level=level)
+            found = None
+            if frame is not None:
+                found = analyses.laid_beside(estimates, frame, analysis, made, rule, level)
         readout.print_grid(out, risk_tables.pooled(pooled))
         out.print(screen.plain(pooled.text), highlight=False)
-        found = None
-        if frame is not None:
-            found = analyses.laid_beside(estimates, frame, analysis, made, rule, level)
+        if found is not None:
             out.print()
             readout.print_grid(out, risk_tables.agreement(found))
         if json is not None:
-            content = {"model": model, "formula": formula, "impute": impute, **options}
+            content = {"model": model, "formula": formula, "impute": impute, **shifts, **options}
             traced = readout.trace(copies.manifest())
             readout.write_json(json, {**traced, **content, **_inference(pooled, found)})
         if csv is not None:
             from posynth.copies.output import write_text
 
             write_text(csv, pooled.table.to_csv())
+
+
+def numbers(values: list[str] | None, option: str) -> dict[str, float]:
+    """Split COLUMN=NUMBER options."""
+    found = {}
+    for column, value in pairs(values, option, "income=-500").items():
+        try:
+            found[column] = float(value)
+        except ValueError:
+            raise MeasureError(
+                f"{option} {column}={value}: {value!r} must be a number, as in income=-500"
+            ) from None
+    return found
 
 
 def _inference(pooled: "Pooled", found: "Agreement | None") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from posynth.analysis import Analysis, analysis_of, fits, how_made, laid_beside
+from posynth.analysis import Analysis, Shifts, analysis_of, fits, how_made, laid_beside
 from posynth.judgement import Progress, judged
 from posynth.material import Source, lay_beside, original, take
 from posynth.results import Result
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from posynth.evaluation.inference import Agreement, Pooled
 
 
-def pool(
+def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     copies: Source,
     model: str | Analysis = "ols",
     formula: str = "",
@@ -22,6 +22,8 @@ def pool(
     estimand: str = "population",
     level: float = 0.95,
     impute: int = 0,
+    delta: Shifts | None = None,
+    selection: Shifts | None = None,
     **options: Any,
 ) -> "Pooled":
     """Fit a model to every copy and pool the fits into one inference.
@@ -45,6 +47,10 @@ def pool(
         Where copies reproduce the holes of the source: impute the columns of the model so many
         times inside each copy, by posynth's own conditionals, and take the total variance. 0
         leaves rows with holes out of each fit, which the notes then say.
+    delta, selection : Mapping, optional
+        Column -> how its missing values differ from those present, where they are not missing at
+        random: a shift in its units (log-odds, if it is binary), or the change of the log-odds of
+        being missing with one unit of it. Assumed, never estimated: vary it.
     **options
         Options of the model, as for `fit_statsmodels`: ``family`` of a glm, ``groups`` of mixed,
         ``status`` of phreg, ``levels`` of a categorical response.
@@ -71,12 +77,13 @@ def pool(
     from posynth.evaluation.inference import pool as combine
 
     taken = take(copies)
-    estimates = fits(taken, analysis_of(taken, model, formula, impute=impute, **options))
+    how = {"impute": impute, "delta": delta, "selection": selection, **options}
+    estimates = fits(taken, analysis_of(taken, model, formula, **how))
     made = how_made(taken, formula, impute=impute, **options)
     return combine(estimates, made, rule=rule, estimand=estimand, level=level)
 
 
-def compare(
+def compare(  # noqa: PLR0913 - as for pool
     copies: Source,
     data: Data,
     model: str | Analysis = "ols",
@@ -85,6 +92,8 @@ def compare(
     rule: str = "auto",
     level: float = 0.95,
     impute: int = 0,
+    delta: Shifts | None = None,
+    selection: Shifts | None = None,
     **options: Any,
 ) -> "Agreement":
     """Lay the pooled fit beside the fit to the original rows.
@@ -95,7 +104,7 @@ def compare(
         The copies, or the output folder that holds them.
     data : DataFrame, path or Table
         The table that was synthesised.
-    model, formula, rule, level, impute, **options
+    model, formula, rule, level, impute, delta, selection, **options
         As for `pool`.
 
     Returns
@@ -121,7 +130,8 @@ def compare(
     """
     taken = take(copies)
     frame = original(data, taken)
-    analysis = analysis_of(taken, model, formula, impute=impute, **options)
+    how = {"impute": impute, "delta": delta, "selection": selection, **options}
+    analysis = analysis_of(taken, model, formula, tables=len(taken) + 1, **how)
     made = how_made(taken, formula, impute=impute, **options)
     return laid_beside(fits(taken, analysis), frame, analysis, made, rule, level)
 

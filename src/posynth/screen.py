@@ -1,7 +1,7 @@
 """What the command line shows: progress on a terminal, and tables of what was done."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from posynth.posterior.fitting import Progress, Step
     from posynth.table.frame import Table
 
-_VERBS = {"fit": "fitting", "draw": "drawing"}
+_VERBS = {"fit": "fitting", "draw": "drawing", "impute": "imputing"}
 
 
 def console(stderr: bool = False) -> "Console":
@@ -26,13 +26,15 @@ def console(stderr: bool = False) -> "Console":
 
 
 @contextmanager
-def shown(console: "Console") -> "Iterator[Progress]":
+def shown(console: "Console", stages: "Sequence[str]" = ("fit", "draw")) -> "Iterator[Progress]":
     """Show one bar a stage with the column's name and engine, if the console is a terminal.
 
     Parameters
     ----------
     console : rich.console.Console
         Where to show it.
+    stages : sequence of str
+        Stages of the work.
 
     Yields
     ------
@@ -52,11 +54,15 @@ def shown(console: "Console") -> "Iterator[Progress]":
         TextColumn("{task.fields[piece]}", markup=False),
     )
     with Progress(*columns, console=console) as bars:
-        known = {stage: bars.add_task(verb, total=None, piece="") for stage, verb in _VERBS.items()}
+        known = {
+            stage: bars.add_task(_VERBS[stage], total=None, piece="", visible=stage != "impute")
+            for stage in stages
+        }
 
         def tell(step: "Step") -> None:
             piece = f"{step.name} {step.engine}".rstrip()
-            bars.update(known[step.stage], completed=step.done, total=step.total, piece=piece)
+            bar = known[step.stage]
+            bars.update(bar, completed=step.done, total=step.total, visible=True, piece=piece)
 
         yield tell
 
@@ -112,8 +118,15 @@ def print_chain(console: "Console", chain: "Chain") -> None:
         grid.add_column(name, overflow="fold")
     for c in chain.spec:
         predictors = chain.spec.predictors(c.target)
-        given = c.formula or (
-            " + ".join(predictors) if len(predictors) < 5 else f"{len(predictors)} earlier columns"
+        rule = f"= {c.passive}" if c.passive else ""
+        given = (
+            rule
+            or c.formula
+            or (
+                " + ".join(predictors)
+                if len(predictors) < 5
+                else f"{len(predictors)} earlier columns"
+            )
         )
         grid.add_row(plain(c.target), plain(given or "1"), plain(c.label), plain(c.note))
     console.print(grid)

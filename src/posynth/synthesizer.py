@@ -13,7 +13,7 @@ from posynth.posterior.bound import Chain
 from posynth.posterior.fitting import Progress, fit_chain, silent
 from posynth.posterior.plan import Data, as_table, plan
 from posynth.posterior.record import Posterior
-from posynth.posterior.wishes import Matrix, Method, Wishes
+from posynth.posterior.wishes import Matrix, Method, Passive, Wishes
 from posynth.table.io import read_table
 
 
@@ -73,6 +73,7 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     strata: str = "",
     improper: bool = False,
     copies_values: bool = False,
+    passive: Mapping[str, Passive] | None = None,
     engine: str = "auto",
     missing: str = "pattern",
     chain: str | Path | None = None,
@@ -102,6 +103,9 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
         Allow families whose copies carry no parameter uncertainty.
     copies_values : bool
         Allow families that store and copy values of the source.
+    passive : Mapping, optional
+        Column -> rule that computes it, as ``{"bmi": "weight / (height / 100) ** 2"}``; or
+        ``(rule, share of rows in which it need not hold)``.
     engine : str
         ``"auto"``, ``"exact"``, ``"laplace"`` or ``"nuts"`` for every conditional.
     missing : str
@@ -137,6 +141,7 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
         strata,
         improper,
         copies_values,
+        passive or {},
     )
     return plan(data, wishes, chain, kinds)[1]
 
@@ -236,6 +241,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     strata: str = "",
     improper: bool = False,
     copies_values: bool = False,
+    passive: Mapping[str, Passive] | None = None,
     workers: int | None = 1,
     progress: Progress = silent,
 ) -> Copies:
@@ -251,7 +257,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
         One seed for fits and draws.
     chain, order, methods, engine, missing, kinds
         What to model, as for ``specify``.
-    predictors, formulas, strata, improper, copies_values
+    predictors, formulas, strata, improper, copies_values, passive
         The same.
     workers : int, optional
         Processes, or None for as many as are worth it; the copies do not depend on it.
@@ -286,6 +292,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
         strata,
         improper,
         copies_values,
+        passive or {},
     )
     table, bound = plan(data, wishes, chain, kinds)
     posterior = fit_chain(table, bound, seed, max(400, 20 * m), workers, progress)

@@ -30,6 +30,7 @@ LEARNED = Conditional(
     "income", "student", scale="learned", splines=3, interactions=(("age", "edu"), ("a:b", "c"))
 )
 ASKED = Conditional("income", "pmm", strata="edu", improper=True, copies_values=True)
+RULED = Conditional("total", "passive", passive="age + `bmi of birth`")
 
 
 @pytest.fixture
@@ -40,12 +41,12 @@ def spec() -> ChainSpec:
 def test_every_field_differs_from_its_default_somewhere(spec):
     plain = Conditional("", "")
     for field in fields(Conditional):
-        every = (*spec, ASKED)
+        every = (*spec, ASKED, RULED)
         assert any(getattr(c, field.name) != getattr(plain, field.name) for c in every), field.name
 
 
 def test_a_chain_survives_plain_data(spec):
-    whole = replace(spec, conditionals=(*spec, ASKED))
+    whole = replace(spec, conditionals=(*spec, ASKED, RULED))
     assert ChainSpec.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
 
 

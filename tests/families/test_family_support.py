@@ -45,13 +45,22 @@ def test_every_family_states_a_support_that_is_known(name):
 )
 def test_a_column_that_does_not_fit_is_refused_before_the_first_fit(table, column, method, text):
     with pytest.raises(SpecError, match=text):
-        posynth.synthesize(table, m=1, seed=1, methods={column: method})
+        posynth.specify(table, methods={column: method})
 
 
 def test_a_value_outside_is_met_before_any_other_column_is_fitted(table):
     seen = []
     with pytest.raises(SpecError, match="family 'gamma'"):
         posynth.synthesize(table, m=1, methods={"change": "gamma"}, progress=seen.append)
+    assert seen == []
+
+
+def test_rows_that_a_ready_chain_was_not_made_for_are_met_before_the_first_fit(table):
+    seen, chain = [], posynth.specify(table, methods={"amount": "gamma"})
+    with pytest.raises(SpecError, match="column 'amount', family 'gamma': 30 of 60 values"):
+        posynth.fit(table.assign(amount=table["change"]), chain, progress=seen.append)
+    with pytest.raises(SpecError, match="column 'change', family 'gamma': 30 of 60 values"):
+        posynth.fit(table, chain.change("change", family="gamma"), progress=seen.append)
     assert seen == []
 
 

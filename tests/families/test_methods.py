@@ -34,7 +34,7 @@ def test_built_is_read_from_the_registry():
         named = row["family"].split(" or ")
         if row["built"] == "yes":
             assert set(named) <= set(families())
-        assert (row["built"] == "yes") == (row["nearest"] == "") or row["method"] == "passive"
+        assert (row["built"] == "yes") == (row["nearest"] == "")
         if row["nearest"]:
             assert row["nearest"] in families()
         assert row["proper"] in ("yes", "no", "approximately") and row["why"]

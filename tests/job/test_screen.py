@@ -9,6 +9,7 @@ from rich.console import Console
 
 import posynth
 from posynth import screen
+from posynth.posterior.fitting import Step
 from posynth.posterior.plan import plan
 
 NAMES = ["[red]x[/red]", "[/oops]", "a:smile:b"]
@@ -72,3 +73,13 @@ def test_a_fit_that_did_not_pass_is_explained(odd, terminal, tmp_path):
     assert "did not pass, or holds fewer than 20 effective draws a copy" in _text(terminal)
     screen.print_summary(terminal, {**copies.manifest(), "proper": False}, tmp_path)
     assert "NOT proper" in _text(terminal)
+
+
+def test_imputation_shows_its_columns_only_where_there_is_work(terminal):
+    with screen.shown(terminal, ("impute",)):
+        pass
+    assert "imputing" not in _text(terminal)
+    with screen.shown(terminal, ("impute",)) as progress:
+        progress(Step("impute", "[red]x[/red] (table 1 of 3)", "", 4, 30))
+    shown = _text(terminal)
+    assert "imputing" in shown and "4/30" in shown and "[red]x[/red] (table 1 of 3)" in shown

@@ -63,6 +63,22 @@ def test_a_change_of_family_drops_what_it_cannot_hold(table):
     assert chain.change("y", formula="g * x").spec["y"].splines == 0
 
 
+def test_a_change_keeps_the_interactions_it_can_and_tells_the_others(table):
+    wide = table.assign(z=np.arange(len(table)) % 7)[["g", "x", "z", "y"]]
+    asked = (("g", "x"), ("x", "z"))
+    chain = posynth.specify(wide).change("y", scale="learned", splines=2, interactions=asked)
+    fewer = chain.change("y", predictors=("g", "x")).spec["y"]
+    assert fewer.interactions == (("g", "x"),)
+    assert fewer.note == "changed: predictors; dropped: interactions x:z"
+    by_formula = chain.change("y", formula="g * x").spec["y"]
+    assert by_formula.note == "changed: formula; dropped: interactions g:x, x:z, splines"
+    other = chain.change("y", family="gamma").spec["y"]
+    assert other.note.endswith("changed: family; dropped: the learned scale")
+    assert chain.change("y", predictors=("g",), note="mine").spec["y"].note == "mine"
+    with pytest.raises(SpecError, match="interactions: unknown predictor 'z'; allowed: 'g', 'x'"):
+        chain.change("y", predictors=("g", "x"), interactions=asked)
+
+
 def test_a_change_does_not_keep_the_grounds_of_the_old_choice(table):
     chain = posynth.specify(table)
     assert "held-out log score" in chain.spec["y"].note

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from math import isfinite
 
+from posynth.chain.dependence import check_passive
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
@@ -40,6 +41,9 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
         _check_prior(conditional, facts[conditional.family])
         _check_options(conditional, facts[conditional.family])
         _check_engine(conditional, facts[conditional.family])
+        if conditional.passive or conditional.family == "passive":
+            check_passive(conditional, spec, schema)
+            continue
         _check_predictors(conditional, spec, schema, facts[conditional.family])
 
 
@@ -79,7 +83,8 @@ def _check_column(column: Column, spec: ChainSpec, modelled: set[str]) -> None:
             f"chain: column {column.name!r} has a conditional but its kind is "
             f"{column.kind.value!r}, which is filled in; remove the conditional or declare a kind"
         )
-    holes = column.missing and (column.kind.is_modelled or column.levels)
+    ruled = column.name in modelled and spec[column.name].passive
+    holes = column.missing and (column.kind.is_modelled or column.levels) and not ruled
     if holes and column.kind not in (Kind.IDENTIFIER, Kind.TEXT):
         if column.name not in spec.indicators:
             raise SpecError(
@@ -107,6 +112,7 @@ def _check_family(
     if kind not in allowed:
         names = ", ".join(sorted(k.value for k in allowed))
         usual = {n: f for n, f in facts.items() if f.proper and not f.copies_values}
+        usual.pop("passive", None)  # it asks for a rule
         fitting = ", ".join(sorted(name for name, f in usual.items() if kind in f.kinds))
         raise SpecError(
             f"column {conditional.column!r} is {kind.value}; family {conditional.family!r} "

@@ -68,8 +68,8 @@ def allowed(
         for name in (target, *names):
             if name not in schema and name not in spec.targets:
                 raise SpecError(f"predictors: {unknown('column', name, schema.names)}")
-        if target not in spec.targets:
-            continue  # filled in, not modelled
+        if target not in spec.targets or (lenient and spec[target].passive):
+            continue  # filled in or computed, not modelled
         visited = {*spec.earlier(target), *spec.targets[: spec.targets.index(target)]}
         kept = tuple(name for name in names if name in visited or not lenient)
         for link in (c for c in spec if target in (c.target, c.indicates)):

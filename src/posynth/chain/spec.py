@@ -8,6 +8,7 @@ from typing import Any
 
 from posynth.chain.facts import Option
 from posynth.chain.options import read_option
+from posynth.chain.rule import read_rule, require_rule
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Schema
 
@@ -54,6 +55,8 @@ class Conditional:
     strata : str
         An earlier categorical column within whose levels everything is fitted: it interacts with
         every predictor.
+    passive : str
+        Rule of family ``"passive"``: the column is computed from others, never modelled.
     improper : bool
         Whether a family whose draws carry no parameter uncertainty is meant.
     copies_values : bool
@@ -76,6 +79,7 @@ class Conditional:
     splines: int = 0
     interactions: tuple[tuple[str, str], ...] = ()
     strata: str = ""
+    passive: str = ""
     improper: bool = False
     copies_values: bool = False
     note: str = ""
@@ -88,6 +92,8 @@ class Conditional:
             )
         if self.scale not in SCALES:
             raise SpecError(f"conditional {self.target!r}: {unknown('scale', self.scale, SCALES)}")
+        if self.passive:
+            require_rule(self.target, self.passive)
         if isinstance(self.splines, bool) or not 0 <= self.splines <= MOST_SPLINES:
             raise SpecError(
                 f"conditional {self.target!r}: splines = {self.splines}; it must be 0 (straight "
@@ -165,8 +171,10 @@ class ChainSpec:
         return columns[: columns.index(self[target].column)]
 
     def predictors(self, target: str) -> tuple[str, ...]:
-        """Columns that predict ``target`` where no formula is given."""
+        """Columns that predict ``target`` where no formula is given, or that its rule reads."""
         given = self[target].predictors
+        if self[target].passive:
+            return read_rule(self[target].passive).sources
         return self.earlier(target) if given is None else given
 
     def with_conditional(self, conditional: Conditional) -> "ChainSpec":
@@ -222,10 +230,13 @@ def _to_dict(conditional: Conditional) -> dict[str, Any]:
         data["splines"] = conditional.splines
     if conditional.interactions:
         data["interactions"] = [list(pair) for pair in conditional.interactions]
-    optional = ("formula", "prior", "indicates", "strata", "improper", "copies_values", "note")
-    return data | {key: getattr(conditional, key) for key in optional if getattr(conditional, key)}
+    return data | {key: getattr(conditional, key) for key in _OPTIONAL if getattr(conditional, key)}
 
 
+_OPTIONAL = (
+    *("formula", "prior", "indicates", "strata", "passive", "improper", "copies_values"),
+    "note",
+)
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "target": str,
     "family": str,
@@ -239,6 +250,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "splines": int,
     "interactions": (list, tuple),
     "strata": str,
+    "passive": str,
     "improper": bool,
     "copies_values": bool,
     "note": str,
@@ -256,6 +268,7 @@ def _from_dict(data: Mapping[str, Any]) -> Conditional:
                 f"conditional {name!r}: {key} = {value!r} is of the wrong type "
                 f"({type(value).__name__}); see the chain file that `posynth describe` writes"
             )
+    data = {"family": "passive", **data} if data.get("passive") else data
     for key in ("target", "family"):
         if key not in data:
             raise SpecError(f"conditional {name!r}: the key {key!r} is missing")

@@ -22,6 +22,7 @@ may stand in one section [predictors], as bmi = ["age", "sex"].
 scale = "learned": scores of the target's own quantile function are modelled, not its values.
 splines = 3: each numeric predictor enters as a natural spline of its scores; 0: as it is.
 interactions = [["sex", "age"]]: products of two predictors beside their main effects.
+passive = "weight / (height / 100) ** 2": the column is computed by this rule, never modelled.
 """
 
 

@@ -30,6 +30,7 @@ def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
         "complete": True,
         "unsynthesised": [],
         "filled": filled,
+        "passive": {c.target: c.passive for c in spec if c.passive},
         "missing": spec.missing if holes else "none",
         "missing_note": _missing_note(holes),
         "priors": {c.target: _prior(posterior, c.target) for c in spec},

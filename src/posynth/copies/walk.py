@@ -15,7 +15,7 @@ from posynth.posterior.fitting import Progress, Step, silent
 from posynth.posterior.predict import RowSampler, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, spread, stream
-from posynth.table.codec import decode_frame
+from posynth.table.codec import as_released, decode_frame
 from posynth.table.schema import Kind
 
 BATCH_ROWS = 250_000
@@ -67,8 +67,8 @@ def taken_draws(posterior: Posterior, m: int, seed: int) -> dict[str, NDArray[np
     """Return which draw of each conditional each copy takes, chains laid end to end, (m,)."""
     return {
         target: spread(_total(posterior, target), m, stream(seed, Purpose.SELECT, target))
-        for target in posterior.spec.targets
-    }
+        for target in posterior.estimated
+    } | {c.target: np.zeros(m, dtype=np.int64) for c in posterior.spec if c.passive}
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,11 @@ class _Batch:
 def _put(
     posterior: Posterior, conditional: Conditional, arrays: dict[str, Floats], drawn: Floats
 ) -> None:
-    """Round to the source's decimals, so that later columns see what is released."""
+    """Round to the source's decimals or days, so that later columns see what is released."""
     if conditional.indicates:
         arrays[conditional.column] = np.where(drawn == 1, np.nan, 0.0)
         return
-    column = posterior.schema[conditional.target]
-    if column.kind.is_numeric and column.decimals is not None:
-        drawn = np.round(drawn, column.decimals)
+    drawn = as_released(posterior.schema[conditional.target], drawn)
     if conditional.target in posterior.spec.indicators:
         drawn = drawn + arrays[conditional.target]  # NaN where a hole was drawn, else + 0
     arrays[conditional.target] = drawn

@@ -49,6 +49,7 @@ def fit_own(task: Task, rng: np.random.Generator) -> Fit:
     coords = {"predictor": task.design.predictors, "level": task.response.levels}
     way = family.facts.fitted_by
     why = "independent draws" if family.facts.proper else "the same parameters in every copy"
+    why = why if shaped else "nothing to estimate"
     mixed = Convergence(1.0, math.nan, 1.01)
     return Fit(shaped, dims, coords, way, mixed, f"{why}, by {way}", independent=True)
 

@@ -109,14 +109,16 @@ METHODS = (
         "quadratic",
         MICE,
         ("gaussian",),
-        "model x, then later columns by formula = '. + I(x**2)'; the square is never stored",
+        "formula terms: formula = '. + I(x**2)' or '. + poly(x, 2)', computed from the drawn x; a "
+        "square that is a column is passive = 'x ** 2'",
     ),
     Method(
         "ri",
         MICE,
-        ("random_indicator", "selection"),
-        "values not missing at random, given an assumed shift",
-        nearest=("gaussian",),
+        ("gaussian",),
+        "copies reproduce holes and assume nothing of what they hide; where holes are imputed, a "
+        "selection model states it: pool --impute 5 --selection COLUMN=LOG-ODDS, or --delta "
+        "COLUMN=SHIFT; proper given that number, which mice estimates from normality alone",
     ),
     Method("logreg", BOTH, ("bernoulli",), "posterior draw, also under separation"),
     Method("logreg.boot", MICE, ("bernoulli",), "a posterior draw replaces the bootstrap"),
@@ -254,8 +256,7 @@ METHODS = (
     Method(
         "passive",
         SYNTHPOP,
-        ("derived", "passive"),
-        "a column computed from others",
-        nearest=(),
+        ("passive",),
+        "a column computed from others by a rule, as passive = 'weight / height ** 2'",
     ),
 )  # fmt: skip

@@ -61,10 +61,15 @@ def conditional(
             summary=summary or (build.__doc__ or "a model of one's own").strip().splitlines()[0],
             response=response or coded,
         )
-        setattr(build, _MARK, facts)
-        return build
+        return declare_facts(build, facts)
 
     return mark
+
+
+def declare_facts(build: Build, facts: FamilyFacts) -> Build:
+    """Attach facts to a function that writes a model."""
+    setattr(build, _MARK, facts)
+    return build
 
 
 def as_family(build: Build, name: str = "") -> Family:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from posynth.chain.check import check_chain
+from posynth.chain.dependence import with_rules
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.chain.toml import chain_to_toml
 from posynth.errors import SpecError, unknown
@@ -84,9 +85,10 @@ class Chain:
             Which conditional.
         **changes
             Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
-            scales, options, engine, strata, improper, copies_values, scale, splines, interactions.
+            scales, options, engine, strata, improper, copies_values, scale, splines, interactions,
+            passive (a rule, in place of a model and of the indicator of holes).
             A learned scale, splines and interactions that the change leaves no place for are
-            dropped. The note says what was changed, unless one is given.
+            dropped. The note says what was changed and what was dropped, unless one is given.
 
         Raises
         ------
@@ -98,7 +100,11 @@ class Chain:
             if key not in vars(old) or key in ("target", "indicates"):
                 allowed = [k for k in vars(old) if k not in ("target", "indicates")]
                 raise SpecError(f"conditional {target!r}: {unknown('field', key, allowed)}")
+        if changes.get("passive"):
+            return self._ruled(target, changes)
         own = dict(self.own)
+        if old.passive:
+            changes = {"passive": "", "options": {}, **changes}
         if "family" in changes:
             names, added = own_names({target: changes["family"]}, self.families)
             own |= own_families(added)
@@ -109,7 +115,14 @@ class Chain:
         # The grounds of the old choice would stand beside the new one, also in the chain file.
         changes = {"note": f"changed: {', '.join(asked)}"} | changes if asked else changes
         changed = replace(self, own=own)._suited(replace(old, **changes), changes)
+        if changed != replace(old, **changes) and "note" not in asked:
+            changed = replace(changed, note=f"{changed.note}{_dropped(old, changed)}")
         return replace(self, spec=self.spec.with_conditional(changed), own=own)
+
+    def _ruled(self, target: str, changes: Mapping[str, Any]) -> "Chain":
+        """Return a chain in which a column is computed by a rule."""
+        spec = with_rules(self.spec, {target: changes["passive"]}, {})
+        return replace(self, spec=spec.with_conditional(replace(spec[target], **changes)))
 
     def _suited(self, conditional: Conditional, asked: Mapping[str, Any]) -> Conditional:
         """Drop what was chosen for the conditional before and cannot stand beside the change."""
@@ -150,8 +163,9 @@ class Chain:
         lines = [f"{len(self.spec)} conditionals, missing = {self.spec.missing!r}"]
         for c in self.spec:
             terms = [*self.spec.predictors(c.target), *map(":".join, c.interactions)]
-            given = c.formula or " + ".join(terms) or "1"
-            lines.append(f"  {c.target} ~ {given}   [{c.label}] {c.note}")
+            given = f"~ {c.formula or ' + '.join(terms) or '1'}"
+            given = f"= {c.passive}" if c.passive else given
+            lines.append(f"  {c.target} {given}   [{c.label}] {c.note}")
         return "\n".join(lines)
 
 
@@ -196,6 +210,15 @@ class BoundConditional:
         table = conform(df, self.chain.schema, self.chain.source)
         rows = encode_table(table, self.chain.spec)
         return make_task(rows, self.chain.spec, self.conditional, self.family)[0].model()
+
+
+def _dropped(old: Conditional, new: Conditional) -> str:
+    """Say what a change left no place for."""
+    lost = [":".join(pair) for pair in old.interactions if pair not in new.interactions]
+    told = [f"interactions {', '.join(lost)}"] if lost else []
+    told += ["splines"] if old.splines and not new.splines else []
+    told += ["the learned scale"] if old.scale != new.scale else []
+    return f"; dropped: {', '.join(told)}" if told else ""
 
 
 def find_families(

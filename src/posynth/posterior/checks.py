@@ -57,7 +57,7 @@ def check_conditionals(
     if len(df) > rows:
         df = df.iloc[np.sort(rng.choice(len(df), rows, replace=False))]
     found = []
-    for target in posterior.spec.targets:
+    for target in posterior.estimated:
         if _has_rows(posterior, target, df):
             if has_posterior(posterior, target):
                 found.append(_loo(posterior, target, df, draws))

@@ -22,7 +22,6 @@ from posynth.families.base import Family
 from posynth.posterior.bound import Chain
 from posynth.posterior.record import Diagnosis, Link, Posterior, to_dataset
 from posynth.posterior.seeds import Purpose, stream
-from posynth.posterior.support import check_column
 from posynth.posterior.task import Coding, encode_table, make_task
 from posynth.table.frame import Table
 
@@ -93,7 +92,8 @@ class _Job:
             max(len(schema[name].levels) - 1, self.conditional.splines, 1) if name in schema else 1
             for name in self.chain.spec.predictors(target)
         )
-        return 0.0 if self.exact else float((1 + width) * max(levels - 1, 1))
+        free = self.exact or bool(self.conditional.passive)
+        return 0.0 if free else float((1 + width) * max(levels - 1, 1))
 
     @property
     def portable(self) -> bool:
@@ -170,9 +170,8 @@ def fit_chain(
 
 
 def _rehearse(jobs: dict[str, _Job]) -> None:
-    """Check values, and write formulas and models of one's own once, before the first fit."""
+    """Write formulas and models of one's own once, before the first fit."""
     for job in jobs.values():
-        check_column(job.rows, job.conditional, job.family.facts)
         if job.family.shared and not (job.conditional.formula or job.conditional.strata):
             continue
         where = f"column {job.conditional.column!r}, family {job.conditional.family!r}"

@@ -140,7 +140,7 @@ def comb(
         Draws to pass over: target -> positions, chains laid end to end.
     """
     left = {}
-    for target in posterior.spec.targets:
+    for target in posterior.estimated:
         sizes = posterior.draws[target].sizes
         every = np.arange(sizes["chain"] * sizes["draw"])
         left[target] = np.delete(every, (without or {}).get(target, every[:0]))
@@ -165,14 +165,14 @@ def chain_log_likelihood(
     chosen : Mapping of str to ndarray of int
         Target -> draws, see ``comb``.
     targets : iterable of str, optional
-        Conditionals wanted; all if not given.
+        Conditionals wanted; all that have parameters if not given.
 
     Yields
     ------
     tuple of str and ndarray, shape (s, n)
         A conditional; NaN in rows in which its response is missing.
     """
-    for target in posterior.spec.targets if targets is None else targets:
+    for target in posterior.estimated if targets is None else targets:
         coded = code_rows(posterior, rows, target)
         at = chosen[target]
         parameters = {n: v[at] for n, v in stacked(posterior.draws[target]).items()}

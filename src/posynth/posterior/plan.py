@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from posynth.chain.passive import verified
 from posynth.chain.refine import refine
 from posynth.chain.spec import ChainSpec
 from posynth.chain.toml import declare, read_chain
@@ -14,6 +15,7 @@ from posynth.errors import SpecError, TableError, unknown
 from posynth.families import families
 from posynth.families.own import own_names
 from posynth.posterior.bound import Chain, conform, own_families
+from posynth.posterior.support import check_column
 from posynth.posterior.task import encode_table, learn_scales
 from posynth.posterior.wishes import Wishes, adjusted, new_chain, permitted, translated_chain
 from posynth.table.frame import Table, table_from_frame
@@ -43,8 +45,9 @@ def plan(
         table = as_table(data, kinds)
         names, own = own_names(wishes.methods, families())
         spec = new_chain(table.schema, wishes, names)
-        spec = _refined(table, spec, names)
-        return table, Chain(spec, table.schema, table.source, own_families(own), notes=table.notes)
+        spec = _refined(table, spec, {**names, **wishes.passive})
+        bound = Chain(spec, table.schema, table.source, own_families(own), notes=table.notes)
+        return table, held_to(table, bound)
     if wishes.order:
         raise SpecError(
             "both a chain and an order were given; the chain's order of conditionals is the visit "
@@ -58,7 +61,28 @@ def plan(
         table, chain = _from_file(data, Path(chain), dict(kinds or {}), wishes)
     if wishes.missing != "pattern":
         chain = replace(chain, spec=replace(chain.spec, missing=wishes.missing))
-    return table, _overridden(chain, wishes)
+    return table, held_to(table, _overridden(chain, wishes))
+
+
+def held_to(table: Table, chain: Chain) -> Chain:
+    """Hold rules and the supports of families to the values of a table, before any fit.
+
+    Returns
+    -------
+    Chain
+        With a note of how far each rule holds.
+
+    Raises
+    ------
+    SpecError
+        If a rule does not hold, or a value lies outside what its family allows.
+    """
+    rows, known = encode_table(table, chain.spec, {}), chain.families
+    for conditional in chain.spec:
+        if not conditional.passive:
+            check_column(rows, conditional, known[conditional.family].facts)
+    spec = verified(rows, chain.spec)
+    return chain if spec is chain.spec else replace(chain, spec=spec)
 
 
 def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSpec:

@@ -47,7 +47,7 @@ class RowSampler:
             self._held = task.held()
             self._compiled = compiled_for(task, self._held)
         self._parameters = parameters
-        self._categorical = bool(coding.levels)
+        self._as_drawn = bool(coding.levels or coding.rule)
         self._center, self._scale = natural_scale(family, coding)
         self._target, self._facts = target, family.facts
         self._learned, self._warp = coding.learned, coding.warp
@@ -82,7 +82,7 @@ class RowSampler:
             If a draw is not finite or overflows.
         """
         drawn = np.asarray(self._rows(X, index, rng), dtype=np.float64)
-        if self._categorical:
+        if self._as_drawn:
             return drawn
         if self._learned is not None:
             return self._learned.draw(rng).values(self._warp.back(drawn))

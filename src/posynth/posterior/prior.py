@@ -6,6 +6,7 @@ import posynth
 from posynth.engines.base import Fit, Task
 from posynth.engines.choose import compiled_for
 from posynth.engines.diagnostics import Convergence
+from posynth.engines.own import fit_own
 from posynth.engines.prior import draw_prior
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
@@ -42,7 +43,7 @@ def from_prior(chain: Chain, table: Table, rng: np.random.Generator, draws: int 
     links, found = {}, {}
     for conditional in chain.spec:
         task, coding = make_task(rows, chain.spec, conditional, known[conditional.family])
-        fit = _prior_fit(task, rng, draws)
+        fit = fit_own(task, rng) if conditional.passive else _prior_fit(task, rng, draws)
         found[conditional.target] = to_dataset(fit)
         links[conditional.target] = Link(coding, _diagnosis(task, fit))
     return Posterior(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -110,7 +110,7 @@ class Posterior:
     learned: Mapping[str, Scale] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        draws = {ds.sizes["chain"] * ds.sizes["draw"] for ds in self.draws.values()}
+        draws = {ds.sizes["chain"] * ds.sizes["draw"] for ds in self.draws.values() if len(ds)}
         engines = Counter(link.diagnosis.engine for link in self.links.values())
         passed = sum(link.diagnosis.passed for link in self.links.values())
         used = ", ".join(f"{name} {count}" for name, count in sorted(engines.items()))
@@ -176,6 +176,11 @@ class Posterior:
         return pd.DataFrame([asdict(link.diagnosis) for link in self.links.values()])
 
     @property
+    def estimated(self) -> tuple[str, ...]:
+        """Conditionals that have parameters: all but passive columns."""
+        return tuple(c.target for c in self.spec if not c.passive)
+
+    @property
     def proper(self) -> bool:
         """Whether every conditional gives draws that carry parameter uncertainty."""
         return all(link.diagnosis.proper for link in self.links.values())
@@ -200,7 +205,11 @@ def to_dataset(fit: Fit) -> "xr.Dataset":
         for name, values in fit.draws.items()
     }
     used = {dim for dims, _ in variables.values() for dim in dims}
-    coords = {dim: np.array(ls, dtype=str) for dim, ls in fit.coords.items() if dim in used and ls}
+    coords: dict[str, Any] = {
+        dim: np.array(ls, dtype=str) for dim, ls in fit.coords.items() if dim in used and ls
+    }
+    if not variables:  # nothing was estimated: one draw of no parameter
+        coords = {"chain": [0], "draw": [0]}
     return xr.Dataset(variables, coords=coords)
 
 

@@ -11,6 +11,7 @@ from posynth.chain.blocks import Floats, Rows
 from posynth.chain.crossing import cells
 from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
+from posynth.chain.passive import computed, drawn_values
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale
 from posynth.chain.scores import STRAIGHT, Warp, learn_scores
@@ -56,6 +57,8 @@ class Coding:
         The response is a score on this scale; then ``center`` is 0 and ``scale`` 1.
     warp : Warp
         Takes normal scores on the learned scale to those of the model.
+    rule : str
+        Rule of a passive column, whose one predictor is what the rule gives.
     """
 
     encoder: Encoder | None
@@ -70,6 +73,7 @@ class Coding:
     options: Mapping[str, Any] = field(default_factory=dict)
     learned: Scale | None = None
     warp: Warp = STRAIGHT
+    rule: str = ""
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
         """Return values of the response under this coding."""
@@ -79,6 +83,9 @@ class Coding:
 
     def design(self, rows: Rows) -> Floats:
         """Code predictor rows, (n, p)."""
+        if self.rule:
+            (name,) = self.predictors
+            return drawn_values(rows, rows.schema[name], self.rule)[:, None]
         return cells(rows, self.columns)[1] if self.encoder is None else self.encoder.replay(rows)
 
 
@@ -158,6 +165,8 @@ def make_task(
     tuple of Task and Coding
         What the engine fits, and how to code rows like it.
     """
+    if conditional.passive:
+        return _passive_task(rows, conditional, family)
     values = rows.arrays[conditional.column]
     holes = np.isnan(values)
     fitted = None if conditional.indicates or not holes.any() else ~holes
@@ -182,6 +191,16 @@ def make_task(
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
     return Task(family, Design(X, names), response, prior, scales), coding
+
+
+def _passive_task(rows: Rows, conditional: Conditional, family: Family) -> tuple[Task, Coding]:
+    """Build the task of a column that is computed: its values, and what the rule gives."""
+    column, rule = rows.schema[conditional.target], conditional.passive
+    there = ~np.isnan(rows.arrays[column.name])
+    X, levels = computed(rows, column, rule)[there, None], tuple(map(str, column.levels))
+    response = Response(column.name, rows.arrays[column.name][there], levels)
+    task = Task(family, Design(X, (column.name,)), response, family.facts.default_prior, {})
+    return task, Coding(None, (), (column.name,), levels, rule=rule)
 
 
 def replay_task(

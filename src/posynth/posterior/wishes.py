@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from posynth.chain.default import default_chain
+from posynth.chain.default import default_chain, visit_order
+from posynth.chain.dependence import in_order, with_rules
 from posynth.chain.matrix import allowed, read_matrix
 from posynth.chain.order import auto_order
+from posynth.chain.rule import require_rule
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
 from posynth.families import families
@@ -17,6 +19,7 @@ from posynth.families.methods import Translation, translate
 from posynth.table.schema import Kind, Schema
 
 type Method = str | Build | Family
+type Passive = str | tuple[str, float]
 type Matrix = pd.DataFrame | Mapping[str, Iterable[str]] | str | Path
 
 
@@ -38,6 +41,8 @@ class Wishes:
         Column -> right-hand side; ``.`` stands for the main effects of all earlier columns.
     strata : str
         Column within whose levels everything is fitted.
+    passive : Mapping
+        Column -> the rule that computes it, or rule and share of rows in which it need not hold.
     improper, copies_values : bool
         Whether families are meant that are not proper, or that copy values.
     """
@@ -51,6 +56,7 @@ class Wishes:
     strata: str = ""
     improper: bool = False
     copies_values: bool = False
+    passive: Mapping[str, Passive] = field(default_factory=dict)
 
 
 def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> ChainSpec:
@@ -61,7 +67,10 @@ def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> Cha
         if column in schema
     }
     named = {**methods, **{column: found.family for column, found in meant.items()}}
-    spec = default_chain(schema, _order(schema, wishes), named, wishes.engine, wishes.missing)
+    order, rules = _order(schema, wishes), _rules(schema, wishes)
+    if rules:
+        order = list(in_order(visit_order(schema, order), rules))
+    spec = default_chain(schema, order, named, wishes.engine, wishes.missing)
     for column, translation in meant.items():
         spec = spec.with_conditional(translated(spec[column], translation))
     return adjusted(spec, schema, wishes)
@@ -78,6 +87,9 @@ def _order(schema: Schema, wishes: Wishes) -> list[str]:
 
 def adjusted(spec: ChainSpec, schema: Schema, wishes: Wishes) -> ChainSpec:
     """Return the chain with predictors, formulas, strata and permissions as asked for."""
+    rules = _rules(schema, wishes)
+    shares = {n: each[1] for n, each in wishes.passive.items() if isinstance(each, tuple)}
+    spec = with_rules(spec, rules, shares) if rules else spec
     spec = permitted(spec, wishes.improper, wishes.copies_values)
     if wishes.predictors is not None:
         matrix = wishes.predictors
@@ -89,6 +101,23 @@ def adjusted(spec: ChainSpec, schema: Schema, wishes: Wishes) -> ChainSpec:
         changed = replace(spec[column], formula=formula, predictors=None)
         spec = spec.with_conditional(changed)
     return stratified(spec, schema, wishes.strata) if wishes.strata else spec
+
+
+def _rules(schema: Schema, wishes: Wishes) -> dict[str, str]:
+    """Return column -> rule, for columns that can be computed."""
+    rules = {n: each if isinstance(each, str) else each[0] for n, each in wishes.passive.items()}
+    for name, rule in rules.items():
+        require_rule(name, rule)
+        if name not in schema:
+            raise SpecError(f"passive: {unknown('column', name, schema.names)}")
+        if name in wishes.methods or name in wishes.formulas:
+            raise SpecError(f"column {name!r} has a rule and a method or formula; keep one of them")
+        if not schema[name].kind.is_modelled:
+            raise SpecError(
+                f"passive column {name!r}: its kind is {schema[name].kind.value!r}, which is "
+                "filled in, not computed; declare another kind for it first"
+            )
+    return rules
 
 
 def permitted(spec: ChainSpec, improper: bool, copies_values: bool) -> ChainSpec:
@@ -115,7 +144,7 @@ def stratified(spec: ChainSpec, schema: Schema, strata: str) -> ChainSpec:
     for c in spec:
         known = families().get(c.family)
         crosses = known is not None and known.facts.design == "cells"
-        if c.column == strata or crosses or c.predictors == ():
+        if c.column == strata or crosses or c.predictors == () or c.passive:
             continue
         note = f"{c.note}; within levels of {strata!r}".lstrip("; ")
         spec = spec.with_conditional(replace(c, strata=strata, note=note))

@@ -26,6 +26,7 @@ def made(manifest: Mapping[str, Any]) -> Grid:
         ("Copies", f"{manifest['m']} of {manifest['k']:,} rows"),
         ("Proper", "yes: each copy took its own posterior draw" if manifest["proper"] else "no"),
         *_exceptions(manifest),
+        *_computed(manifest.get("passive", {})),
         ("Missing values", manifest["missing_note"]),
         ("Filled, not modelled", _filled(manifest["filled"])),
         ("Hash of the chain", manifest["spec_hash"]),
@@ -45,6 +46,11 @@ def _exceptions(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(heads[key], _filled(manifest[key])) for key in heads if manifest.get(key)]
 
 
+def _computed(rules: Mapping[str, str]) -> list[tuple[str, str]]:
+    told = "; ".join(f"{name} = {rule}" for name, rule in rules.items())
+    return [("Computed, not modelled", told)] if told else []
+
+
 def _filled(filled: Mapping[str, str]) -> str:
     return ", ".join(f"{name} ({kind})" for name, kind in filled.items()) or "no column"
 
@@ -59,18 +65,21 @@ def chain(posterior: Posterior, manifest: Mapping[str, Any], notes: bool = True)
         row = (c.target, _given(posterior, c.target), c.label, prior)
         rows.append((*row, c.note) if notes else row)
     heads = ("Conditional", "Given", "Family", "Prior", *(["Why"] if notes else []))
-    own = [c.target for c in posterior.spec if c.family in known and known[c.family].drawer]
+    modelled = [c for c in posterior.spec if not c.passive]
+    own = [c.target for c in modelled if c.family in known and known[c.family].drawer]
     note = "Each row is a PyMC model; its parameters are independent of those of other rows."
     if own:
         note += f" Not a PyMC model, but an algorithm: {', '.join(own)}."
+    if len(modelled) < len(posterior.spec):
+        note += " Passive columns are computed from those given: no model, no parameter."
     return grid("The chain of conditionals", heads, rows, texts=len(heads), note=note)
 
 
 def _given(posterior: Posterior, target: str) -> str:
     conditional = posterior.spec[target]
     predictors = posterior.spec.predictors(target)
-    if conditional.formula:
-        return conditional.formula
+    if conditional.formula or conditional.passive:
+        return conditional.formula or f"= {conditional.passive}"
     if len(predictors) < FEW_PREDICTORS:
         return " + ".join(predictors) or "nothing"
     return f"{len(predictors)} earlier columns"

@@ -112,6 +112,23 @@ def decode(column: Column, values: Floats) -> pd.Series:
     return cast_numbers(column, round_to(numbers, column.decimals))
 
 
+def as_released(column: Column, values: Floats) -> Floats:
+    """Round numbers as ``decode`` does, so that what is computed from them agrees with the file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from posynth.table.schema import Column, Kind
+    >>> as_released(Column("age", Kind.COUNT, "int64", decimals=0), np.array([41.2, np.nan]))
+    array([41., nan])
+    """
+    if column.kind is Kind.DATE:
+        return dates.rounded(values, column.date_format)
+    if column.kind.is_numeric and column.decimals is not None:
+        return np.round(values, column.decimals)
+    return values
+
+
 def decode_frame(schema: Schema, arrays: Mapping[str, Floats]) -> pd.DataFrame:
     """Build a table from one array a modelled column.
 

@@ -126,6 +126,18 @@ def to_days(times: Times) -> Floats:
     return np.asarray(elapsed / np.timedelta64(1, "D"), dtype=np.float64)
 
 
+def rounded(days: Floats, date_format: str) -> Floats:
+    """Return days rounded as ``from_days`` rounds them, NaN kept.
+
+    Examples
+    --------
+    >>> rounded(np.array([1.7, 2.26]), "%Y-%m-%d %H:%M:%S").round(2), rounded(np.array([1.7]), "%Y")
+    (array([1.7 , 2.26]), array([2.]))
+    """
+    parts = DAY // step(date_format)
+    return np.asarray(np.rint(days * parts) / parts)
+
+
 def from_days(days: Floats, date_format: str) -> Times:
     """Return times rounded to the resolution of the format, NaN as NaT."""
     size = step(date_format)

@@ -137,6 +137,16 @@ def test_a_table_and_its_copy_are_exchangeable(chain):
     assert failed(pairs.results()) == set()
 
 
+def test_a_chain_with_a_passive_column_is_exchangeable():
+    wide = table().assign(twice=lambda f: 2 * f["x"] - 1)[["g", "x", "twice", "y"]]
+    chain = specify(wide, passive={"twice": "2 * x - 1"})
+    for name in "xy":
+        chain = chain.change(name, scales={"slope": 0.7, "intercept": 1.0})
+    pairs = exchangeable(chain, wide, 60, seed=4)
+    assert "correlation x, twice" in pairs.names
+    assert failed(pairs.results()) == set()
+
+
 def test_columns_drawn_independently_are_not_exchangeable(chain, monkeypatch):
     """The first table of each pair is drawn rightly, its copy from permuted predictors."""
     original, walk, calls = RowSampler.draw, exchange.walk, []

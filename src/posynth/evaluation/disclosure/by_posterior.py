@@ -82,13 +82,13 @@ def evaluate_by_posterior(
     """
     if not posterior.spec.targets:
         return []
-    for target in posterior.spec.targets:
+    for target in posterior.estimated:
         if family_of(posterior, target).fitter is not None:
             raise SpecError(
                 NO_POSTERIOR.format(column=target, family=posterior.spec[target].family)
             )
     tell = progress or (lambda step, done, total: None)
-    modelled = [target for target in targets if target in posterior.spec.targets]
+    modelled = [target for target in targets if target in posterior.estimated]
     tell("influence", 0, 2 + len(modelled))
     results = measure_influence(comparison, posterior, rng=rng)
     if not modelled:

@@ -120,7 +120,8 @@ def touched(spec: ChainSpec, targets: Sequence[str]) -> list[str]:
     return [
         name
         for name in spec.targets
-        if any(name == target or target in spec.predictors(name) for target in targets)
+        if not spec[name].passive
+        and any(name == target or target in spec.predictors(name) for target in targets)
     ]
 
 

@@ -86,7 +86,7 @@ _CASES = (
         "the holes of the source are reproduced, and each copy's variance is the total over "
         "multiple imputations inside that copy",
         "imputed inside each copy: right if values are missing at random given the columns of the "
-        "model and those without holes",
+        "model and those without holes, or differ from that as delta and selection state",
     ),
     _Case(
         lambda p: p.missing == "pattern" and p.m > 1,

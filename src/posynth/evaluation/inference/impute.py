@@ -1,7 +1,8 @@
 """Multiple imputation inside a table with holes, by posynth's own conditionals."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,12 @@ from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.default import FAMILY_OF_KIND, default_chain
+from posynth.chain.dependence import sources
+from posynth.chain.passive import drawn_values
 from posynth.chain.spec import ChainSpec
 from posynth.engines.choose import fit
 from posynth.errors import FitError, MeasureError
+from posynth.evaluation.inference.departure import AT_RANDOM, Departure
 from posynth.evaluation.inference.estimates import (
     Analysis,
     Estimate,
@@ -19,28 +23,33 @@ from posynth.evaluation.inference.estimates import (
     combine_imputations,
 )
 from posynth.families import families
+from posynth.posterior.fitting import Progress, Step, silent
 from posynth.posterior.predict import RowSampler
 from posynth.posterior.record import Posterior
 from posynth.posterior.task import make_task
-from posynth.table.codec import decode, encode
+from posynth.table.codec import as_released, decode, encode
 from posynth.table.schema import Schema
 
 SWEEPS = 5
 DRAWS = 100  # effective draws of a fit, of which an imputation takes one
 
 
-def imputing(
+def imputing(  # noqa: PLR0913 - what is imputed, how often, and under which assumption
     analysis: Analysis,
     posterior: Posterior,
     columns: Iterable[str],
     imputations: int,
     seed: int = 0,
+    *,
+    departure: Departure = AT_RANDOM,
+    progress: Progress = silent,
+    tables: int = 1,
 ) -> Analysis:
     """Make an analysis that imputes a table several times first, and returns the total.
 
     Inside a copy that reproduces holes, the covariance matrix is Rubin's total over its
     imputations, which `pool` then takes for the variance the copy reports. Right if values are
-    missing at random given the columns used.
+    missing at random given the columns used, or differ from that as ``departure`` states.
 
     Parameters
     ----------
@@ -55,6 +64,12 @@ def imputing(
         How many, at least two.
     seed : int
         Seed; together with the values of a table it decides its imputations.
+    departure : Departure
+        How missing values differ from those present; missing at random by default.
+    progress : callable
+        Told of each column drawn.
+    tables : int
+        How many tables will be analysed, for its total.
 
     Returns
     -------
@@ -82,22 +97,32 @@ def imputing(
             f"impute = {imputations}: impute at least 2 times, or their spread is unknown; 5 to 20 "
             "are usual"
         )
-    wanted = tuple(columns)
+    named = tuple(columns)
+    wanted = tuple(dict.fromkeys((*named, *sources(named, posterior.spec))))
+    modelled = [name for name in wanted if posterior.schema[name].kind.is_modelled]
+    departure.check(posterior.schema, [n for n in modelled if posterior.schema[n].missing])
+    numbers = count()
 
     def analyse(frame: pd.DataFrame) -> Estimate:
-        modelled = [name for name in wanted if posterior.schema[name].kind.is_modelled]
-        counts = {name: int(frame[name].isna().sum()) for name in modelled}
-        holes = {name: count for name, count in counts.items() if count}
+        place = next(numbers)
+        missing = {name: int(frame[name].isna().sum()) for name in modelled}
+        holes = {name: number for name, number in missing.items() if number}
         if not holes:
             return as_estimate(analysis(frame))
+
+        def tell(name: str, done: int, total: int) -> None:
+            piece = f"{name} (table {place + 1} of {tables})" if name else ""
+            progress(Step("impute", piece, "", place * total + done, tables * total))
+
         # The values seed the stream, so that it depends neither on the order of copies nor is
         # shared by two of them.
         values = pd.util.hash_pandas_object(frame.astype(str), index=False).to_numpy()
         rng = np.random.default_rng([seed, int(values.sum(dtype=np.uint64))])
-        completed = impute(frame, posterior, holes, imputations, rng)
+        completed = impute(frame, posterior, holes, imputations, rng, departure, tell)
         total = combine_imputations([as_estimate(analysis(each)) for each in completed])
-        told = " and ".join(f"{count} holes of {name!r}" for name, count in holes.items())
-        return replace(total, notes=(f"{told} were imputed {imputations} times", *total.notes))
+        told = " and ".join(f"{number} holes of {name!r}" for name, number in holes.items())
+        note = f"{told} were imputed {imputations} times"
+        return replace(total, notes=(note, *departure.told(posterior.schema), *total.notes))
 
     return analyse
 
@@ -108,13 +133,16 @@ def impute(
     columns: Iterable[str],
     imputations: int,
     rng: np.random.Generator,
+    departure: Departure = AT_RANDOM,
+    tell: Callable[[str, int, int], None] | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Complete columns of a table several times, each time from posterior draws of their own.
 
     Chained equations: the holes are filled with values drawn from the column, then each column in
     turn is regressed on all others where it is present, by its family's model, and its holes are
     drawn anew given one posterior draw; 5 sweeps, or one if a single column has holes, which makes
-    the draws exact. Every imputation starts anew.
+    the draws exact. Every imputation starts anew. Passive columns are computed from what was drawn,
+    and predict no column they are computed from.
 
     Parameters
     ----------
@@ -128,6 +156,10 @@ def impute(
         How many tables are wanted.
     rng : numpy.random.Generator
         Source of randomness.
+    departure : Departure
+        How missing values differ from those present.
+    tell : callable, optional
+        Told (column, columns drawn so far, columns to draw in all).
 
     Yields
     ------
@@ -141,16 +173,36 @@ def impute(
     holed = tuple(columns)
     schema = _used(posterior.schema, holed, len(frame))
     known = {column.name: encode(column, frame[column.name]) for column in schema}
-    steps = [_Step(name, _last(schema, posterior, name), np.isnan(known[name])) for name in holed]
+    ruled = {c.target: c.passive for c in posterior.spec if c.passive and c.target in holed}
+    drawn = [name for name in holed if name not in ruled]
+    steps = [_step(name, schema, posterior, np.isnan(known[name]), departure) for name in drawn]
+    sweeps = SWEEPS if len(steps) > 1 else 1
+    work = count()
+    pieces = imputations * sweeps * len(steps)
     for stream in rng.spawn(imputations):
         now = dict(known)
         for step in steps:
             now[step.target] = step.guess(known[step.target], stream)
-        for _ in range(SWEEPS if len(steps) > 1 else 1):
-            for step in steps:
-                now[step.target] = step.draw(now, schema, stream)
+        _compute(now, known, schema, ruled)
+        for step in [each for _ in range(sweeps) for each in steps]:
+            if tell is not None:
+                tell(step.target, next(work), pieces)
+            now[step.target] = step.draw(now, schema, stream)
+            _compute(now, known, schema, ruled)
         fresh = {n: decode(schema[n], now[n]).set_axis(frame.index) for n in holed}
         yield frame.assign(**fresh)
+    if tell is not None:
+        tell("", pieces, pieces)
+
+
+def _compute(
+    now: dict[str, Floats], known: Mapping[str, Floats], schema: Schema, ruled: Mapping[str, str]
+) -> None:
+    """Bring passive columns up to what was drawn; in the chain's order, so sources come first."""
+    for name, rule in ruled.items():
+        rows = Rows(schema, now, {}, len(now[name]))
+        computed = drawn_values(rows, schema[name], rule)
+        now[name] = np.where(np.isnan(known[name]), computed, known[name])
 
 
 @dataclass(frozen=True)
@@ -160,6 +212,7 @@ class _Step:
     target: str
     spec: ChainSpec
     holes: NDArray[np.bool_]
+    departure: Departure
 
     def guess(self, values: Floats, rng: np.random.Generator) -> Floats:
         """Fill the holes with values drawn from the column itself."""
@@ -184,13 +237,12 @@ class _Step:
                 "leave it out of the model"
             ) from None
         flat = {name: each.reshape(-1, *each.shape[2:]) for name, each in draws.items()}
+        flat = self.departure.shifted(schema[self.target], coding, flat)
         one = int(rng.integers(len(next(iter(flat.values())))))
         sampler = RowSampler(family, self.target, coding, task.prior, flat).use()
         drawn = sampler.draw(coding.design(rows)[self.holes], one, rng)
-        decimals = schema[self.target].decimals
-        if schema[self.target].kind.is_numeric and decimals is not None:
-            drawn = np.round(drawn, decimals)
-        values[self.holes] = drawn
+        drawn = self.departure.moved(schema[self.target], drawn)
+        values[self.holes] = as_released(schema[self.target], drawn)
         return values
 
 
@@ -200,12 +252,22 @@ def _used(schema: Schema, holed: Sequence[str], rows: int) -> Schema:
     return Schema(tuple(replace(c, missing=0) for c in columns), rows)
 
 
-def _last(schema: Schema, posterior: Posterior, target: str) -> ChainSpec:
-    """Return a chain in which a column comes last, given all others, in the family it has."""
+def _step(
+    target: str,
+    schema: Schema,
+    posterior: Posterior,
+    holes: NDArray[np.bool_],
+    departure: Departure,
+) -> _Step:
+    """Let a column come last, given all that are not computed from it, in the family it has."""
     known, family = families(), ""
     if target in posterior.spec.targets:
         family = posterior.spec[target].family
     if family not in known or known[family].facts.design == "cells":
         family = FAMILY_OF_KIND[schema[target].kind]
-    order = [*(name for name in schema.names if name != target), target]
-    return default_chain(schema, order, {target: family})
+    family = departure.family(schema[target], family)
+    spec = posterior.spec
+    others = [n for n in schema.names if n != target and target not in sources([n], spec)]
+    columns = tuple(column for column in schema if column.name in (target, *others))
+    chain = default_chain(Schema(columns, schema.rows), [*others, target], {target: family})
+    return _Step(target, chain, holes, departure)

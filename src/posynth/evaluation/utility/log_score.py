@@ -72,6 +72,7 @@ def measure(
 
     Conditionals that are algorithms (trees, donors) have no likelihood: they are passed over, and
     whole rows are then not scored.
+    Passive columns have none either, and add nothing: their sources decide them.
     """
     if comparison.holdout is None:
         return [Result("log score", float("nan"), text=NO_HOLDOUT)]
@@ -81,12 +82,12 @@ def measure(
     held, known = encoded(posterior, table), encoded(posterior, comparison.original)
     chosen = comb(posterior, draws)
     scored: dict[str, tuple[Floats, Floats]] = {}
-    targets = [t for t in posterior.spec.targets if family_of(posterior, t).drawer is None]
+    targets = [t for t in posterior.estimated if family_of(posterior, t).drawer is None]
     for target, found in chain_log_likelihood(posterior, held, chosen, targets):
         scored[target] = _log_mean(found), margin(posterior, target, known, held)
     used = min(map(len, chosen.values()), default=0)
     results = []
-    if scored and len(targets) == len(posterior.spec):  # an algorithm has no likelihood
+    if scored and len(targets) == len(posterior.estimated):  # an algorithm has no likelihood
         whole = tuple(np.nansum(part, axis=0) for part in zip(*scored.values(), strict=True))
         results = _pair("", whole[0], whole[1], used)
     for target, (score, baseline) in scored.items():

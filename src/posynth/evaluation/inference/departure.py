@@ -1,0 +1,133 @@
+r"""Values that are not missing at random: a departure that the user states, column by column.
+
+The data do not tell how missing values differ from those present, so it is assumed, and varied:
+
+delta
+    Pattern-mixture model: a missing number is ``delta`` units above what its predictors say of a
+    present one, :math:`y \mid x, R=1 \sim p(y - \delta \mid x, R=0)`; for a binary column ``delta``
+    is added to the log-odds of its second level.
+selection
+    Selection model :math:`\mathrm{logit}\,P(R=1 \mid x, y) = h(x) + \delta y` with any h: one unit
+    more multiplies the odds of being missing by :math:`e^\delta`. It is the same as
+    :math:`p(y \mid x, R=1) \propto e^{\delta y} p(y \mid x, R=0)`, so a normal regression of the
+    present values with variance :math:`\sigma^2` is shifted by :math:`\delta \sigma^2`, with the
+    :math:`\sigma^2` of each posterior draw, and a binary column's log-odds by :math:`\delta`.
+
+Both are proper given delta; delta = 0 is missing at random. The random-indicator method of mice
+(Jolani 2012) estimates an offset in place of stating it, which only the assumed normality tells.
+
+References
+----------
+van Buuren, S. (2018). Flexible Imputation of Missing Data, 2nd ed., section 9.2; Franks, D'Amour
+and Feller (2020), Flexible sensitivity analysis for observational studies without observable
+implications, JASA 115, 1730-1746, for the second form; Jolani, S. (2012), Dual imputation
+strategies for analyzing incomplete data, Utrecht University.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+
+from posynth.chain.blocks import Floats
+from posynth.errors import MeasureError, unknown
+from posynth.posterior.task import Coding
+from posynth.table.schema import Column, Kind, Schema
+
+type Draws = dict[str, Floats]
+
+
+@dataclass(frozen=True)
+class Departure:
+    """How missing values differ from those present, where they are not missing at random.
+
+    Attributes
+    ----------
+    delta : Mapping of str to float
+        Column -> shift of its missing values, in its units, or log-odds of its second level.
+    selection : Mapping of str to float
+        Column -> change of the log-odds of being missing with one unit of the column.
+    """
+
+    delta: Mapping[str, float] = field(default_factory=dict)
+    selection: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that are said not to be missing at random."""
+        return tuple(dict.fromkeys((*self.delta, *self.selection)))
+
+    def check(self, schema: Schema, imputed: Iterable[str]) -> None:
+        """Raise unless each departure is about a column that is imputed, and can be drawn.
+
+        Raises
+        ------
+        MeasureError
+            Naming the column, what was found and what is allowed.
+        """
+        allowed = [n for n in imputed if schema[n].kind.is_numeric or _is_binary(schema[n])]
+        for what, stated in (("delta", self.delta), ("selection", self.selection)):
+            for name, value in stated.items():
+                if name not in allowed:
+                    raise MeasureError(
+                        f"{what}: {unknown('column', name, allowed)}. It is about columns of the "
+                        "model that have holes and are numeric or binary"
+                    )
+                if not isfinite(value):
+                    raise MeasureError(f"{what} of column {name!r} = {value}; it must be finite")
+        both = set(self.delta) & set(self.selection)
+        if both:
+            raise MeasureError(
+                f"column {min(both)!r} has a delta and a selection; they are two ways to say the "
+                "same, so keep one"
+            )
+
+    def family(self, column: Column, usual: str) -> str:
+        """Return the family a column is imputed by: shifts are exact for two of them."""
+        if column.name not in self.columns:
+            return usual
+        if _is_binary(column):
+            return "bernoulli"
+        return "gaussian" if column.name in self.selection else usual
+
+    def shifted(self, column: Column, coding: Coding, draws: Draws) -> Draws:
+        """Return posterior draws with the departure added to the intercept, where there is one."""
+        name = column.name
+        if name in self.selection:
+            variance = 1.0 if coding.levels else draws["sigma"] ** 2 * coding.unit
+            return draws | {"alpha": draws["alpha"] + self.selection[name] * variance}
+        if name in self.delta and coding.levels:
+            return draws | {"alpha": draws["alpha"] + self.delta[name]}
+        return draws
+
+    def moved(self, column: Column, drawn: Floats) -> Floats:
+        """Return imputed numbers with their delta."""
+        return drawn + self.delta.get(column.name, 0.0) if column.kind.is_numeric else drawn
+
+    def told(self, schema: Schema) -> tuple[str, ...]:
+        """Say what was assumed, a sentence a column."""
+        shifts = (f"{n!r} are shifted by {_delta(schema[n], v)}" for n, v in self.delta.items())
+        odds = (
+            f"{n!r}: log-odds of being missing change by {v:g} with {_unit(schema[n])}"
+            for n, v in self.selection.items()
+        )
+        end = " (not missing at random: assumed, not estimated; vary it)"
+        return tuple(f"imputed values of {text}{end}" for text in (*shifts, *odds))
+
+
+AT_RANDOM = Departure()
+
+
+def _is_binary(column: Column) -> bool:
+    return column.kind is Kind.BINARY
+
+
+def _delta(column: Column, value: float) -> str:
+    if _is_binary(column):
+        return f"{value:g} on the log-odds of {column.levels[1]!r}"
+    return f"{value:g} {'days' if column.kind is Kind.DATE else 'of its units'}"
+
+
+def _unit(column: Column) -> str:
+    if _is_binary(column):
+        return f"{column.levels[1]!r} in place of {column.levels[0]!r}"
+    return "one day" if column.kind is Kind.DATE else "one of its units"
