@@ -31,12 +31,26 @@ def test_few_coefficients_keep_every_predictor(rng) -> None:
     assert chain.spec["job"].predictors is None
 
 
+def test_slopes_stay_near_zero_where_a_level_has_too_few_rows(rng) -> None:
+    x, z = rng.standard_normal((2, 600))
+    common = np.where(x + rng.standard_normal(600) > 0, "a", "b")
+    rare = common.copy()
+    rare[:8] = "c"
+    for levels, held in ((common, False), (rare, True)):
+        chain = posynth.specify(pd.DataFrame({"x": x, "z": z, "w": x * z, "level": levels}))
+        found = chain.spec["level"]
+        assert (found.scales.get("slope") == 0.5) is held
+        assert ("a level of 8 rows on 3 predictors" in found.note) is held
+
+
 def test_a_function_of_a_predictor_is_not_taken_beside_it(rng) -> None:
     table = _table(rng)
     age = rng.integers(18, 90, len(table))
     table.insert(0, "age", age)
     table.insert(1, "group", pd.cut(age, [0, 30, 60, 99]).astype(str))
-    table["job"] = [f"{job}{'ab'[int(old)]}" for job, old in zip(table["job"], age > 60, strict=True)]
+    table["job"] = [
+        f"{job}{'ab'[int(old)]}" for job, old in zip(table["job"], age > 60, strict=True)
+    ]
     found = posynth.specify(table).spec["job"].predictors
     assert found is not None and "age" in found and "group" not in found
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from posynth.chain.blocks import Rows
-from posynth.chain.budget import within_budget
+from posynth.chain.budget import held_near_zero, within_budget
 from posynth.chain.choice import MOST_TESTED, ROWS_FOR_A_COLUMN, choose, spaced
 from posynth.chain.curvature import is_curved
 from posynth.chain.design import Curves, learn
@@ -61,7 +61,8 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
             told = {c.target: c.predictors for c in spec if c.family == RULE}
             lean = within_budget(rows, columns, conditional, told) if free else conditional
             kept = columns if lean.predictors is None else lean.predictors
-            spec = spec.with_conditional(_curved(rows, kept, lean))
+            held = held_near_zero(rows, kept, lean) if free else lean
+            spec = spec.with_conditional(_curved(rows, kept, held))
     return spec
 
 
