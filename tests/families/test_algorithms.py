@@ -26,13 +26,14 @@ ROWS = [(name, 2) for name in OWN] + [(name, 0) for name in OWN]
 
 @pytest.fixture
 def toy(rng):
-    """Give a task of a family on 120 rows of an uneven, continuous response, or on three levels."""
+    """Give a task of a family on 120 rows of an uneven, continuous response, or of three levels."""
 
     def build(name, p=2, n=120, levels=0, need=400):
         X = rng.standard_normal((n, p))
+        facts = family(name).facts
+        levels = 3 if facts.response == "codes" else levels
         y = np.exp(0.5 * X.sum(axis=1) + 0.3 * rng.standard_normal(n))
         y = np.digitize(y, [0.7, 1.4]) if levels else y
-        facts = family(name).facts
         response = Response("outcome", y, tuple("abc"[:levels]), float(y.mean()), float(y.std()))
         predictors = tuple(f"x{j}" for j in range(p))
         priors = facts.priors[facts.default_prior]

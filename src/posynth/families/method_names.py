@@ -39,10 +39,10 @@ MICE, SYNTHPOP, BOTH = "mice", "synthpop", "mice and synthpop"
 _GROUPS = ("gaussian_ml", "multilevel", "gaussian_multilevel")
 _GROUPED_LOGIT = ("bernoulli_ml", "multilevel", "bernoulli_multilevel")
 _GROUP_LEVEL = ("group_level",)
-_SHRUNK = ("horseshoe", "gaussian_horseshoe", "gaussian_hs")
-_SHRUNK_LOGIT = ("bernoulli_horseshoe", "bernoulli_hs", "horseshoe_logit")
-_SELECTED = ("r2d2", "gaussian_r2d2")
-_SELECTED_LOGIT = ("bernoulli_r2d2", "r2d2_logit")
+_SHRUNK = ("gaussian_horseshoe",)
+_SHRUNK_LOGIT = ("bernoulli_horseshoe",)
+_SELECTION = "horseshoe; mice selects first, which leaves the uncertainty of selection out"
+_LASSO = "horseshoe with its posterior, where mice bootstraps a lasso"
 _FOREST = ("forest", "bart")
 _TREES = ("cart",)
 
@@ -93,18 +93,8 @@ METHODS = (
     Method(
         "norm.predict", MICE, ("deterministic_mean",), "predicted mean: no noise, no uncertainty"
     ),
-    Method(
-        "lasso.norm",
-        MICE,
-        _SHRUNK,
-        "shrinkage prior with its posterior, where mice bootstraps a lasso",
-    ),
-    Method(
-        "lasso.select.norm",
-        MICE,
-        _SELECTED,
-        "shrinkage prior on R2; mice selects first, which leaves the uncertainty of selection out",
-    ),
+    Method("lasso.norm", MICE, _SHRUNK, _LASSO),
+    Method("lasso.select.norm", MICE, _SHRUNK, _SELECTION),
     Method(
         "quadratic",
         MICE,
@@ -122,28 +112,15 @@ METHODS = (
     ),
     Method("logreg", BOTH, ("bernoulli",), "posterior draw, also under separation"),
     Method("logreg.boot", MICE, ("bernoulli",), "a posterior draw replaces the bootstrap"),
-    Method(
-        "lasso.logreg",
-        MICE,
-        _SHRUNK_LOGIT,
-        "shrinkage prior with its posterior, where mice bootstraps a lasso",
-        nearest=("bernoulli",),
-    ),
-    Method(
-        "lasso.select.logreg",
-        MICE,
-        _SELECTED_LOGIT,
-        "shrinkage prior on R2; mice selects first, which leaves the uncertainty of selection out",
-        nearest=("bernoulli",),
-    ),
+    Method("lasso.logreg", MICE, _SHRUNK_LOGIT, _LASSO),
+    Method("lasso.select.logreg", MICE, _SHRUNK_LOGIT, _SELECTION),
     Method("polr", BOTH, ("ordinal",), "posterior draw; mice draws no parameters"),
     Method("polyreg", BOTH, ("categorical",), "posterior draw; mice draws no parameters"),
     Method(
         "lda",
         MICE,
-        ("da", "bayes_da", "discriminant"),
-        "discriminant analysis with its posterior; mice draws no parameters",
-        nearest=("categorical",),
+        ("da",),
+        "exact posterior draw, where predictors are normal within levels; mice draws no parameters",
     ),
     Method(
         "2l.norm",
