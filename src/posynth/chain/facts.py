@@ -29,8 +29,9 @@ class FamilyFacts:
     response : str
         ``"standardised"`` (y minus mean over sd), ``"natural"`` or ``"codes"`` (level index).
     design : str
-        ``"standardised"`` (main effects or a formula, columns scaled) or ``"cells"`` (one
-        indicator for every combination of the predictors' levels).
+        ``"standardised"`` (main effects or a formula, columns scaled), ``"grouped"`` (the same
+        behind the index of the row's group) or ``"cells"`` (one indicator for every combination
+        of the predictors' levels).
     exact : str
         Name of the exact sampler of its posterior, or ``""``.
     exact_priors : tuple of str

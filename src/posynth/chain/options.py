@@ -16,6 +16,22 @@ def read_option(name: str, key: str, value: Any) -> Option:
     return float(value) if parts == [value] else tuple(map(float, parts))
 
 
+_GROUPS = re.compile(r"\b(keep_groups|new_groups)\s*=\s*([^,)]*[^,)\s])\s*")
+
+
+def read_groups(text: str) -> tuple[str, dict[str, str]]:
+    """Split off the column of groups from ``FAMILY(new_groups=COLUMN, ...)``.
+
+    Examples
+    --------
+    >>> read_groups("2l.lmer(new_groups=school)")
+    ('2l.lmer()', {'new_groups': 'school'})
+    """
+    if not re.fullmatch(r"\s*[\w.]+\s*\(.*\)\s*", text):
+        return text, {}
+    return _GROUPS.sub("", text), dict(_GROUPS.findall(text))
+
+
 def read_method(text: str) -> tuple[str, dict[str, Option]]:
     """Split ``FAMILY(option=value, ...)`` into a family and its options.
 
@@ -31,7 +47,7 @@ def read_method(text: str) -> tuple[str, dict[str, Option]]:
     >>> read_method("semicontinuous(spikes=0 40)")
     ('semicontinuous', {'spikes': (0.0, 40.0)})
     """
-    found = re.fullmatch(r"\s*(\w+)\s*\((.*)\)\s*", text)
+    found = re.fullmatch(r"\s*([\w.]+)\s*\((.*)\)\s*", text)
     if found is None:
         return text, {}
     options: dict[str, Option] = {}

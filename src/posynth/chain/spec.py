@@ -54,6 +54,9 @@ class Conditional:
     strata : str
         An earlier categorical column within whose levels everything is fitted: it interacts with
         every predictor.
+    keep_groups, new_groups : str
+        For a family with random intercepts, one of the two: the earlier categorical column whose
+        levels are the groups. Copies keep the source's effects, or draw every group's anew.
     improper : bool
         Whether a family whose draws carry no parameter uncertainty is meant.
     copies_values : bool
@@ -76,6 +79,8 @@ class Conditional:
     splines: int = 0
     interactions: tuple[tuple[str, str], ...] = ()
     strata: str = ""
+    keep_groups: str = ""
+    new_groups: str = ""
     improper: bool = False
     copies_values: bool = False
     note: str = ""
@@ -98,6 +103,11 @@ class Conditional:
     def label(self) -> str:
         """The family, and the scale if it is learned."""
         return f"{self.family}, learned scale" if self.scale == "learned" else self.family
+
+    @property
+    def groups(self) -> str:
+        """The column of groups, or ``""``."""
+        return self.keep_groups or self.new_groups
 
     @property
     def column(self) -> str:
@@ -222,10 +232,11 @@ def _to_dict(conditional: Conditional) -> dict[str, Any]:
         data["splines"] = conditional.splines
     if conditional.interactions:
         data["interactions"] = [list(pair) for pair in conditional.interactions]
-    optional = ("formula", "prior", "indicates", "strata", "improper", "copies_values", "note")
-    return data | {key: getattr(conditional, key) for key in optional if getattr(conditional, key)}
+    return data | {key: getattr(conditional, key) for key in _PLAIN if getattr(conditional, key)}
 
 
+_PLAIN: tuple[str, ...] = ("formula", "prior", "indicates", "strata", "keep_groups", "new_groups")
+_PLAIN += ("improper", "copies_values", "note")
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "target": str,
     "family": str,
@@ -239,6 +250,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "splines": int,
     "interactions": (list, tuple),
     "strata": str,
+    "keep_groups": str,
+    "new_groups": str,
     "improper": bool,
     "copies_values": bool,
     "note": str,

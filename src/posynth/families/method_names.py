@@ -36,8 +36,9 @@ class Method:
 
 
 MICE, SYNTHPOP, BOTH = "mice", "synthpop", "mice and synthpop"
-_GROUPS = ("gaussian_ml", "multilevel", "gaussian_multilevel")
-_GROUPED_LOGIT = ("bernoulli_ml", "multilevel", "bernoulli_multilevel")
+_GROUPS = ("gaussian_ml",)
+_GROUPED_LOGIT = ("bernoulli_ml",)
+_ASK = "write 2l.{}(new_groups=COLUMN) or (keep_groups=COLUMN)"
 _GROUP_LEVEL = ("group_level",)
 _SHRUNK = ("horseshoe", "gaussian_horseshoe", "gaussian_hs")
 _SHRUNK_LOGIT = ("bernoulli_horseshoe", "bernoulli_hs", "horseshoe_logit")
@@ -147,24 +148,29 @@ METHODS = (
         "2l.norm",
         MICE,
         _GROUPS,
-        "groups with their own coefficients and spread",
+        "random intercepts; one spread within groups, where mice has one a group; "
+        + _ASK.format("norm"),
         nearest=("location_scale", "gaussian"),
     ),
     Method(
         "2l.lmer",
         MICE,
         _GROUPS,
-        "groups with their own coefficients; variances drawn, where lme4's may be fixed",
+        "random intercepts; variances drawn, where lme4's may be fixed; " + _ASK.format("lmer"),
         nearest=("gaussian",),
     ),
     Method(
-        "2l.pan", MICE, _GROUPS, "groups with their own coefficients", nearest=("gaussian",)
+        "2l.pan",
+        MICE,
+        _GROUPS,
+        "random intercepts; " + _ASK.format("pan"),
+        nearest=("gaussian",),
     ),
     Method(
         "2l.bin",
         MICE,
         _GROUPED_LOGIT,
-        "logistic regression with groups",
+        "logistic regression with random intercepts; " + _ASK.format("bin"),
         nearest=("bernoulli",),
     ),
     Method(

@@ -84,9 +84,9 @@ class Chain:
             Which conditional.
         **changes
             Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
-            scales, options, engine, strata, improper, copies_values, scale, splines, interactions.
-            A learned scale, splines and interactions that the change leaves no place for are
-            dropped.
+            scales, options, engine, strata, keep_groups, new_groups, improper, copies_values,
+            scale, splines, interactions. A learned scale, splines, interactions and groups that
+            the change leaves no place for are dropped.
 
         Raises
         ------
@@ -116,6 +116,10 @@ class Chain:
         dropped: dict[str, Any] = {}
         if facts is not None and facts.response != "standardised":
             dropped["scale"] = "natural"
+        if facts is not None and facts.design == "grouped":
+            dropped |= {"scale": "natural"}
+        elif facts is not None:
+            dropped |= {"keep_groups": "", "new_groups": ""}
         if conditional.formula or (facts is not None and facts.design == "cells"):
             dropped |= {"splines": 0, "interactions": ()}
         given = conditional.predictors

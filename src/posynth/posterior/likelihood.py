@@ -69,7 +69,7 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
     values = holes if conditional.indicates else rows.arrays[target]
     origin, unit = natural_scale(family, coding)
-    design = Design(coding.design(rows)[used], coding.predictors)
+    design = Design(coding.design(rows)[used], coding.predictors, coding.groups.levels)
     if coding.learned is None:
         y = (values[used] - origin) / unit
     else:

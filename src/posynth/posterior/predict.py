@@ -51,6 +51,7 @@ class RowSampler:
         self._center, self._scale = natural_scale(family, coding)
         self._target, self._facts = target, family.facts
         self._learned, self._warp = coding.learned, coding.warp
+        self._new_groups = coding.groups.new
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
@@ -96,7 +97,10 @@ class RowSampler:
             return self._drawer(theta, X, rng)
         self._compiled.set_rows(X)
         names = self._compiled.names
-        return self._compiled.draw([np.asarray(self._parameters[n][index]) for n in names], rng)
+        theta = {name: np.asarray(self._parameters[name][index]) for name in names}
+        if self._new_groups:
+            theta["z"] = rng.standard_normal(theta["z"].shape)
+        return self._compiled.draw([theta[name] for name in names], rng)
 
 
 def natural_scale(family: Family, coding: Coding) -> tuple[float, float]:
@@ -116,12 +120,11 @@ def stacked(draws: "xr.Dataset") -> dict[str, NDArray[np.float64]]:
 
 def _stub(family: Family, target: str, coding: Coding, prior: str) -> Task:
     """Build a task on two rows that hold no data, to write the model's form."""
-    rows = np.zeros((2, len(coding.predictors)))
+    rows = np.zeros((2, len(coding.predictors) + bool(coding.groups.column)))
     if coding.encoder is None:
         rows[:, 0] = 1.0
     own = family.facts.response == "natural" and family.facts.support == "real"
     y = np.zeros(2, dtype=np.int64 if coding.levels or own else np.float64)
     response = coding.response(target, y)
-    return Task(
-        family, Design(rows, coding.predictors), response, prior, family.facts.priors[prior]
-    )
+    design = Design(rows, coding.predictors, coding.groups.levels)
+    return Task(family, design, response, prior, family.facts.priors[prior])

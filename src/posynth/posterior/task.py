@@ -11,6 +11,7 @@ from posynth.chain.blocks import Floats, Rows
 from posynth.chain.crossing import cells
 from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
+from posynth.chain.groups import NO_GROUPS, Groups, behind_groups
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale
 from posynth.chain.scores import STRAIGHT, Warp, learn_scores
@@ -56,6 +57,8 @@ class Coding:
         The response is a score on this scale; then ``center`` is 0 and ``scale`` 1.
     warp : Warp
         Takes normal scores on the learned scale to those of the model.
+    groups : Groups
+        The column of groups, for a family with random intercepts.
     """
 
     encoder: Encoder | None
@@ -70,6 +73,7 @@ class Coding:
     options: Mapping[str, Any] = field(default_factory=dict)
     learned: Scale | None = None
     warp: Warp = STRAIGHT
+    groups: Groups = NO_GROUPS
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
         """Return values of the response under this coding."""
@@ -79,7 +83,9 @@ class Coding:
 
     def design(self, rows: Rows) -> Floats:
         """Code predictor rows, (n, p)."""
-        return cells(rows, self.columns)[1] if self.encoder is None else self.encoder.replay(rows)
+        if self.encoder is None:
+            return cells(rows, self.columns)[1]
+        return behind_groups(rows, self.groups, self.encoder.replay(rows))
 
 
 def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | None = None) -> Rows:
@@ -161,7 +167,8 @@ def make_task(
     values = rows.arrays[conditional.column]
     holes = np.isnan(values)
     fitted = None if conditional.indicates or not holes.any() else ~holes
-    columns = spec.predictors(conditional.target)
+    groups = Groups.of(conditional, rows.schema)
+    columns = tuple(name for name in spec.predictors(conditional.target) if name != groups.column)
     if conditional.strata and conditional.strata not in columns:
         columns += (conditional.strata,)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
@@ -178,10 +185,11 @@ def make_task(
     about = (response.levels, response.center, response.scale, response.reference)
     line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
-    coding = Coding(encoder, columns, names, *about, *line, options, learned, warp)
+    coding = Coding(encoder, columns, names, *about, *line, options, learned, warp, groups)
+    X = behind_groups(rows, groups, X, fitted)
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
-    return Task(family, Design(X, names), response, prior, scales), coding
+    return Task(family, Design(X, names, groups.levels), response, prior, scales), coding
 
 
 def _design(

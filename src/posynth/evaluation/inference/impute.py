@@ -205,7 +205,7 @@ def _last(schema: Schema, posterior: Posterior, target: str) -> ChainSpec:
     known, family = families(), ""
     if target in posterior.spec.targets:
         family = posterior.spec[target].family
-    if family not in known or known[family].facts.design == "cells":
+    if family not in known or known[family].facts.design != "standardised":
         family = FAMILY_OF_KIND[schema[target].kind]
     order = [*(name for name in schema.names if name != target), target]
     return default_chain(schema, order, {target: family})
