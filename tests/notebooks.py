@@ -1,4 +1,7 @@
-"""Execute every notebook from top to bottom; `make notebooks` runs this."""
+"""Execute every notebook from top to bottom; `make notebooks` runs this.
+
+With `--write` outputs are kept; `notebooks.py 02` takes those whose names begin with 02 only.
+"""
 
 import sys
 import time
@@ -13,7 +16,10 @@ FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 
 def main() -> int:
     failed = 0
+    wanted = tuple(name for name in sys.argv[1:] if not name.startswith("-"))
     for path in sorted(FOLDER.glob("*.ipynb")):
+        if not path.name.startswith(wanted or ""):
+            continue
         start = time.perf_counter()
         notebook = nbformat.read(path, as_version=4)
         client = NotebookClient(

@@ -23,6 +23,7 @@ SEE_ALL = (
     # the verbs on finished copies
     *("analysis", "cli_options", "cli_verbs", "judge", "judgement", "material"),
     *("readout", "reporting"),
+    *("cli_studies", "studies"),  # the verbs on methods
 )
 SEEN_BY_ALL = ("errors", "results")
 SAMPLERS = ("pymc", "pytensor", "nutpie")

@@ -278,7 +278,7 @@ def test_fits_pass_the_gate_of_their_engine(name, prior, fitted):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n in GROUPED), id=n) for n in families()],
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in GROUPED), id=n) for n in MODELS],
 )
 def test_parameters_are_recovered_from_a_small_table(name, fitted):
     _, truth, found = fitted(name, families()[name].facts.default_prior)

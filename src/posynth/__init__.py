@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from posynth.copies.container import Copies as Copies
     from posynth.copies.reading import load_copies as load_copies
+    from posynth.evaluation.validity.design import design_study as design_study
+    from posynth.evaluation.validity.ecdf import plot_calibration as plot_calibration
+    from posynth.evaluation.validity.plots import plot_coverage as plot_coverage
+    from posynth.evaluation.validity.plots import plot_zip as plot_zip
+    from posynth.evaluation.validity.study import Analysis as Analysis
+    from posynth.evaluation.validity.study import Study as Study
     from posynth.families.methods import methods as methods
     from posynth.families.own import conditional as conditional
     from posynth.judge import compare as compare
@@ -26,6 +32,9 @@ if TYPE_CHECKING:
     from posynth.posterior.store import load_posterior as load_posterior
     from posynth.posterior.store import save_posterior as save_posterior
     from posynth.reporting import write_report as write_report
+    from posynth.studies import exchangeable as exchangeable
+    from posynth.studies import sbc as sbc
+    from posynth.studies import validity as validity
     from posynth.synthesizer import describe as describe
     from posynth.synthesizer import draw as draw
     from posynth.synthesizer import fit as fit
@@ -39,14 +48,18 @@ __version__ = "0.1.0"
 # Names are resolved on first use: `import posynth` must not wait for pandas.
 _HOME = {
     "check_conditionals": "posynth.posterior.checks",
+    "Analysis": "posynth.evaluation.validity.study",
     "Chain": "posynth.posterior.bound",
     "Copies": "posynth.copies.container",
     "Posterior": "posynth.posterior.record",
     "compare": "posynth.judge",
     "conditional": "posynth.families.own",
+    "Study": "posynth.evaluation.validity.study",
     "describe": "posynth.synthesizer",
+    "design_study": "posynth.evaluation.validity.design",
     "draw": "posynth.synthesizer",
     "evaluate": "posynth.judge",
+    "exchangeable": "posynth.studies",
     "fit": "posynth.synthesizer",
     "lay_beside": "posynth.material",
     "load_copies": "posynth.copies.reading",
@@ -55,12 +68,17 @@ _HOME = {
     "log_likelihood": "posynth.posterior.predictive",
     "posterior_predictive": "posynth.posterior.predictive",
     "prior_predictive": "posynth.posterior.predictive",
+    "plot_calibration": "posynth.evaluation.validity.ecdf",
+    "plot_coverage": "posynth.evaluation.validity.plots",
+    "plot_zip": "posynth.evaluation.validity.plots",
     "methods": "posynth.families.methods",
     "pool": "posynth.judge",
     "read_table": "posynth.table.io",
     "save_posterior": "posynth.posterior.store",
+    "sbc": "posynth.studies",
     "specify": "posynth.synthesizer",
     "synthesize": "posynth.synthesizer",
+    "validity": "posynth.studies",
     "write_report": "posynth.reporting",  # `report` is the room
 }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import posynth
-from posynth import cli_verbs, screen
+from posynth import cli_studies, cli_verbs, screen
 from posynth.cli_options import Asked, takes_chain
 from posynth.errors import SpecError
 from posynth.terminal import err, errors, out
@@ -200,6 +200,7 @@ def tell(copies: "Copies", folder: Path, diagnostics: bool = True) -> None:
 
 
 cli_verbs.register(app)
+cli_studies.register(app)
 
 
 def main() -> None:

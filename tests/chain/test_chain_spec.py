@@ -29,7 +29,15 @@ FORMULA = Conditional("bmi", "gaussian", formula="poly(age, 2) + edu:smoke", eng
 LEARNED = Conditional(
     "income", "student", scale="learned", splines=3, interactions=(("age", "edu"), ("a:b", "c"))
 )
-ASKED = Conditional("income", "pmm", strata="edu", improper=True, copies_values=True)
+ASKED = Conditional(
+    "income",
+    "pmm",
+    strata="edu",
+    keep_groups="school",
+    new_groups="class",
+    improper=True,
+    copies_values=True,
+)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 import posynth
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.options import read_method
+from posynth.engines.choose import compiled_for
 from posynth.errors import FitError, SpecError
 from posynth.families import families
 from posynth.posterior.support import SUPPORTS, check_draws
@@ -94,3 +95,25 @@ def test_coefficients_stand_on_the_scale_of_the_link(method, sigma):
         assert abs(float(found[name].mean()) - truth) < 4 * float(found[name].std()), name
     if sigma:
         assert float(found["sigma"].mean()) == pytest.approx(sigma, abs=4 * 0.3 / np.sqrt(800))
+
+
+@pytest.mark.parametrize(
+    ("value", "lower", "upper"),
+    [(np.nextafter(2.0, 0.0), -1.0, 2.0), (np.nextafter(0.0, 1.0), 0.0, 300.0)],
+)
+def test_a_value_whose_share_rounds_to_a_bound_has_no_density_and_is_refused(value, lower, upper):
+    assert lower < value < upper
+    options = {"lower": lower, "upper": upper}
+    values = np.array([value, (lower + upper) / 2, lower, upper])
+    assert SUPPORTS["open"].inside(values, options).tolist() == [False, True, False, False]
+
+
+def test_a_truncated_draw_does_not_round_beyond_its_bound(make_task):
+    X = np.linspace(-9.0, 9.0, 999)[:, None]
+    task = make_task("truncated", "weak", X, np.zeros(999))
+    compiled = compiled_for(task, task.model())
+    compiled.move(task.model())
+    named = {"alpha": 0.08, "beta": np.array([1.7]), "sigma": 0.004}
+    theta = [np.asarray(named[name]) for name in compiled.names]
+    y = compiled.draw(theta, np.random.default_rng(1))
+    assert (y.min(), y.max()) == (-1.0, 1.5)

@@ -133,7 +133,7 @@ def test_a_chain_is_read_changed_and_printed(few):
     [
         ({"familiy": "gaussian"}, "unknown field 'familiy'; allowed: .* Did you mean 'family'"),
         ({"indicates": "age"}, "unknown field 'indicates'"),
-        ({"family": "poisson"}, "column 'bmi': unknown family 'poisson'"),
+        ({"family": "poison"}, "column 'bmi': unknown family 'poison'"),
         ({"predictors": ("income",)}, "predictor 'income' is not visited before it"),
         ({"prior": "wide"}, "unknown prior 'wide'"),
     ],

@@ -63,6 +63,16 @@ def test_a_change_of_family_drops_what_it_cannot_hold(table):
     assert chain.change("y", formula="g * x").spec["y"].splines == 0
 
 
+def test_a_change_does_not_keep_the_grounds_of_the_old_choice(table):
+    chain = posynth.specify(table)
+    assert "held-out log score" in chain.spec["y"].note
+    changed = chain.change("y", family="student", scale="natural")
+    assert changed.spec["y"].note == "changed: family, scale"
+    assert (
+        chain.change("y", prior="flat", note="by the protocol").spec["y"].note == "by the protocol"
+    )
+
+
 WRONG = [
     ("g", {"scale": "learned"}, r"column 'g': scale 'learned' is for numeric columns"),
     ("y", {"scale": "rank"}, r"conditional 'y': unknown scale 'rank'; allowed: .*'learned'"),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from posynth.chain.options import read_method
 from posynth.chain.spec import LEAST_EVENTS, ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
@@ -124,14 +123,12 @@ def _links(
         links.append(_indicator(column, earlier, schema))
     if column.kind.is_modelled:
         marginal = first and column.kind.is_categorical
-        family, options = read_method(family) if family else (None, {})
         chosen = family or ("dirichlet" if marginal else FAMILY_OF_KIND[column.kind])
         reason = "asked for" if family else f"default for {column.kind.value} columns"
         if marginal and not family:
             reason = f"marginal of the first column ({column.kind.value}): no predictors"
         scales, why = _shrinkage(chosen, earlier, schema)
-        note = reason + why
-        links.append(Conditional(column.name, chosen, scales=scales, note=note, options=options))
+        links.append(Conditional(column.name, chosen, scales=scales, note=reason + why))
     return links
 
 

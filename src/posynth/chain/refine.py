@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from posynth.chain.blocks import Rows
+from posynth.chain.budget import within_budget
 from posynth.chain.choice import MOST_TESTED, ROWS_FOR_A_COLUMN, choose, spaced
 from posynth.chain.curvature import is_curved
 from posynth.chain.design import Curves, learn
+from posynth.chain.determined import as_rule
 from posynth.chain.spec import ChainSpec, Conditional
 
 #: Rows from which on a predictor gets three and four spline columns in place of two.
@@ -27,7 +29,7 @@ MOST_WIDTH = 200
 
 
 def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpec:
-    """Choose scales and splines for every conditional of a default chain that is not fixed.
+    """Choose scales, splines, predictors of many levels and rules for a default chain.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
     spec : ChainSpec
         A chain with plain conditionals.
     fixed : collection of str
-        Numeric columns whose family the user named: they stay on the natural scale.
+        Columns whose family the user named: it is kept, numbers stay on the natural scale.
 
     Returns
     -------
@@ -51,7 +53,14 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
             splines = spline_columns(rows, columns, 1)
             spec = spec.with_conditional(choose(rows, columns, conditional, splines))
         elif conditional.family in CURVED:
-            spec = spec.with_conditional(_curved(rows, columns, conditional))
+            free = conditional.predictors is None and conditional.target not in fixed
+            ruled = as_rule(rows, columns, conditional) if free else conditional
+            if ruled.family != conditional.family:
+                spec = spec.with_conditional(ruled)
+                continue
+            lean = within_budget(rows, columns, conditional) if free else conditional
+            kept = columns if lean.predictors is None else lean.predictors
+            spec = spec.with_conditional(_curved(rows, kept, lean))
     return spec
 
 

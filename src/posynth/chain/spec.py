@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from posynth.chain.facts import Option
-from posynth.chain.options import read_option
+from posynth.chain.plain import checked_values, to_plain
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Schema
 
@@ -189,7 +189,7 @@ class ChainSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for TOML or JSON; values equal to their default are left out."""
-        return {"missing": self.missing, "conditional": [_to_dict(c) for c in self.conditionals]}
+        return {"missing": self.missing, "conditional": [to_plain(c) for c in self.conditionals]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ChainSpec":
@@ -205,95 +205,11 @@ class ChainSpec:
             raise SpecError(
                 "the key 'conditional' must be a list of tables: write each as [[conditional]]"
             )
-        entries = tuple(_from_dict(entry) for entry in found)
+        entries = tuple(Conditional(**checked_values(entry)) for entry in found)
         return cls(entries, data.get("missing", "pattern"))
 
     def digest(self) -> str:
         """Return a short hash of the chain; notes do not count."""
-        entries = [_to_dict(replace(c, note="")) for c in self.conditionals]
+        entries = [to_plain(replace(c, note="")) for c in self.conditionals]
         text = json.dumps([self.missing, entries], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _to_dict(conditional: Conditional) -> dict[str, Any]:
-    data: dict[str, Any] = {"target": conditional.target, "family": conditional.family}
-    if conditional.predictors is not None:
-        data["predictors"] = list(conditional.predictors)
-    if conditional.scales:
-        data["scales"] = dict(conditional.scales)
-    if conditional.options:
-        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in conditional.options.items()}
-        data["options"] = plain
-    if conditional.engine != "auto":
-        data["engine"] = conditional.engine
-    if conditional.scale != "natural":
-        data["scale"] = conditional.scale
-    if conditional.splines:
-        data["splines"] = conditional.splines
-    if conditional.interactions:
-        data["interactions"] = [list(pair) for pair in conditional.interactions]
-    return data | {key: getattr(conditional, key) for key in _PLAIN if getattr(conditional, key)}
-
-
-_PLAIN: tuple[str, ...] = ("formula", "prior", "indicates", "strata", "keep_groups", "new_groups")
-_PLAIN += ("improper", "copies_values", "note")
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "target": str,
-    "family": str,
-    "predictors": (list, tuple),
-    "formula": str,
-    "prior": str,
-    "scales": Mapping,
-    "engine": str,
-    "indicates": str,
-    "scale": str,
-    "splines": int,
-    "interactions": (list, tuple),
-    "strata": str,
-    "keep_groups": str,
-    "new_groups": str,
-    "improper": bool,
-    "copies_values": bool,
-    "note": str,
-    "options": Mapping,
-}
-
-
-def _from_dict(data: Mapping[str, Any]) -> Conditional:
-    name = data.get("target", "?")
-    for key, value in data.items():
-        if key not in _TYPES:
-            raise SpecError(f"conditional {name!r}: {unknown('key', key, _TYPES)}")
-        if not isinstance(value, _TYPES[key]):
-            raise SpecError(
-                f"conditional {name!r}: {key} = {value!r} is of the wrong type "
-                f"({type(value).__name__}); see the chain file that `posynth describe` writes"
-            )
-    for key in ("target", "family"):
-        if key not in data:
-            raise SpecError(f"conditional {name!r}: the key {key!r} is missing")
-    for key, value in data.get("scales", {}).items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise SpecError(f"conditional {name!r}: scale {key} = {value!r} must be a number")
-    values = dict(data)
-    if "predictors" in values:
-        values["predictors"] = tuple(values["predictors"])
-    if "interactions" in values:
-        values["interactions"] = tuple(map(_pair(name), values["interactions"]))
-    if "scales" in values:
-        values["scales"] = {str(k): float(v) for k, v in values["scales"].items()}
-    if "options" in values:
-        options = values["options"].items()
-        values["options"] = {str(key): read_option(name, str(key), value) for key, value in options}
-    return Conditional(**values)
-
-
-def _pair(target: str) -> Callable[[Any], tuple[str, str]]:
-    def checked(found: Any) -> tuple[str, str]:
-        if isinstance(found, list | tuple) and [type(name) for name in found] == [str, str]:
-            return found[0], found[1]
-        raise SpecError(
-            f"conditional {target!r}: interaction {found!r} must be two names, as ['sex', 'age']"
-        )
-
-    return checked

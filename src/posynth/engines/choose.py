@@ -9,6 +9,7 @@ from posynth.engines.compiled import CompiledModel, Density
 from posynth.engines.exact import fit_exact
 from posynth.engines.mode import Mode, find_mode, refine
 from posynth.engines.own import fit_own
+from posynth.engines.reuse import same_form
 from posynth.engines.warp import plain, warp
 from posynth.errors import FitError
 from posynth.families.base import Contents
@@ -18,12 +19,20 @@ if TYPE_CHECKING:
 
 _FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}
 _shared: dict[tuple[str, str, str], CompiledModel] = {}
+_own: dict[tuple[str, str, str, str], CompiledModel] = {}
 
 
 def compiled_for(task: Task, held: "pm.Model | Contents") -> CompiledModel:
-    """Return the compiled form of a task's model, shared by all columns of the family."""
+    """Return the compiled form of a task's model, shared by all columns of the family.
+
+    A model of one's own is shared with later fits of the same column, if its graph is the same.
+    """
     if not task.family.shared:
-        return CompiledModel(task.model() if isinstance(held, Contents) else held)
+        model = task.model() if isinstance(held, Contents) else held
+        place = (*task.key, task.response.name)
+        if place not in _own or not same_form(_own[place].model, model):
+            _own[place] = CompiledModel(model)
+        return _own[place]
     if task.key not in _shared:
         # A model of its own: the caller's must keep its data when the template moves on.
         _shared[task.key] = CompiledModel(task.model())

@@ -131,22 +131,14 @@ class CompiledModel:
     @cached_property
     def _draw(self) -> tuple[Any, list[Any]]:
         import pytensor
-        from pytensor.compile.sharedvalue import SharedVariable
         from pytensor.graph.replace import clone_replace
-        from pytensor.graph.traversal import ancestors
-        from pytensor.tensor.random.type import RandomType
 
         compilations["draw"] += 1
         free = self.model.free_RVs
         inputs = [rv.type(name=rv.name) for rv in free]
         drawn = clone_replace(self.observed, dict(zip(free, inputs, strict=True)))
-        generators = [
-            node
-            for node in ancestors([drawn])
-            if isinstance(node, SharedVariable) and isinstance(node.type, RandomType)
-        ]
         function = pytensor.function(inputs, drawn, on_unused_input="ignore", trust_input=True)
-        return function, generators
+        return function, generators_of([drawn])
 
     @cached_property
     def _rows(self) -> Any:
@@ -214,9 +206,7 @@ class CompiledModel:
             a second call with the same generator gives other draws.
         """
         function, generators = self._draw
-        # The compiled function works on a copy and would not advance ``rng`` itself.
-        for shared, child in zip(generators, rng.spawn(len(generators)), strict=True):
-            shared.set_value(child, borrow=True)
+        reseed(generators, rng)
         drawn: NDArray[Any] = function(*theta)
         return drawn
 
@@ -224,6 +214,28 @@ class CompiledModel:
         """Return log p(y_i | x_i, theta) for every row, shape (n,)."""
         rows: Floats = self._rows(*self.split(theta, shapes))
         return rows
+
+
+def generators_of(outputs: list[Any]) -> list[Any]:
+    """Return the shared random generators that a graph draws from."""
+    from pytensor.compile.sharedvalue import SharedVariable
+    from pytensor.graph.traversal import ancestors
+    from pytensor.tensor.random.type import RandomType
+
+    return [
+        node
+        for node in ancestors(outputs)
+        if isinstance(node, SharedVariable) and isinstance(node.type, RandomType)
+    ]
+
+
+def reseed(generators: list[Any], rng: np.random.Generator) -> None:
+    """Give every generator of a compiled graph one spawned child of ``rng``.
+
+    The compiled function works on a copy and would not advance ``rng`` itself.
+    """
+    for shared, child in zip(generators, rng.spawn(len(generators)), strict=True):
+        shared.set_value(child, borrow=True)
 
 
 def _parameter_error() -> type[Exception]:

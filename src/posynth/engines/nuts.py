@@ -73,6 +73,8 @@ def _sample(
     def make_logp() -> Callable[[Floats], tuple[float, Floats]]:
         def logp(z: Floats) -> tuple[float, Floats]:
             value, gradient = density(mode.theta + mode.factor @ z)
+            if not (np.isfinite(value) and np.isfinite(gradient).all()):
+                return -np.inf, np.zeros_like(z)  # a divergence
             return value, mode.factor.T @ gradient
 
         return logp

@@ -20,10 +20,19 @@ Econometrics 33(3), 341-365. Kemp, A. W. (1981). Efficient generation of logarit
 distributed pseudo-random variables. Applied Statistics 30(3), 249-253.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.facts import FamilyFacts
-from posynth.families.base import Design, Family, Priors, Response, log_link_contents, weak_line
+from posynth.families.base import (
+    Contents,
+    Design,
+    Family,
+    Priors,
+    Response,
+    log_link_contents,
+    weak_line,
+)
 from posynth.table.schema import Kind
 
 if TYPE_CHECKING:
@@ -53,30 +62,37 @@ def _draw(mean: Any, dispersion: Any, zero: Any, size: Any) -> Any:
     return (event + rest) * pm.Bernoulli.dist(logit_p=-zero, size=size)
 
 
-def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
-    """Write the model."""
+def write(
+    held: Contents,
+    zero_center: float,
+    log_probability: Callable[..., Any],
+    draw: Callable[..., Any],
+) -> "pm.Model":
+    """Write counts with zeros of their own, given how both make a probability and a draw."""
     import pymc as pm
 
-    held = log_link_contents(design, response, priors)
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
         mean = pm.math.exp(data["location"] + weak_line(data))
         dispersion = pm.Exponential("dispersion", data["prior_dispersion"])
-        gamma0 = pm.Normal("gamma0", 0.0, data["prior_zero"])
+        gamma0 = pm.Normal("gamma0", zero_center, data["prior_zero"])
         gamma = pm.Normal("gamma", 0.0, data["prior_zero_slope"], dims="predictor")
         zero = gamma0 + data["X"] @ gamma
         pm.CustomDist(
             "response",
-            mean,
-            dispersion,
-            zero,
-            logp=_log_probability,
-            dist=_draw,
+            *(mean, dispersion, zero),
+            logp=log_probability,
+            dist=draw,
             dtype="int64",
             observed=data["y"],
             dims="row",
         )
     return model
+
+
+def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
+    """Write the model."""
+    return write(log_link_contents(design, response, priors), 0.0, _log_probability, _draw)
 
 
 FAMILY = Family(

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from posynth.chain.facts import CATEGORICAL, NUMERIC, FamilyFacts
 from posynth.errors import SpecError, unknown
@@ -158,12 +159,33 @@ def load_reference(name: str, folders: Sequence[Path]) -> Family:
     SpecError
         If the file, the function, or a usable function is not found.
     """
+    return as_family(load_function(name, folders, "family"), name)
+
+
+def load_function(name: str, folders: Sequence[Path], what: str) -> Callable[..., Any]:
+    """Load the function that ``"file.py:function"`` points to.
+
+    Parameters
+    ----------
+    name : str
+        The reference; its file is sought in ``folders`` in turn.
+    folders : iterable of Path
+        Where to look.
+    what : str
+        What the function is for, in error messages.
+
+    Raises
+    ------
+    SpecError
+        If the file or the function is not found, or the file fails on import.
+    """
     file, _, function = name.rpartition(":")
     found = find_file(name, folders)
     if found is None:
+        naming = "chain" if what == "family" else "study"
         raise SpecError(
-            f"family {name!r}: there is no file {file!r} beside the chain file or here; "
-            "write the path relative to the chain file"
+            f"{what} {name!r}: there is no file {file!r} beside the {naming} file or here; "
+            f"write the path relative to the {naming} file"
         )
     module_name = f"posynth_own_{found.stem}"
     spec = importlib.util.spec_from_file_location(module_name, found)
@@ -173,9 +195,9 @@ def load_reference(name: str, folders: Sequence[Path]) -> Family:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise SpecError(f"family {name!r}: {file} fails on import: {error}") from error
-    build = getattr(module, function, None)
-    if not callable(build):
+        raise SpecError(f"{what} {name!r}: {file} fails on import: {error}") from error
+    loaded = getattr(module, function, None)
+    if not callable(loaded):
         public = [key for key, value in vars(module).items() if callable(value)]
-        raise SpecError(f"family {name!r}: {unknown('function', function, public)}")
-    return as_family(build, name)
+        raise SpecError(f"{what} {name!r}: {unknown('function', function, public)}")
+    return loaded  # type: ignore[no-any-return]

@@ -56,7 +56,10 @@ def _log_probability(y: Any, mean: Any, sigma: Any, lower: Any, upper: Any) -> A
 
 
 def _draw(mean: Any, sigma: Any, lower: Any, upper: Any, size: Any) -> Any:
-    """Invert the distribution function, in the half of the line where it keeps its digits."""
+    """Invert the distribution function, in the half of the line where it keeps its digits.
+
+    The last step may round a value beyond its bound, where it would have no density.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -66,7 +69,7 @@ def _draw(mean: Any, sigma: Any, lower: Any, upper: Any, size: Any) -> Any:
     below, above = pt.erfc(-low / ROOT), pt.erfc(-high / ROOT)
     share = pm.Uniform.dist(0.0, 1.0, size=size)
     z = pt.clip(-ROOT * pt.erfcinv(below + share * (above - below)), low, high)
-    return mean + sigma * pt.switch(mirror, -z, z)
+    return pt.clip(mean + sigma * pt.switch(mirror, -z, z), lower, upper)
 
 
 def build(design: Design, response: Response, priors: Priors) -> "pm.Model":

@@ -18,7 +18,8 @@ manufacturing. Technometrics 34(1), 1-14.
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.facts import FamilyFacts
-from posynth.families.base import Design, Family, Priors, Response, log_link_contents, weak_line
+from posynth.families.base import Design, Family, Priors, Response, log_link_contents
+from posynth.families.hurdle import write
 from posynth.table.schema import Kind
 
 if TYPE_CHECKING:
@@ -43,28 +44,7 @@ def _draw(mean: Any, dispersion: Any, zero: Any, size: Any) -> Any:
 
 def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model."""
-    import pymc as pm
-
-    held = log_link_contents(design, response, priors)
-    with pm.Model(coords=held.coords) as model:
-        data = held.declare()
-        mean = pm.math.exp(data["location"] + weak_line(data))
-        dispersion = pm.Exponential("dispersion", data["prior_dispersion"])
-        gamma0 = pm.Normal("gamma0", -1.0, data["prior_zero"])
-        gamma = pm.Normal("gamma", 0.0, data["prior_zero_slope"], dims="predictor")
-        zero = gamma0 + data["X"] @ gamma
-        pm.CustomDist(
-            "response",
-            mean,
-            dispersion,
-            zero,
-            logp=_log_probability,
-            dist=_draw,
-            dtype="int64",
-            observed=data["y"],
-            dims="row",
-        )
-    return model
+    return write(log_link_contents(design, response, priors), -1.0, _log_probability, _draw)
 
 
 FAMILY = Family(

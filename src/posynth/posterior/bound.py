@@ -86,14 +86,15 @@ class Chain:
             Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
             scales, options, engine, strata, keep_groups, new_groups, improper, copies_values,
             scale, splines, interactions. A learned scale, splines, interactions and groups that
-            the change leaves no place for are dropped.
+            the change leaves no place for are dropped. The note says what was changed, unless
+            one is given.
 
         Raises
         ------
         SpecError
             If a field is unknown or the changed chain cannot be fitted.
         """
-        old = self.spec[target]
+        old, asked = self.spec[target], tuple(changes)
         for key in changes:
             if key not in vars(old) or key in ("target", "indicates"):
                 allowed = [k for k in vars(old) if k not in ("target", "indicates")]
@@ -106,6 +107,8 @@ class Chain:
             translation = translate(names[target], kind, old.column)
             changes = {"options": {}, **translation.settings, **changes}
             changes["family"] = translation.family
+        # The grounds of the old choice would stand beside the new one, also in the chain file.
+        changes = {"note": f"changed: {', '.join(asked)}"} | changes if asked else changes
         changed = replace(self, own=own)._suited(replace(old, **changes), changes)
         return replace(self, spec=self.spec.with_conditional(changed), own=own)
 

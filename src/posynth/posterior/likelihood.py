@@ -100,8 +100,6 @@ def row_log_likelihood(coded: Coded, parameters: Mapping[str, Floats]) -> Floats
     parameters : Mapping of str to ndarray, shape (s, ...)
         Posterior draws.
     """
-    if coded.family.drawer is not None:
-        coded.task.model()  # an algorithm: says that it has no likelihood
     held = coded.task.held()
     compiled = compiled_for(coded.task, held)
     compiled.move(held)

@@ -34,6 +34,13 @@ def _log_off_spikes(values: Floats, options: Options) -> Floats:
     return np.asarray(np.log(_off_spikes(values, options)))
 
 
+def _between(values: Floats, options: Options) -> Mask:
+    """Tell which values are still off both bounds when written as a share of the width."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # no width: nothing lies between
+        share = (values - options["lower"]) / (options["upper"] - options["lower"])
+    return np.asarray((share > 0) & (share < 1))
+
+
 def _whole(values: Floats, options: Options) -> Mask:
     top = options.get("trials", LARGEST_WHOLE)
     return np.asarray((values >= 0) & (values == np.round(values)) & (values <= top))
@@ -63,10 +70,7 @@ SUPPORTS = {
     "positive": Support("numbers above 0", lambda v, o: v > 0, lambda v, o: np.log(v)),
     "whole": Support("whole numbers of 0 or more", _whole),
     "trials": Support("whole numbers from 0 to {trials}", _whole),
-    "open": Support(
-        "numbers above {lower} and below {upper}",
-        lambda v, o: (v > o["lower"]) & (v < o["upper"]),
-    ),
+    "open": Support("numbers above {lower} and below {upper}", _between),
     "closed": Support(
         "numbers from {lower} to {upper}", lambda v, o: (v >= o["lower"]) & (v <= o["upper"])
     ),

@@ -192,6 +192,43 @@ def make_task(
     return Task(family, Design(X, names, groups.levels), response, prior, scales), coding
 
 
+def replay_task(
+    rows: Rows, conditional: Conditional, family: Family, coding: Coding, need: int = 400
+) -> Task:
+    """Build the task of one conditional under a coding that is known and not learned anew.
+
+    Parameters
+    ----------
+    rows : Rows
+        Encoded columns.
+    conditional : Conditional
+        Which conditional.
+    family : Family
+        Its family.
+    coding : Coding
+        How it codes rows.
+    need : int
+        Effective draws asked for.
+
+    Returns
+    -------
+    Task
+    """
+    values = rows.arrays[conditional.column]
+    holes = np.isnan(values)
+    used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
+    y = holes.astype(float) if conditional.indicates else values
+    standardised = family.facts.response == "standardised" and not coding.levels
+    y = (y[used] - coding.center) / coding.scale if standardised else y[used]
+    whole = bool(coding.levels) or rows.schema[conditional.column].kind is Kind.COUNT
+    natural = y.astype(np.int64) if whole and not standardised else y
+    prior = conditional.prior or family.facts.default_prior
+    scales = {**family.facts.priors[prior], **conditional.scales}
+    design = Design(coding.design(rows)[used], coding.predictors, coding.groups.levels)
+    response = coding.response(conditional.target, natural)
+    return Task(family, design, response, prior, scales, max(150, 3 * need // 8), need)
+
+
 def _design(
     rows: Rows,
     columns: tuple[str, ...],

@@ -151,7 +151,8 @@ def held_out(results: Iterable[Result]) -> Grid:
     note = (
         "Mean log predictive density of holdout rows in nats, under the chain and under columns "
         "that are independent of each other. A gain wholly below 0 is outside the limit: the "
-        "conditional's shape is worse than a smooth histogram."
+        "conditional's shape is worse than a smooth histogram. On a learned scale both are "
+        "densities of scores; in columns of few values the gain is then an upper bound."
     )
     caption = "Log score of rows that no conditional was fitted on"
     return grid(caption, heads, rows, texts=2, flagged=flagged, note=note)

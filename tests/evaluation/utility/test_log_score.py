@@ -70,7 +70,8 @@ def test_what_a_predictor_tells_is_the_gain(rng):
 
 def test_a_wrong_shape_is_told(rng):
     table = pd.DataFrame({"skew": rng.exponential(size=800) ** 2})
-    gain = scored(table[:400], table[400:])["log score gain", "skew"]
+    plain = {"family": "gaussian", "scale": "natural"}
+    gain = scored(table[:400], table[400:], skew=plain)["log score gain", "skew"]
     assert gain.interval[1] < 0
     assert gain.passed is False
     assert "change the family" in gain.text
@@ -117,3 +118,15 @@ def test_algorithms_have_no_score_and_whole_rows_are_then_not_scored():
     tables = posynth.lay_beside(copies, table[:200], holdout=table[200:])
     results = log_score.measure(tables, copies.posterior, rng=np.random.default_rng(1))
     assert {r.subject for r in results} == {"age"}
+
+
+def test_on_a_learned_scale_the_baseline_is_on_it_too():
+    """A column that nothing predicts gains nothing, however far its values are from normal."""
+    rng = np.random.default_rng(8)
+    table = pd.DataFrame({"x": rng.normal(size=1200), "y": np.exp(6 + 1.5 * rng.normal(size=1200))})
+    copies = posynth.synthesize(table[:800], m=2, seed=1)
+    assert copies.posterior.links["y"].coding.learned is not None
+    tables = posynth.lay_beside(copies, table[:800], holdout=table[800:])
+    results = log_score.measure(tables, copies.posterior, rng=np.random.default_rng(1))
+    gain = next(r for r in results if (r.measure, r.subject) == ("log score gain", "y"))
+    assert abs(gain.value) < 0.02  # its standard error over 400 rows is about .005

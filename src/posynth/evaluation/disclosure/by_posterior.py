@@ -6,16 +6,28 @@ from dataclasses import replace
 import numpy as np
 
 from posynth.chain.blocks import Rows
+from posynth.errors import SpecError
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.disclosure import influence, intruder
 from posynth.evaluation.disclosure.keys import Floats
-from posynth.posterior.likelihood import Draws, chain_log_likelihood, comb, counts, encoded
+from posynth.posterior.likelihood import (
+    Draws,
+    chain_log_likelihood,
+    comb,
+    counts,
+    encoded,
+    family_of,
+)
 from posynth.posterior.record import Posterior
 from posynth.results import Result
 
 DRAWS = 200
 FEW_DRAWS = 100
 UNSTABLE = 200
+NO_POSTERIOR = (
+    "column {column!r}: family {family!r} is no draw from a model's posterior (an algorithm or a "
+    "plug-in); influence and attribute risk are computed from posterior draws"
+)
 NO_DENSITY = (
     "A record has density 0 at some posterior draw, so its influence has no bound: look at the "
     "diagnostics and at the family of the conditionals first."
@@ -70,6 +82,11 @@ def evaluate_by_posterior(
     """
     if not posterior.spec.targets:
         return []
+    for target in posterior.spec.targets:
+        if family_of(posterior, target).fitter is not None:
+            raise SpecError(
+                NO_POSTERIOR.format(column=target, family=posterior.spec[target].family)
+            )
     tell = progress or (lambda step, done, total: None)
     modelled = [target for target in targets if target in posterior.spec.targets]
     tell("influence", 0, 2 + len(modelled))

@@ -235,7 +235,7 @@ def _rows(known: Rows, target: str, looked: NDArray[np.int64], candidates: Float
     count = candidates.shape[1]
     arrays = {name: np.repeat(values[looked], count) for name, values in known.arrays.items()}
     arrays[target] = candidates.ravel()
-    return Rows(known.schema, arrays, known.indicators, candidates.size)
+    return Rows(known.schema, arrays, known.indicators, candidates.size, known.learned)
 
 
 def _log_probabilities(

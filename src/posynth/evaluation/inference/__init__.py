@@ -8,6 +8,7 @@ fit to the original rows, ``mix_posteriors`` serves Bayesian analysts.
 from posynth.evaluation.inference.catalogue import RULES, Rule, rule_named
 from posynth.evaluation.inference.choose import Choice, choose
 from posynth.evaluation.inference.compare import Agreement, compare_analysis, compare_fits
+from posynth.evaluation.inference.direct import fit_direct
 from posynth.evaluation.inference.estimates import Estimate, combine_imputations, fit_copies
 from posynth.evaluation.inference.mix import mix_posteriors, mixing_inflation
 from posynth.evaluation.inference.models import fit_statsmodels
@@ -28,6 +29,7 @@ __all__ = [
     "compare_fits",
     "correlation",
     "fit_copies",
+    "fit_direct",
     "fit_statsmodels",
     "mean",
     "mix_posteriors",

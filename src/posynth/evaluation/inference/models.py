@@ -147,10 +147,11 @@ def _check_design(built: Any, formula: str) -> None:
             f"the response of {formula!r} became the columns {built.endog_names}; use a 0/1 "
             "number or the plain name of a column, whose second level is then the event"
         )
-    _check_rank(np.asarray(built.exog, dtype=float), built.exog_names)
+    check_rank(np.asarray(built.exog, dtype=float), built.exog_names)
 
 
-def _check_rank(exog: npt.NDArray[np.float64], names: Sequence[str]) -> None:
+def check_rank(exog: npt.NDArray[np.float64], names: Sequence[str]) -> None:
+    """Refuse a design matrix (n, p) whose columns are linearly dependent, naming one of them."""
     rank = np.linalg.matrix_rank(exog)
     if rank == exog.shape[1]:
         return

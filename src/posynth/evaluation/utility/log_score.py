@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Rows
 from posynth.evaluation.base import NO_HOLDOUT, Comparison
 from posynth.evaluation.utility.values import Floats
-from posynth.posterior.likelihood import chain_log_likelihood, comb, encoded, family_of
+from posynth.posterior.likelihood import chain_log_likelihood, code_rows, comb, encoded, family_of
 from posynth.posterior.record import Posterior
 from posynth.results import Result
 
@@ -105,13 +105,19 @@ def margin(posterior: Posterior, target: str, known: Rows, held: Rows) -> Floats
 
     Levels (and holes) have their frequency with one case added to each. Numbers have a Gaussian
     kernel density, its bandwidth Scott's, but at least half the step to which values are rounded,
-    with one case added that is spread like a t with 3 degrees of freedom.
+    with one case added that is spread like a t with 3 degrees of freedom. Where the conditional
+    stands on a learned scale, both are densities of scores on it. Scores within a heap are drawn
+    given the predictors, so that in columns of few values the gain is an upper bound.
     """
     conditional = posterior.spec[target]
     before, new = known.arrays[conditional.column], held.arrays[conditional.column]
     if conditional.indicates:
         return _frequency(np.isnan(before), np.isnan(new), 2)
     coding, found = posterior.links[target].coding, np.full(len(new), np.nan)
+    if coding.learned is not None:
+        source, other = (code_rows(posterior, rows, target) for rows in (known, held))
+        found[other.used] = _kernel(source.task.response.y, other.task.response.y, 0.0)
+        return found
     before, there = before[~np.isnan(before)], ~np.isnan(new)
     if coding.levels:
         found[there] = _frequency(before, new[there], len(coding.levels))

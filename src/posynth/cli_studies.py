@@ -1,0 +1,156 @@
+"""The verbs on methods: validity (do intervals cover?) and sbc (are posteriors calibrated?)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from posynth import screen
+from posynth.terminal import err, errors, names, out
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from posynth.evaluation.validity import Validity
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study's design.")]
+Replications = Annotated[
+    int | None, typer.Option("--replications", "-r", min=1, help="Replications, over the file's.")
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes, no effect on results.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Seed, over the file's.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    for verb in (validity, sbc):
+        app.command()(verb)
+
+
+@contextmanager
+def timed(console: "Console", what: str) -> "Iterator[Callable[[int, int, int], None]]":
+    """Show replications done and the time left, if the console is a terminal.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to show it.
+    what : str
+        What is being done.
+
+    Yields
+    ------
+    callable
+        To be told of (done, in all, failed).
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    if not console.is_terminal:
+        yield lambda done, total, failed: None
+        return
+    columns = (
+        TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        TextColumn("{task.fields[failed]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console) as bars:
+        task = bars.add_task(what, total=None, failed="")
+
+        def tell(done: int, total: int, failed: int) -> None:
+            bars.update(task, completed=done, total=total, failed=f"{failed} failed" * bool(failed))
+
+        yield tell
+
+
+def validity(
+    study: StudyFile,
+    replications: Replications = None,
+    seed: SeedOption = None,
+    workers: Workers = 1,
+    to: Annotated[
+        Path, typer.Option("-o", "--out", help="Output folder; a study stopped there goes on.")
+    ] = Path("validity"),
+) -> None:
+    """Check by simulation that intervals pooled from the copies cover as often as they say."""
+    with errors(study):
+        from posynth.studies import validity as run
+
+        try:
+            with timed(err, "replications") as progress:
+                found = run(study, to, workers, progress, replications=replications, seed=seed)
+        except KeyboardInterrupt:
+            err.print(
+                f"stopped; finished replications are in {screen.plain(str(to))}: run the same "
+                "command again to go on"
+            )
+            raise typer.Exit(130) from None
+        _print_validity(found)
+        out.print(f"summary, plots and replications written to {screen.plain(str(to))}")
+
+
+def _print_validity(found: "Validity") -> None:
+    from posynth.readout import print_grid
+    from posynth.report.study_tables import failures, validity_grid
+
+    print_grid(out, validity_grid(found))
+    for line in failures(found):
+        out.print(screen.plain(line))
+
+
+def sbc(  # noqa: PLR0913, PLR0917 - options of a command
+    chain: Annotated[Path, typer.Argument(metavar="CHAIN.toml", help="The chain to calibrate.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Table whose predictors are used; else artificial."),
+    ] = None,
+    columns: Annotated[str, typer.Option("--columns", help="Conditionals to check: a,b,c.")] = "",
+    whole: Annotated[
+        bool, typer.Option("--chain", help="Check the whole chain: copies exchangeable with data.")
+    ] = False,
+    replications: Annotated[int, typer.Option("-r", "--replications", min=20)] = 200,
+    rows: Annotated[
+        int, typer.Option("--rows", min=10, help="Rows of each simulated table.")
+    ] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything.")] = 0,
+    to: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for plots, CSV.")] = None,
+) -> None:
+    """Check posteriors by simulation-based calibration: the truth's rank among draws is uniform."""
+    with errors(chain, data):
+        from posynth import studies
+        from posynth.readout import print_grid, write_results
+        from posynth.report.study_tables import calibration_grid
+
+        results = []
+        if whole:
+            with timed(err, "pairs") as told:
+                pairs = studies.exchangeable(
+                    chain, data, replications, rows=rows, seed=seed, progress=told
+                )
+            results = pairs.results()
+        else:
+            with timed(err, "fits") as told:
+                found = studies.sbc(
+                    chain, data, names(columns), replications, rows=rows, seed=seed,
+                    progress=lambda name, *step: told(*step),
+                )  # fmt: skip
+            results = [result for each in found.values() for result in each.results()]
+        print_grid(out, calibration_grid(results, replications))
+        if to is not None:
+            to.mkdir(parents=True, exist_ok=True)
+            write_results(to / "calibration.csv", results)
+            if not whole:
+                from posynth.evaluation.validity.output import save_calibrations
+
+                save_calibrations(found, to)
+            out.print(f"written to {screen.plain(str(to))}")
+        if not all(result.passed for result in results):
+            raise typer.Exit(1)

@@ -1,0 +1,94 @@
+"""What a study leaves in its folder: summary as CSV and NetCDF, two pictures, how it was made."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from posynth.copies.output import write_text
+from posynth.errors import StoreError
+from posynth.evaluation.validity.calibration import Calibration
+from posynth.evaluation.validity.ecdf import plot_calibration
+from posynth.evaluation.validity.plots import plot_coverage, plot_zip
+from posynth.evaluation.validity.summary import Validity
+
+SUMMARY, CELLS, COVERAGE, ZIP = "summary.csv", "summary.nc", "coverage.png", "zip.png"
+
+
+def save_validity(validity: Validity, folder: str | Path) -> Path:
+    """Write the outcome of a study; each file takes its name only when it is whole.
+
+    Parameters
+    ----------
+    validity : Validity
+        The outcome.
+    folder : str or Path
+        Where; made if it is not there.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written.
+    """
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        write_text(place / SUMMARY, validity.table().to_csv(index=False, float_format="%.6g"))
+        data = validity.dataset
+        _safely(place / CELLS, lambda path: data.to_netcdf(path, engine="h5netcdf"))
+        _safely(place / COVERAGE, lambda path: _picture(plot_coverage(validity), path))
+        worst = least_covered(validity)
+        _safely(place / ZIP, lambda path: _picture(plot_zip(validity, **worst), path))
+    except OSError as error:
+        raise StoreError(f"{str(place)!r} cannot be written: {error.strerror}") from None
+    return place
+
+
+def save_calibrations(found: Mapping[str, Calibration], folder: Path) -> None:
+    """Write one ECDF plot a conditional, and all ranks as one CSV."""
+    frames = []
+    for number, (target, each) in enumerate(found.items(), start=1):
+        path = folder / f"ecdf-{number:02d}.png"
+        _safely(path, partial(_picture, plot_calibration(each)))
+        frame = pd.DataFrame(each.ranks, columns=list(each.names))
+        long = frame.melt(var_name="quantity", value_name="rank", ignore_index=False)
+        frames.append(long.reset_index(names="replication").assign(conditional=target))
+    write_text(folder / "ranks.csv", pd.concat(frames).to_csv(index=False))
+
+
+def least_covered(validity: Validity) -> dict[str, Any]:
+    """Return the coefficient and cell, among those of the first rule, that are covered least."""
+    study = validity.study
+    cells = validity.dataset["coverage"].sel(
+        draws=study.draws[0], rule=study.rules[0], estimand="population"
+    )
+    at = cells.fillna(2.0).argmin(...)
+    return {
+        "coefficient": str(cells["coefficient"].to_numpy()[int(at["coefficient"])]),
+        "draws": study.draws[0],
+        "k": study.k[int(at["k"])],
+        "m": study.m[int(at["m"])],
+        "rule": study.rules[0],
+    }
+
+
+def _picture(axes: Any, path: Path) -> None:
+    axes.figure.savefig(path, dpi=130, format="png")
+
+
+def _safely(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file under a temporary name, then rename it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(draft)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,184 @@
+"""The verbs on methods rather than tables: whether intervals cover, and posteriors are right."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posynth.chain.toml import read_chain
+from posynth.errors import SpecError
+from posynth.evaluation.validity.artificial import artificial
+from posynth.evaluation.validity.calibration import Calibration, calibrate
+from posynth.evaluation.validity.exchange import Exchange, exchange
+from posynth.evaluation.validity.output import save_validity
+from posynth.evaluation.validity.replicate import taken
+from posynth.evaluation.validity.run import Progress, run_study, silent
+from posynth.evaluation.validity.study import Study
+from posynth.evaluation.validity.study_file import read_study
+from posynth.evaluation.validity.summary import Validity
+from posynth.posterior.bound import Chain
+from posynth.posterior.plan import Data, plan
+from posynth.posterior.task import encode_table, make_task
+from posynth.table.frame import Table
+
+
+def validity(
+    study: Study | str | Path,
+    folder: str | Path | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
+    **changes: Any,
+) -> Validity:
+    """Run a validity study: samples, copies, pooled inferences, and how often they are right.
+
+    Parameters
+    ----------
+    study : Study or path
+        The design (see `design_study`), or a study file.
+    folder : str or Path, optional
+        Where replications and results are kept; a study that was stopped there goes on.
+    workers : int
+        Processes; the result does not depend on it.
+    progress : callable
+        Told of (replications done, in all, failed).
+    **changes
+        Settings to use in place of a file's: replications, seed, n, m, k ...
+
+    Returns
+    -------
+    Validity
+        ``validity.dataset`` (xarray), ``validity.table()``, and what `plot_coverage` and
+        `plot_zip` draw.
+
+    Raises
+    ------
+    SpecError, TableError, StoreError, FitError
+        Naming what is wrong and the next step.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from posynth import design_study
+    >>> def line(rows, rng):
+    ...     x = rng.normal(size=rows)
+    ...     return pd.DataFrame({"x": x, "y": 1 + x + rng.normal(size=rows)})
+    >>> found = validity(design_study(line, 60, "ols", "y ~ x", replications=4, seed=1))
+    >>> dict(found.dataset.sizes)["coefficient"]
+    2
+    """
+    planned = study if isinstance(study, Study) else read_study(study, **changes)
+    found = run_study(planned, folder, workers, progress)
+    if folder is not None:
+        save_validity(found, folder)
+    return found
+
+
+def sbc(
+    chain: Chain | str | Path,
+    data: Data | None = None,
+    columns: Iterable[str] = (),
+    replications: int = 200,
+    *,
+    rows: int = 100,
+    seed: int = 0,
+    progress: Callable[[str, int, int, int], None] = lambda name, done, total, failed: None,
+) -> dict[str, Calibration]:
+    """Check by simulation that posteriors are those of the models: rank the truth among draws.
+
+    Parameters
+    ----------
+    chain : Chain or path
+        The conditionals, a user's own PyMC models among them; each is calibrated under its own
+        prior.
+    data : DataFrame, path or Table, optional
+        Rows whose predictors are used; artificial ones that suit the chain file if not given.
+    columns : iterable of str
+        Conditionals to calibrate; all if not given.
+    replications : int
+        Draws from the prior, each fitted anew.
+    rows : int
+        Rows used, at most.
+    seed : int
+        Seed of everything.
+    progress : callable
+        Told of (conditional, done, in all, failed).
+
+    Returns
+    -------
+    dict of str to Calibration
+        Conditional -> ranks, p-values and results; `plot_calibration` draws one.
+
+    Raises
+    ------
+    SpecError
+        If the chain does not fit the data, or a prior is improper.
+
+    Examples
+    --------
+    >>> from posynth import load_heart_failure, specify
+    >>> table = load_heart_failure()[["age", "smoking"]]
+    >>> found = sbc(specify(table), table, ["age"], 20, rows=20)
+    >>> found["age"].names[-1]
+    'log-likelihood of row 1'
+    """
+    table, bound = _calibrated_on(chain, data, rows, seed)
+    wanted = list(columns) or list(bound.spec.targets)
+    encoded, known = encode_table(table, bound.spec), bound.families
+    found = {}
+    for name in wanted:
+        conditional = bound.spec[name]
+        task, _ = make_task(encoded, bound.spec, conditional, known[conditional.family])
+
+        def tell(done: int, total: int, failed: int, name: str = name) -> None:
+            progress(name, done, total, failed)
+
+        found[name] = calibrate(
+            task, replications, engine=conditional.engine, seed=seed, progress=tell
+        )
+    return found
+
+
+def exchangeable(
+    chain: Chain | str | Path,
+    data: Data | None = None,
+    replications: int = 100,
+    *,
+    rows: int = 100,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Exchange:
+    """Check a whole chain: a table of its prior predictive and its copy must be exchangeable.
+
+    Parameters
+    ----------
+    chain, data, replications, rows, seed, progress
+        As for `sbc`, but ``progress`` is told of (done, in all, failed).
+
+    Returns
+    -------
+    Exchange
+        Statistics of every pair, and their tests in ``results()``.
+
+    Raises
+    ------
+    SpecError
+        As for `sbc`.
+    """
+    table, bound = _calibrated_on(chain, data, rows, seed)
+    return exchange(bound, table, replications, seed=seed, progress=progress)
+
+
+def _calibrated_on(
+    chain: Chain | str | Path, data: Data | None, rows: int, seed: int
+) -> tuple[Table, Chain]:
+    if data is None:
+        if isinstance(chain, Chain):
+            raise SpecError("sbc: a chain that is no file needs data, whose predictors are used")
+        given: Data = artificial(read_chain(chain)[1], rows, np.random.default_rng(seed))
+        return plan(given, chain=chain)
+    table, bound = plan(data, chain=chain)
+    if len(table.frame) <= rows:
+        return table, bound
+    few = np.random.default_rng(seed).choice(len(table.frame), rows, replace=False)
+    return taken(bound, table.frame.iloc[np.sort(few)].reset_index(drop=True))

@@ -1,0 +1,48 @@
+"""Many levels keep the predictors that matter; a function of another column is a rule."""
+
+import numpy as np
+import pandas as pd
+
+import posynth
+from posynth.chain.budget import MOST_COEFFICIENTS
+
+
+def _table(rng: np.random.Generator, n: int = 1500) -> pd.DataFrame:
+    useful = rng.integers(0, 4, n)
+    noise = {f"noise{i}": [f"n{v}" for v in rng.integers(0, 9, n)] for i in range(3)}
+    job = (useful * 5 + rng.integers(0, 5, n)).astype(int)
+    return pd.DataFrame(
+        {**noise, "useful": [f"u{v}" for v in useful], "job": [f"j{v:02}" for v in job]}
+    )
+
+
+def test_predictors_that_tell_nothing_give_way_first(rng) -> None:
+    chain = posynth.specify(_table(rng))
+    found = chain.spec["job"]
+    assert found.predictors is not None and "useful" in found.predictors
+    widths = {"useful": 3, "noise0": 8, "noise1": 8, "noise2": 8}
+    assert 19 * sum(widths[name] for name in found.predictors) <= MOST_COEFFICIENTS
+    assert "of 4 predictors" in found.note
+
+
+def test_few_coefficients_keep_every_predictor(rng) -> None:
+    chain = posynth.specify(_table(rng).drop(columns=["noise1", "noise2"]))
+    assert chain.spec["job"].predictors is None
+
+
+def test_groups_of_a_number_are_a_rule_and_stay_one(rng) -> None:
+    age = rng.integers(18, 90, 600)
+    table = pd.DataFrame({"age": age, "group": pd.cut(age, [0, 30, 60, 99]).astype(str)})
+    chain = posynth.specify(table)
+    assert chain.spec["group"].family == "cart"
+    assert "a function of 'age'" in chain.spec["group"].note
+    copy = posynth.synthesize(table, m=1, seed=1, chain=chain).to_pandas()[0]
+    told = pd.cut(copy["age"], [0, 30, 60, 99]).astype(str)
+    assert (told == copy["group"]).mean() > 0.97
+
+
+def test_a_family_asked_for_is_kept(rng) -> None:
+    age = rng.integers(18, 90, 600)
+    table = pd.DataFrame({"age": age, "old": np.where(age > 60, "yes", "no")})
+    assert posynth.specify(table, methods={"old": "logreg"}).spec["old"].family == "bernoulli"
+    assert posynth.specify(table).spec["old"].family == "cart"

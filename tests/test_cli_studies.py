@@ -1,0 +1,88 @@
+"""The verbs on methods at the command line, on the study that models/ shows."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xarray as xr
+from rich.console import Console
+from typer.testing import CliRunner
+
+from posynth.cli import app
+from posynth.cli_studies import timed
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("validity")
+    return call("validity", MODELS / "validity_study.toml", "-r", 3, "-o", folder), folder
+
+
+def test_the_study_of_models_runs_and_writes_its_parts(study):
+    result, folder = study
+    assert result.exit_code == 0, result.output
+    assert "3 replications of n = 500" in result.stdout
+    assert "replications" not in result.stderr  # quiet where there is no terminal
+    table = pd.read_csv(folder / "summary.csv")
+    assert set(table["rule"]) == {"original", "auto", "naive", "rubin", "rrr"}
+    assert {"bias", "bias_mcse", "coverage", "coverage_mcse", "negative"} <= set(table)
+    with xr.open_dataset(folder / "summary.nc", engine="h5netcdf") as data:
+        assert data.sizes["coefficient"] == 24
+        assert data.attrs["replications"] == 3
+        assert float(data["seconds"].sum()) > 0
+    for name in ("coverage.png", "zip.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    assert not list(folder.glob(".*.tmp"))
+
+
+def test_it_goes_on_and_gives_the_same(study):
+    _, folder = study
+    before = (folder / "summary.csv").read_text()
+    again = call("validity", MODELS / "validity_study.toml", "-r", 3, "-o", folder)
+    assert again.exit_code == 0
+    assert (folder / "summary.csv").read_text() == before
+    other = call("validity", MODELS / "validity_study.toml", "-r", 3, "--seed", 1, "-o", folder)
+    assert other.exit_code == 2
+    assert "another study" in " ".join(other.stderr.split())
+
+
+def test_a_wrong_study_is_told_in_a_sentence(tmp_path):
+    result = call("validity", tmp_path / "none.toml")
+    assert result.exit_code == 2
+    assert "cannot be read" in result.stderr
+
+
+def test_time_left_is_shown_on_a_terminal():
+    console = Console(force_terminal=True, width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    with timed(console, "replications") as tell:
+        tell(0, 10, 0)
+        tell(3, 10, 2)
+    shown = console.export_text()
+    assert "3/10" in shown and "left" in shown and "2 failed" in shown
+    console.file.close()
+
+
+def test_sbc_of_a_chain_file(tmp_path):
+    (tmp_path / "chain.toml").write_text(
+        "[columns]\nx = {kind = 'continuous'}\ny = {kind = 'continuous'}\n"
+        "[[conditional]]\ntarget = 'x'\nfamily = 'gaussian'\n"
+        "[[conditional]]\ntarget = 'y'\nfamily = 'gaussian'\n"
+    )
+    result = call("sbc", tmp_path / "chain.toml", "-r", 30, "--rows", 30, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "log-likelihood" in result.stdout
+    ranks = pd.read_csv(tmp_path / "out" / "ranks.csv")
+    assert ranks["rank"].between(0, 99).all()
+    assert len(list((tmp_path / "out").glob("ecdf-*.png"))) == 2
+    whole = call("sbc", tmp_path / "chain.toml", "-r", 30, "--rows", 30, "--chain")
+    assert whole.exit_code == 0, whole.output
+    assert "sign test" in whole.stdout
+    wrong = call("sbc", tmp_path / "chain.toml", "--columns", "z")
+    assert wrong.exit_code == 2
+    assert "unknown conditional 'z'" in wrong.stderr
