@@ -35,6 +35,7 @@ ASKED = Conditional(
     strata="edu",
     keep_groups="school",
     new_groups="class",
+    slopes=("age", "ses"),
     improper=True,
     copies_values=True,
 )

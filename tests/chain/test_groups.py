@@ -43,9 +43,37 @@ def test_a_column_of_groups_is_no_fixed_predictor_and_comes_first_in_the_design(
     assert len(model.coords["group"]) == SCHOOLS
 
 
+def test_the_slopes_named_vary_between_groups(pupils):
+    chain = _asked(pupils, "gaussian_ml(keep_groups=school, slopes=x)")
+    assert ChainSpec.from_dict(chain.spec.to_dict()) == chain.spec
+    model = chain["y"].model(pupils)
+    np.testing.assert_array_equal(model["slope_at"].get_value(), [2])
+    assert model.coords["effect"] == ("intercept", "x")
+    assert model["z"].shape.eval().tolist() == [SCHOOLS, 2]
+
+
+def test_slopes_need_straight_lines(pupils):
+    chain = _asked(pupils, "gaussian_ml(keep_groups=school, slopes=x)")
+    with pytest.raises(SpecError, match="slopes do not go together with splines"):
+        chain.change("y", splines=3)
+    with pytest.raises(SpecError, match="slopes do not go together with a formula"):
+        chain.change("y", formula="x")
+
+
+def test_a_slope_that_is_constant_cannot_vary(pupils):
+    rare = pupils.assign(x=(np.arange(240) == 3).astype(int))
+    chain = _asked(rare, "gaussian_ml(keep_groups=school, slopes=x)")
+    with pytest.raises(SpecError, match="slope of 'x' cannot vary between groups: it is constant"):
+        chain["y"].model(rare)
+
+
 def test_a_family_without_groups_drops_them(pupils):
     chain = _asked(pupils, "gaussian_ml(keep_groups=school)").change("y", family="gaussian")
     assert chain.spec["y"].groups == ""
+    chain = _asked(pupils, "gaussian_ml(keep_groups=school, slopes=x)").change(
+        "y", family="gaussian"
+    )
+    assert chain.spec["y"].slopes == ()
 
 
 @pytest.mark.parametrize(
@@ -57,6 +85,11 @@ def test_a_family_without_groups_drops_them(pupils):
         ("gaussian_ml(new_groups=x)", "'x', is continuous; .* --kind x=nominal"),
         ("gaussian_ml(new_groups=few)", "'few' has 3 groups, too few .*5 are asked for"),
         ("gaussian(new_groups=school)", "it has no groups, .* bernoulli_ml, gaussian_ml"),
+        ("gaussian(slopes=x)", r"it has no groups, but slopes = \['x'\] are to vary"),
+        ("2l.lmer(new_groups=school, slopes=z)", "slopes: unknown predictor 'z'.*'few', 'x'"),
+        ("2l.lmer(new_groups=school, slopes=school)", "slopes: unknown predictor 'school'"),
+        ("2l.lmer(new_groups=school, slopes=few)", "slope of 'few' cannot vary .* it is nominal"),
+        ("2l.lmer(new_groups=school, slopes=x+x)", "slopes = .* name up to 2 different columns"),
     ],
 )
 def test_groups_that_cannot_be_are_refused(pupils, method, text):
@@ -76,8 +109,8 @@ def test_copies_keep_the_effects_of_groups_or_draw_them_anew(new):
     J, tau, sigma, copies = 200, 2.0, 0.1, 20
     z = np.linspace(-2.0, 2.0, J)
     parameters = {
-        "alpha": np.zeros(1), "beta": np.zeros((1, 1)), "tau": np.array([tau]),
-        "z": z[None, :], "sigma": np.array([sigma]),
+        "alpha": np.zeros(1), "beta": np.zeros((1, 1)), "tau": np.array([[tau]]),
+        "z": z[None, :, None], "sigma": np.array([sigma]),
     }  # fmt: skip
     coding = _coding(J, new)
     sampler = RowSampler(families()["gaussian_ml"], "y", coding, "weak", parameters).use()

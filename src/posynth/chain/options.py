@@ -16,20 +16,25 @@ def read_option(name: str, key: str, value: Any) -> Option:
     return float(value) if parts == [value] else tuple(map(float, parts))
 
 
-_GROUPS = re.compile(r"\b(keep_groups|new_groups)\s*=\s*([^,)]*[^,)\s])\s*")
+_GROUPS = re.compile(r"\b(keep_groups|new_groups|slopes)\s*=\s*([^,)]*[^,)\s])\s*")
 
 
-def read_groups(text: str) -> tuple[str, dict[str, str]]:
-    """Split off the column of groups from ``FAMILY(new_groups=COLUMN, ...)``.
+def read_groups(text: str) -> tuple[str, dict[str, Any]]:
+    """Split off the columns of groups and slopes from ``FAMILY(new_groups=COLUMN, ...)``.
 
     Examples
     --------
     >>> read_groups("2l.lmer(new_groups=school)")
     ('2l.lmer()', {'new_groups': 'school'})
+    >>> read_groups("gaussian_ml(keep_groups=school, slopes=age + ses)")[1]
+    {'keep_groups': 'school', 'slopes': ('age', 'ses')}
     """
     if not re.fullmatch(r"\s*[\w.]+\s*\(.*\)\s*", text):
         return text, {}
-    return _GROUPS.sub("", text), dict(_GROUPS.findall(text))
+    found: dict[str, Any] = dict(_GROUPS.findall(text))
+    if "slopes" in found:
+        found["slopes"] = tuple(name.strip() for name in found["slopes"].split("+"))
+    return _GROUPS.sub("", text), found
 
 
 def read_method(text: str) -> tuple[str, dict[str, Option]]:

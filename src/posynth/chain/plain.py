@@ -26,6 +26,8 @@ def to_plain(conditional: "Conditional") -> dict[str, Any]:
         data["scale"] = conditional.scale
     if conditional.splines:
         data["splines"] = conditional.splines
+    if conditional.slopes:
+        data["slopes"] = list(conditional.slopes)
     if conditional.interactions:
         data["interactions"] = [list(pair) for pair in conditional.interactions]
     return data | {key: getattr(conditional, key) for key in _PLAIN if getattr(conditional, key)}
@@ -50,6 +52,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "strata": str,
     "keep_groups": str,
     "new_groups": str,
+    "slopes": (list, tuple),
     "improper": bool,
     "copies_values": bool,
     "note": str,
@@ -81,8 +84,8 @@ def checked_values(data: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise SpecError(f"conditional {name!r}: scale {key} = {value!r} must be a number")
     values = dict(data)
-    if "predictors" in values:
-        values["predictors"] = tuple(values["predictors"])
+    for key in {"predictors", "slopes"} & set(values):
+        values[key] = tuple(values[key])
     if "interactions" in values:
         values["interactions"] = tuple(map(_pair(name), values["interactions"]))
     if "scales" in values:

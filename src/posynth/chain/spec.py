@@ -57,6 +57,8 @@ class Conditional:
     keep_groups, new_groups : str
         For a family with random intercepts, one of the two: the earlier categorical column whose
         levels are the groups. Copies keep the source's effects, or draw every group's anew.
+    slopes : tuple of str
+        For the same families, predictors whose slopes vary between groups.
     improper : bool
         Whether a family whose draws carry no parameter uncertainty is meant.
     copies_values : bool
@@ -81,6 +83,7 @@ class Conditional:
     strata: str = ""
     keep_groups: str = ""
     new_groups: str = ""
+    slopes: tuple[str, ...] = ()
     improper: bool = False
     copies_values: bool = False
     note: str = ""

@@ -30,11 +30,14 @@ class Design:
         Names of the p predictors.
     groups : tuple of str
         Levels of the grouping column, where the family has one.
+    slopes : tuple of str
+        The predictors whose slopes vary between groups.
     """
 
     X: Floats
     predictors: tuple[str, ...]
     groups: tuple[str, ...] = ()
+    slopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ FAMILY = Family(
         priors={"weak": {"intercept": 2.5, "slope": 2.5, "tau": 1.0, "sigma": 1.0}},
         response="standardised",
         design="grouped",
+        exact="mixed",
+        exact_priors=("weak",),
     ),
     build,
     contents=grouped_contents,

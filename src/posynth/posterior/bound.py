@@ -84,10 +84,10 @@ class Chain:
             Which conditional.
         **changes
             Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
-            scales, options, engine, strata, keep_groups, new_groups, improper, copies_values,
-            scale, splines, interactions. A learned scale, splines, interactions and groups that
-            the change leaves no place for are dropped. The note says what was changed, unless
-            one is given.
+            scales, options, engine, strata, keep_groups, new_groups, slopes, improper,
+            copies_values, scale, splines, interactions. A learned scale, splines, interactions and
+            groups that the change leaves no place for are dropped. The note says what was changed,
+            unless one is given.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class Chain:
         if facts is not None and facts.design == "grouped":
             dropped |= {"scale": "natural"}
         elif facts is not None:
-            dropped |= {"keep_groups": "", "new_groups": ""}
+            dropped |= {"keep_groups": "", "new_groups": "", "slopes": ()}
         if conditional.formula or (facts is not None and facts.design == "cells"):
             dropped |= {"splines": 0, "interactions": ()}
         given = conditional.predictors

@@ -16,7 +16,7 @@ from posynth.chain.scores import place_scores
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.engines.compiled import CompiledModel
-from posynth.families.base import Design, Family
+from posynth.families.base import Family
 from posynth.posterior.bound import conform, stored_families
 from posynth.posterior.predict import natural_scale, stacked
 from posynth.posterior.record import Posterior
@@ -69,7 +69,7 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
     values = holes if conditional.indicates else rows.arrays[target]
     origin, unit = natural_scale(family, coding)
-    design = Design(coding.design(rows)[used], coding.predictors, coding.groups.levels)
+    design = coding.designed(coding.design(rows)[used])
     if coding.learned is None:
         y = (values[used] - origin) / unit
     else:

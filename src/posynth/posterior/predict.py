@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
-from posynth.families.base import Design, Family
+from posynth.families.base import Family
 from posynth.posterior.support import check_draws
 from posynth.posterior.task import Coding
 
@@ -126,5 +126,4 @@ def _stub(family: Family, target: str, coding: Coding, prior: str) -> Task:
     own = family.facts.response == "natural" and family.facts.support == "real"
     y = np.zeros(2, dtype=np.int64 if coding.levels or own else np.float64)
     response = coding.response(target, y)
-    design = Design(rows, coding.predictors, coding.groups.levels)
-    return Task(family, design, response, prior, family.facts.priors[prior])
+    return Task(family, coding.designed(rows), response, prior, family.facts.priors[prior])

@@ -87,6 +87,10 @@ class Coding:
             return cells(rows, self.columns)[1]
         return behind_groups(rows, self.groups, self.encoder.replay(rows))
 
+    def designed(self, X: Floats) -> Design:
+        """Return coded predictor rows with what their columns are."""
+        return Design(X, self.predictors, self.groups.levels, self.groups.slopes)
+
 
 def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | None = None) -> Rows:
     """Encode every column a chain reads; constants with holes carry 0 and NaN.
@@ -167,11 +171,12 @@ def make_task(
     values = rows.arrays[conditional.column]
     holes = np.isnan(values)
     fitted = None if conditional.indicates or not holes.any() else ~holes
-    groups = Groups.of(conditional, rows.schema)
-    columns = tuple(name for name in spec.predictors(conditional.target) if name != groups.column)
+    given = spec.predictors(conditional.target)
+    columns = tuple(name for name in given if name != conditional.groups)
     if conditional.strata and conditional.strata not in columns:
         columns += (conditional.strata,)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
+    groups = Groups.of(conditional, rows.schema, names)
     observed = holes.astype(float) if conditional.indicates else values[~holes]
     warp = STRAIGHT
     learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
@@ -186,10 +191,10 @@ def make_task(
     line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
     coding = Coding(encoder, columns, names, *about, *line, options, learned, warp, groups)
-    X = behind_groups(rows, groups, X, fitted)
+    design = Design(behind_groups(rows, groups, X, fitted), names, groups.levels, groups.slopes)
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
-    return Task(family, Design(X, names, groups.levels), response, prior, scales), coding
+    return Task(family, design, response, prior, scales), coding
 
 
 def replay_task(
@@ -224,7 +229,7 @@ def replay_task(
     natural = y.astype(np.int64) if whole and not standardised else y
     prior = conditional.prior or family.facts.default_prior
     scales = {**family.facts.priors[prior], **conditional.scales}
-    design = Design(coding.design(rows)[used], coding.predictors, coding.groups.levels)
+    design = coding.designed(coding.design(rows)[used])
     response = coding.response(conditional.target, natural)
     return Task(family, design, response, prior, scales, max(150, 3 * need // 8), need)
 
