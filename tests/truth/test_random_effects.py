@@ -157,7 +157,7 @@ def _expected_icc(y, groups, each, new):
         mass = np.exp(
             stats.chi2.logpdf(between / of_mean, groups - 1) - np.log(of_mean)
             + stats.chi2.logpdf(within / s**2, free) - np.log(s**2)
-            + stats.norm.logpdf(y.mean(), 0, np.hypot(SCALES["intercept"], np.sqrt(of_mean / groups)))
+            + stats.norm.logpdf(y.mean(), 0, np.sqrt(SCALES["intercept"] ** 2 + of_mean / groups))
             + np.log(tau * s) - SCALES["tau"] * tau - SCALES["sigma"] * s
         )  # fmt: skip
         mass_of_all += mass
