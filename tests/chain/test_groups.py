@@ -29,7 +29,7 @@ def pupils():
 
 def _asked(pupils, method):
     kinds = {name: "nominal" for name in ("school", "few", "late")}
-    order = ["school", "few", "x", "y"]
+    order = ["school", "few", "x", "y", "late"]
     return posynth.specify(pupils, order=order, methods={"y": method}, kinds=kinds)
 
 
@@ -67,6 +67,12 @@ def test_a_slope_that_is_constant_cannot_vary(pupils):
         chain["y"].model(rare)
 
 
+def test_a_column_of_groups_is_visited_first(pupils):
+    kinds = {name: "nominal" for name in ("school", "few", "late")}
+    methods = {"y": "gaussian_ml(keep_groups=late)"}
+    assert posynth.specify(pupils, methods=methods, kinds=kinds).spec.targets[0] == "late"
+
+
 def test_a_family_without_groups_drops_them(pupils):
     chain = _asked(pupils, "gaussian_ml(keep_groups=school)").change("y", family="gaussian")
     assert chain.spec["y"].groups == ""
@@ -82,6 +88,8 @@ def test_a_family_without_groups_drops_them(pupils):
         ("gaussian_ml", r"say what copies make of groups, .* here neither stands"),
         ("gaussian_ml(keep_groups=school, new_groups=school)", "here both stand"),
         ("gaussian_ml(new_groups=late)", "'late', is not visited before it; .* --order late"),
+        ("gaussian_ml(new_groups=no)", "groups: unknown column 'no'"),
+        ("gaussian_ml(group=school)", "say what copies make of groups, keep_groups=school .* or"),
         ("gaussian_ml(new_groups=x)", "'x', is continuous; .* --kind x=nominal"),
         ("gaussian_ml(new_groups=few)", "'few' has 3 groups, too few .*5 are asked for"),
         ("gaussian(new_groups=school)", "it has no groups, .* bernoulli_ml, gaussian_ml"),

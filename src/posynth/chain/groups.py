@@ -154,16 +154,18 @@ def _check_slopes(
 
 
 def _check_column(where: str, name: str, schema: Schema, earlier: tuple[str, ...]) -> None:
-    if name not in earlier:
-        raise SpecError(
-            f"{where}: the column of groups, {name!r}, is not visited before it; visited before: "
-            f"{', '.join(map(repr, earlier)) or 'nothing'}. Put it first: --order {name}"
-        )
+    if name not in schema:
+        raise SpecError(f"{where}, groups: {unknown('column', name, schema.names)}")
     column = schema[name]
     if not column.kind.is_categorical:
         raise SpecError(
             f"{where}: the column of groups, {name!r}, is {column.kind.value}; groups are levels: "
             f"declare its kind, as --kind {name}=nominal"
+        )
+    if name not in earlier:
+        raise SpecError(
+            f"{where}: the column of groups, {name!r}, is not visited before it; visited before: "
+            f"{', '.join(map(repr, earlier)) or 'nothing'}. Put it first: --order {name}"
         )
     if column.missing:
         raise SpecError(

@@ -62,6 +62,12 @@ def read_method(text: str) -> tuple[str, dict[str, Option]]:
             numbers = tuple(map(float, value.split()))
         except ValueError:
             numbers = ()
+        if key.strip() in {"group", "groups"}:
+            raise SpecError(
+                f"method {text!r}: say what copies make of groups, keep_groups={value.strip()} "
+                "(a group of a copy is that of the source) or new_groups= (its effect is drawn "
+                "anew)"
+            )
         if not numbers:
             raise SpecError(
                 f"method {text!r}: {part.strip()!r} is no option; write NAME=NUMBER, as in "

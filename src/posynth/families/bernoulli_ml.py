@@ -1,9 +1,10 @@
-r"""Logistic regression with random intercepts.
+r"""Logistic regression with random intercepts and slopes.
 
-.. math:: logit P(y_i = 1) = \alpha + x_i\beta + u_{g(i)}, \quad u_j \sim N(0, \tau)
+.. math:: logit P(y_i = 1) = \alpha + x_i\beta + \sum_k w_{ik} u_{g(i)k}, \quad
+    u_{jk} \sim N(0, \tau_k)
 
 with :math:`\alpha \sim N(0, 5)` and :math:`\beta_j \sim N(0, 2.5)` as in ``bernoulli``, and
-:math:`\tau \sim Exp(1)`.
+:math:`\tau_k \sim Exp(1)`; w as in ``gaussian_ml``.
 """
 
 from typing import TYPE_CHECKING
@@ -32,8 +33,8 @@ FAMILY = Family(
     FamilyFacts(
         name="bernoulli_ml",
         kinds=frozenset({Kind.BINARY}),
-        summary="logistic regression with random intercepts, "
-        "logit P(y = 1) = alpha + X beta + u_group",
+        summary="logistic regression with random intercepts and slopes, "
+        "logit P(y = 1) = alpha + X beta + W u_group",
         priors={"weak": {"intercept": 5.0, "slope": 2.5, "tau": 1.0}},
         design="grouped",
     ),

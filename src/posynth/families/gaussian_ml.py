@@ -1,10 +1,21 @@
-r"""Linear regression with random intercepts.
+r"""Linear regression with random intercepts and slopes.
 
-.. math:: y_i \sim N(\alpha + x_i\beta + u_{g(i)}, \sigma), \quad u_j \sim N(0, \tau)
+.. math:: y_i \sim N(\alpha + x_i\beta + \sum_k w_{ik} u_{g(i)k}, \sigma), \quad
+    u_{jk} \sim N(0, \tau_k)
 
-on the standardised response and standardised predictors, one :math:`\sigma` for all groups.
-Prior: :math:`\alpha, \beta_j \sim N(0, 2.5)`, :math:`\sigma \sim Exp(1)` as in ``gaussian``, and
-:math:`\tau \sim Exp(1)`, whose density at zero lets groups not differ at all.
+on the standardised response and standardised predictors, one :math:`\sigma` for all groups;
+:math:`w_{i0} = 1`, further w are the predictors named in ``slopes``. Effects of a group are
+independent of each other a priori. Prior: :math:`\alpha, \beta_j \sim N(0, 2.5)`,
+:math:`\sigma \sim Exp(1)` as in ``gaussian``, and :math:`\tau_k \sim Exp(1)`, whose density at
+zero lets groups not differ at all. The posterior is drawn exactly (``engines.mixed``).
+
+The intraclass correlation of copies is that of the posterior predictive, not that of the source.
+With 18 groups of 10 rows (reaction times of sleepstudy, source .395) its exact expectation is .388
+where copies keep the groups and .398 where they are new: shrinkage and the skew of an uncertain
+spread nearly cancel. A predictor that the source holds balanced within groups adds to it: days 0
+to 9 were observed of every subject, copies draw them, so their mean differs between subjects and
+the raw correlation becomes .418. What the model holds constant, the correlation given predictors,
+is kept.
 
 References
 ----------
@@ -38,7 +49,8 @@ FAMILY = Family(
     FamilyFacts(
         name="gaussian_ml",
         kinds=NUMERIC,
-        summary="linear regression with random intercepts, y ~ N(alpha + X beta + u_group, sigma)",
+        summary="linear regression with random intercepts and slopes, "
+        "y ~ N(alpha + X beta + W u_group, sigma)",
         priors={"weak": {"intercept": 2.5, "slope": 2.5, "tau": 1.0, "sigma": 1.0}},
         response="standardised",
         design="grouped",

@@ -61,16 +61,21 @@ def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> Cha
         if column in schema
     }
     named = {**methods, **{column: found.family for column, found in meant.items()}}
-    spec = default_chain(schema, _order(schema, wishes), named, wishes.engine, wishes.missing)
+    spec = default_chain(
+        schema, _order(schema, wishes, meant.values()), named, wishes.engine, wishes.missing
+    )
     for column, translation in meant.items():
         spec = spec.with_conditional(translated(spec[column], translation))
     return adjusted(spec, schema, wishes)
 
 
-def _order(schema: Schema, wishes: Wishes) -> list[str]:
-    """Return columns to visit first: those asked for, behind the column of strata."""
+def _order(schema: Schema, wishes: Wishes, meant: Iterable[Translation]) -> list[str]:
+    """Return columns to visit first: those asked for, behind the columns of strata and groups."""
     rule = wishes.order == "auto" or (list(wishes.order) == ["auto"] and "auto" not in schema)
     order = list(auto_order(schema) if rule else wishes.order)
+    settings = [translation.settings for translation in meant]
+    groups = [s[key] for s in settings for key in ("keep_groups", "new_groups") if key in s]
+    order = [*dict.fromkeys(g for g in groups if g in schema and g not in order), *order]
     if wishes.strata and wishes.strata in schema:
         order = [wishes.strata, *(name for name in order if name != wishes.strata)]
     return order
