@@ -67,10 +67,11 @@ def test_a_slope_that_is_constant_cannot_vary(pupils):
         chain["y"].model(rare)
 
 
-def test_a_column_of_groups_is_visited_first(pupils):
+def test_columns_of_groups_and_slopes_are_visited_first(pupils):
     kinds = {name: "nominal" for name in ("school", "few", "late")}
-    methods = {"y": "gaussian_ml(keep_groups=late)"}
-    assert posynth.specify(pupils, methods=methods, kinds=kinds).spec.targets[0] == "late"
+    methods = {"x": "gaussian_ml(keep_groups=late, slopes=y)"}
+    found = posynth.specify(pupils, methods=methods, kinds=kinds).spec.targets
+    assert found == ("late", "y", "school", "few", "x")
 
 
 def test_a_family_without_groups_drops_them(pupils):

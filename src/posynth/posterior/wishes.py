@@ -70,12 +70,13 @@ def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> Cha
 
 
 def _order(schema: Schema, wishes: Wishes, meant: Iterable[Translation]) -> list[str]:
-    """Return columns to visit first: those asked for, behind the columns of strata and groups."""
+    """Return columns to visit first: those asked for, behind columns of strata, groups and slopes."""
     rule = wishes.order == "auto" or (list(wishes.order) == ["auto"] and "auto" not in schema)
     order = list(auto_order(schema) if rule else wishes.order)
     settings = [translation.settings for translation in meant]
-    groups = [s[key] for s in settings for key in ("keep_groups", "new_groups") if key in s]
-    order = [*dict.fromkeys(g for g in groups if g in schema and g not in order), *order]
+    needed = [s[key] for s in settings for key in ("keep_groups", "new_groups") if key in s]
+    needed += [name for s in settings for name in s.get("slopes", ())]
+    order = [*dict.fromkeys(n for n in needed if n in schema and n not in order), *order]
     if wishes.strata and wishes.strata in schema:
         order = [wishes.strata, *(name for name in order if name != wishes.strata)]
     return order
