@@ -70,7 +70,7 @@ def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> Cha
 
 
 def _order(schema: Schema, wishes: Wishes, meant: Iterable[Translation]) -> list[str]:
-    """Return columns to visit first: those asked for, behind columns of strata, groups and slopes."""
+    """Return columns to visit first: those of strata, groups and slopes, then those asked for."""
     rule = wishes.order == "auto" or (list(wishes.order) == ["auto"] and "auto" not in schema)
     order = list(auto_order(schema) if rule else wishes.order)
     settings = [translation.settings for translation in meant]
