@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+import posynth
 from posynth.chain.design import Encoder
 from posynth.chain.groups import Groups
 from posynth.engines.base import Task
@@ -218,3 +219,17 @@ def test_random_slopes_are_calibrated(replications, make_task):
     found = calibrate(task, replications, seed=31)
     assert found.failed == 0
     assert found.p_values.min() > LEVEL / len(found.names)
+
+
+@pytest.mark.parametrize("pairs", [30, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mode", ["keep", "new"])
+def test_a_table_with_groups_and_its_copy_are_exchangeable(mode, pairs):
+    """Squared correlations of y with levels of the group tell whether copies keep its effects."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"g": [f"g{i % 6}" for i in range(60)]})
+    table[["x", "y"]] = rng.standard_normal((60, 2))
+    methods = {"x": "gaussian", "y": f"gaussian_ml({mode}_groups=g, slopes=x)"}
+    chain = posynth.specify(table, methods=methods, kinds={"g": "nominal"})
+    chain = chain.change("x", scales={"slope": 1.0, "intercept": 1.0})
+    found = posynth.exchangeable(chain, table, pairs, seed=4)
+    assert [result for result in found.results() if not result.passed] == []

@@ -40,7 +40,7 @@ def grouped_line(data: Mapping[str, Any]) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    group, X = data["X"][:, 0].astype("int64"), data["X"][:, 1:]
+    X = data["X"][:, 1:]
     alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
     beta = pm.Normal("beta", 0.0, data["prior_slope"], dims="predictor")
     tau = pm.Exponential("tau", data["prior_tau"], dims="effect")
@@ -48,4 +48,9 @@ def grouped_line(data: Mapping[str, Any]) -> Any:
     W = pt.concatenate(
         [pt.ones_like(X[:, :0].sum(axis=1))[:, None], X[:, data["slope_at"]]], axis=1
     )
-    return alpha + X @ beta + (W * (tau * z)[group]).sum(axis=1)
+    return alpha + X @ beta + (W * (tau * z)[group_of(data)]).sum(axis=1)
+
+
+def group_of(data: Mapping[str, Any]) -> Any:
+    """Return the index of each row's group, (row,)."""
+    return data["X"][:, 0].astype("int64")

@@ -51,7 +51,10 @@ class RowSampler:
         self._center, self._scale = natural_scale(family, coding)
         self._target, self._facts = target, family.facts
         self._learned, self._warp = coding.learned, coding.warp
-        self._new_groups = coding.groups.new
+        self._anew: tuple[str, ...] = ()
+        if coding.groups.new:
+            dims = self._compiled.model.named_vars_to_dims
+            self._anew = tuple(n for n in self._compiled.names if "group" in (dims.get(n) or ()))
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
@@ -98,8 +101,8 @@ class RowSampler:
         self._compiled.set_rows(X)
         names = self._compiled.names
         theta = {name: np.asarray(self._parameters[name][index]) for name in names}
-        if self._new_groups:
-            theta["z"] = rng.standard_normal(theta["z"].shape)
+        for name in self._anew:
+            theta[name] = rng.standard_normal(theta[name].shape)
         return self._compiled.draw([theta[name] for name in names], rng)
 
 
