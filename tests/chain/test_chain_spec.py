@@ -36,6 +36,7 @@ ASKED = Conditional(
     keep_groups="school",
     new_groups="class",
     slopes=("age", "ses"),
+    per_group="school",
     improper=True,
     copies_values=True,
 )

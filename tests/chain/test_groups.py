@@ -10,8 +10,8 @@ from posynth.chain.spec import ChainSpec
 from posynth.errors import SpecError
 from posynth.families import families
 from posynth.families.methods import table
+from posynth.posterior.coding import Coding
 from posynth.posterior.predict import RowSampler
-from posynth.posterior.task import Coding
 
 SCHOOLS = 12
 

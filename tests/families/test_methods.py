@@ -92,7 +92,7 @@ def test_a_name_becomes_the_family_of_its_kind(name, kind, family, settings):
 @pytest.mark.parametrize(
     ("name", "kind", "nearest"),
     [
-        ("2lonly.norm", Kind.CONTINUOUS, "'gaussian'"),
+        ("2lonly.mean", Kind.CONTINUOUS, "'gaussian'"),
         ("ipf", Kind.NOMINAL, "'dirichlet'"),
     ],
 )

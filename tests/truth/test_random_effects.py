@@ -16,8 +16,8 @@ from posynth.engines.choose import fit
 from posynth.evaluation.validity.calibration import calibrate
 from posynth.families import families
 from posynth.families.base import Design, Response
+from posynth.posterior.coding import Coding
 from posynth.posterior.predict import RowSampler
-from posynth.posterior.task import Coding
 
 GROUPS, EACH = 8, 5
 SCALES = families()["gaussian_ml"].facts.priors["weak"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from math import isfinite
 
 from posynth.chain.facts import FamilyFacts
+from posynth.chain.group_level import check_group_level
 from posynth.chain.groups import check_groups
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
@@ -43,6 +44,7 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
         _check_engine(conditional, facts[conditional.family])
         _check_predictors(conditional, spec, schema, facts[conditional.family])
         check_groups(conditional, schema, spec.earlier(conditional.target), facts)
+        check_group_level(conditional, schema, spec.earlier(conditional.target), facts)
 
 
 def _check_targets(spec: ChainSpec, schema: Schema) -> None:

@@ -105,7 +105,7 @@ def check_groups(
     if conditional.scale == "learned" or conditional.strata == conditional.groups:
         what = "scale 'learned'" if conditional.scale == "learned" else "strata of the same column"
         raise SpecError(f"{where}: groups do not go together with {what}; leave that out")
-    _check_column(where, conditional.groups, schema, earlier)
+    check_column(where, conditional.groups, schema, earlier)
     _check_slopes(where, conditional, schema, earlier)
 
 
@@ -153,7 +153,8 @@ def _check_slopes(
             )
 
 
-def _check_column(where: str, name: str, schema: Schema, earlier: tuple[str, ...]) -> None:
+def check_column(where: str, name: str, schema: Schema, earlier: tuple[str, ...]) -> None:
+    """Raise unless a column can be that of groups."""
     if name not in schema:
         raise SpecError(f"{where}, groups: {unknown('column', name, schema.names)}")
     column = schema[name]

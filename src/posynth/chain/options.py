@@ -16,7 +16,7 @@ def read_option(name: str, key: str, value: Any) -> Option:
     return float(value) if parts == [value] else tuple(map(float, parts))
 
 
-_GROUPS = re.compile(r"\b(keep_groups|new_groups|slopes)\s*=\s*([^,)]*[^,)\s])\s*")
+_GROUPS = re.compile(r"\b(keep_groups|new_groups|per_group|slopes)\s*=\s*([^,)]*[^,)\s])\s*")
 
 
 def read_groups(text: str) -> tuple[str, dict[str, Any]]:

@@ -35,7 +35,7 @@ def to_plain(conditional: "Conditional") -> dict[str, Any]:
 
 _PLAIN = (
     *("formula", "prior", "indicates", "strata", "keep_groups", "new_groups"),
-    *("improper", "copies_values", "note"),
+    *("per_group", "improper", "copies_values", "note"),
 )
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "target": str,
@@ -53,6 +53,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "keep_groups": str,
     "new_groups": str,
     "slopes": (list, tuple),
+    "per_group": str,
     "improper": bool,
     "copies_values": bool,
     "note": str,

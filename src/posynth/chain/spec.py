@@ -59,6 +59,9 @@ class Conditional:
         levels are the groups. Copies keep the source's effects, or draw every group's anew.
     slopes : tuple of str
         For the same families, predictors whose slopes vary between groups.
+    per_group : str
+        An earlier categorical column within whose levels the target is constant: it is fitted on
+        one row a group, given means of its predictors, and drawn once a group.
     improper : bool
         Whether a family whose draws carry no parameter uncertainty is meant.
     copies_values : bool
@@ -84,6 +87,7 @@ class Conditional:
     keep_groups: str = ""
     new_groups: str = ""
     slopes: tuple[str, ...] = ()
+    per_group: str = ""
     improper: bool = False
     copies_values: bool = False
     note: str = ""

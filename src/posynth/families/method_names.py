@@ -39,7 +39,6 @@ MICE, SYNTHPOP, BOTH = "mice", "synthpop", "mice and synthpop"
 _GROUPS = ("gaussian_ml",)
 _GROUPED_LOGIT = ("bernoulli_ml",)
 _ASK = "write 2l.{}(new_groups=COLUMN) or (keep_groups=COLUMN)"
-_GROUP_LEVEL = ("group_level",)
 _SHRUNK = ("horseshoe", "gaussian_horseshoe", "gaussian_hs")
 _SHRUNK_LOGIT = ("bernoulli_horseshoe", "bernoulli_hs", "horseshoe_logit")
 _SELECTED = ("r2d2", "gaussian_r2d2")
@@ -148,7 +147,7 @@ METHODS = (
         "2l.norm",
         MICE,
         _GROUPS,
-        "random intercepts; one spread within groups, where mice has one a group; "
+        "random intercepts and slopes; one spread within groups, where mice has one a group; "
         + _ASK.format("norm"),
         nearest=("location_scale", "gaussian"),
     ),
@@ -156,42 +155,45 @@ METHODS = (
         "2l.lmer",
         MICE,
         _GROUPS,
-        "random intercepts; variances drawn, where lme4's may be fixed; " + _ASK.format("lmer"),
+        "random intercepts and slopes; variances drawn, where lme4's may be fixed; "
+        + _ASK.format("lmer"),
         nearest=("gaussian",),
     ),
     Method(
         "2l.pan",
         MICE,
         _GROUPS,
-        "random intercepts; " + _ASK.format("pan"),
+        "random intercepts and slopes, independent; " + _ASK.format("pan"),
         nearest=("gaussian",),
     ),
     Method(
         "2l.bin",
         MICE,
         _GROUPED_LOGIT,
-        "logistic regression with random intercepts; " + _ASK.format("bin"),
+        "logistic regression with random intercepts and slopes; " + _ASK.format("bin"),
         nearest=("bernoulli",),
     ),
     Method(
         "2lonly.norm",
         MICE,
-        _GROUP_LEVEL,
-        "a column of groups, fitted on one row a group",
-        nearest=("gaussian",),
+        ("gaussian",),
+        "one row a group, drawn once a group; write 2lonly.norm(per_group=COLUMN); any family "
+        "takes per_group",
+        settings={"per_group": ""},
     ),
     Method(
         "2lonly.mean",
         MICE,
-        _GROUP_LEVEL,
-        "a column that is constant within groups",
+        ("group_level",),
+        "a column that is constant within groups is drawn, not copied: gaussian(per_group=COLUMN)",
         nearest=("gaussian",),
     ),
     Method(
         "2lonly.pmm",
         MICE,
-        _GROUP_LEVEL,
-        "a column of groups, fitted on one row a group; would copy values",
+        ("pmm",),
+        "pmm on one row a group; write 2lonly.pmm(per_group=COLUMN)",
+        settings={"per_group": ""},
         approximate=True,
         nearest=("gaussian",),
     ),

@@ -106,6 +106,11 @@ def translate(name: str, kind: Kind, column: str) -> Translation:
             f"column {column!r}: method {name!r} of {method.package} is not built yet "
             f"({method.why}){hint}. `posynth methods` lists them all"
         )
+    if "per_group" in method.settings and "per_group" not in settings:
+        raise SpecError(
+            f"column {column!r}: method {name!r} is for a column that is constant within groups; "
+            f"say which: {name}(per_group=COLUMN)"
+        )
     note = f"{name} of {method.package}"
     return Translation(found, {**method.settings, **settings}, "" if found == name else note)
 

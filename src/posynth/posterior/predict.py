@@ -9,8 +9,8 @@ from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.families.base import Family
+from posynth.posterior.coding import Coding
 from posynth.posterior.support import check_draws
-from posynth.posterior.task import Coding
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -13,7 +13,7 @@ from posynth.chain.spec import ChainSpec
 from posynth.engines.base import Fit
 from posynth.errors import StoreError, unknown
 from posynth.families.base import Family
-from posynth.posterior.task import Coding
+from posynth.posterior.coding import Coding
 from posynth.table.schema import Schema
 from posynth.table.source import Source
 

@@ -21,8 +21,8 @@ from posynth.chain.spec import ChainSpec
 from posynth.errors import StoreError
 from posynth.families.own import find_file, is_reference
 from posynth.posterior.bound import own_families
+from posynth.posterior.coding import Coding
 from posynth.posterior.record import Diagnosis, Link, Posterior, node_name
-from posynth.posterior.task import Coding
 from posynth.posterior.wishes import Method
 from posynth.table.schema import Schema
 from posynth.table.source import Source

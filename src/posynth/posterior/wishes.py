@@ -74,7 +74,8 @@ def _order(schema: Schema, wishes: Wishes, meant: Iterable[Translation]) -> list
     rule = wishes.order == "auto" or (list(wishes.order) == ["auto"] and "auto" not in schema)
     order = list(auto_order(schema) if rule else wishes.order)
     settings = [translation.settings for translation in meant]
-    needed = [s[key] for s in settings for key in ("keep_groups", "new_groups") if key in s]
+    by = ("keep_groups", "new_groups", "per_group")
+    needed = [s[key] for s in settings for key in by if key in s]
     needed += [name for s in settings for name in s.get("slopes", ())]
     order = [*dict.fromkeys(n for n in needed if n in schema and n not in order), *order]
     if wishes.strata and wishes.strata in schema:
