@@ -222,14 +222,24 @@ def test_random_slopes_are_calibrated(replications, make_task):
 
 
 @pytest.mark.parametrize("pairs", [30, pytest.param(300, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("mode", ["keep", "new"])
-def test_a_table_with_groups_and_its_copy_are_exchangeable(mode, pairs):
+@pytest.mark.parametrize(
+    "method",
+    [
+        "gaussian_ml(keep_groups=g, slopes=x)",
+        "gaussian_ml(new_groups=g, slopes=x)",
+        "gaussian(per_group=g)",
+    ],
+)
+def test_a_table_with_groups_and_its_copy_are_exchangeable(method, pairs):
     """Squared correlations of y with levels of the group tell whether copies keep its effects."""
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"g": [f"g{i % 6}" for i in range(60)]})
     table[["x", "y"]] = rng.standard_normal((60, 2))
-    methods = {"x": "gaussian", "y": f"gaussian_ml({mode}_groups=g, slopes=x)"}
+    if "per_group" in method:
+        table["y"] = table.groupby("g")["y"].transform("mean")
+    methods = {"x": "gaussian", "y": method}
     chain = posynth.specify(table, methods=methods, kinds={"g": "nominal"})
     chain = chain.change("x", scales={"slope": 1.0, "intercept": 1.0})
+    chain = chain.change("y", scales={"slope": 1.0, "intercept": 1.0})
     found = posynth.exchangeable(chain, table, pairs, seed=4)
     assert [result for result in found.results() if not result.passed] == []
