@@ -36,6 +36,8 @@ class FamilyFacts:
         Name of the exact sampler of its posterior, or ``""``.
     exact_priors : tuple of str
         The priors under which that sampler holds.
+    gibbs : bool
+        Whether it has the Gibbs sampler of ``engines.gibbs``.
     proper : bool
         Whether a draw carries parameter uncertainty; if not, it must be asked for by
         ``improper = true``.
@@ -63,6 +65,7 @@ class FamilyFacts:
     design: str = "standardised"
     exact: str = ""
     exact_priors: tuple[str, ...] = ()
+    gibbs: bool = False
     proper: bool = True
     noisy: bool = True
     copies_values: bool = False

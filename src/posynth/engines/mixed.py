@@ -38,19 +38,19 @@ CHUNK = 2_000_000  # numbers of an intermediate array
 
 
 @dataclass(frozen=True)
-class _Groups:
+class Products:
     """Cross-products of the rows: all that the likelihood depends on.
 
     Attributes
     ----------
     n : int
         Rows.
-    total : ndarray, shape (c, c)
+    total : ndarray, shape (c, c) or (r, c, c)
         [A y]'[A y].
-    within : ndarray, shape (groups, q, q)
+    within : ndarray, shape (groups, q, q) or (r, groups, q, q)
         W_j'W_j.
-    across : ndarray, shape (groups, q, c)
-        W_j'[A y]_j.
+    across : ndarray, shape (groups, q, c) or (r, groups, q, c)
+        W_j'[A y]_j. Products weighted in r ways come with r values of rho.
     """
 
     n: int
@@ -59,7 +59,8 @@ class _Groups:
     across: Floats
 
     @classmethod
-    def of(cls, task: Task) -> "_Groups":
+    def of(cls, task: Task) -> "Products":
+        """Sum up the rows of a task."""
         design = task.design
         codes, X = design.X[:, 0].astype(np.int64), design.X[:, 1:]
         ones = np.ones((len(X), 1))
@@ -74,7 +75,7 @@ class _Groups:
     @property
     def effects(self) -> int:
         """Number of effects a group has, q."""
-        return int(self.within.shape[1])
+        return int(self.within.shape[-1])
 
     def gains(self, rho: Floats) -> tuple[Floats, Floats]:
         """Return B_j and G_j'[A y]_j of every rho, (r, groups, q, q) and (r, groups, q, c)."""
@@ -82,7 +83,7 @@ class _Groups:
         return scaled + np.eye(self.effects), rho[:, None, :, None] * self.across
 
 
-class _Regression(NamedTuple):
+class Regression(NamedTuple):
     """Linear regression given every rho, in coordinates in which the prior is standard normal.
 
     With D the prior sds and D A'K^-1 A D = Q diag(lam) Q', theta = D Q u and u ~ N(0, I) a priori.
@@ -112,13 +113,13 @@ def draw_mixed(task: Task, size: int, rng: np.random.Generator) -> dict[str, Flo
     dict of str to ndarray, shape (size, ...)
         alpha, beta, tau, z and sigma.
     """
-    groups = _Groups.of(task)
+    groups = Products.of(task)
     points = _draw_spreads(groups, task, size, rng)
     rho, sigma = np.exp(points[:, :-1]), np.exp(points[:, -1:])
-    theta, z = np.empty((size, len(groups.total) - 1)), []
+    theta, z = np.empty((size, groups.total.shape[-1] - 1)), []
     for part in _parts(size, groups.across.size + groups.total.size):
-        theta[part] = _coefficients(_regression(groups, task, rho[part]), sigma[part], rng)
-        z.append(_effects(groups, rho[part], sigma[part], theta[part], rng))
+        theta[part] = draw_coefficients(regression(groups, task, rho[part]), sigma[part], rng)
+        z.append(draw_effects(groups, rho[part], sigma[part], theta[part], rng))
     return {
         "alpha": theta[:, 0],
         "beta": theta[:, 1:],
@@ -128,7 +129,8 @@ def draw_mixed(task: Task, size: int, rng: np.random.Generator) -> dict[str, Flo
     }
 
 
-def _coefficients(given: _Regression, sigma: Floats, rng: np.random.Generator) -> Floats:
+def draw_coefficients(given: Regression, sigma: Floats, rng: np.random.Generator) -> Floats:
+    """Draw theta given the spreads, (r, p)."""
     precision = given.lam / sigma**2 + 1.0
     u = given.cross / sigma**2 / precision + rng.standard_normal(precision.shape) / np.sqrt(
         precision
@@ -137,8 +139,8 @@ def _coefficients(given: _Regression, sigma: Floats, rng: np.random.Generator) -
     return drawn
 
 
-def _effects(
-    groups: _Groups, rho: Floats, sigma: Floats, theta: Floats, rng: np.random.Generator
+def draw_effects(
+    groups: Products, rho: Floats, sigma: Floats, theta: Floats, rng: np.random.Generator
 ) -> Floats:
     """Draw z given all else: N(B^-1 G'(y - A theta) / sigma, B^-1), (r, groups, q)."""
     B, gained = groups.gains(rho)
@@ -151,20 +153,21 @@ def _effects(
     return drawn
 
 
-def _regression(groups: _Groups, task: Task, rho: Floats) -> _Regression:
+def regression(groups: Products, task: Task, rho: Floats) -> Regression:
+    """Reduce rows with random effects to linear regression, for every rho (r, q)."""
     B, gained = groups.gains(rho)
     explained = np.einsum("rjqa,rjqb->rab", gained, np.linalg.solve(B, gained))
     products = groups.total - explained
-    sd = np.full(len(groups.total) - 1, task.priors["slope"])
+    sd = np.full(groups.total.shape[-1] - 1, task.priors["slope"])
     sd[0] = task.priors["intercept"]
     lam, Q = np.linalg.eigh(sd[:, None] * products[:, :-1, :-1] * sd)
     rotation = sd[:, None] * Q
     cross = np.einsum("rab,ra->rb", rotation, products[:, :-1, -1])
     log_det = np.linalg.slogdet(B)[1].sum(axis=1)
-    return _Regression(np.maximum(lam, 0.0), cross, products[:, -1, -1], rotation, log_det)
+    return Regression(np.maximum(lam, 0.0), cross, products[:, -1, -1], rotation, log_det)
 
 
-def _log_density(groups: _Groups, task: Task, rho: Floats, log_sigma: Floats) -> Floats:
+def _log_density(groups: Products, task: Task, rho: Floats, log_sigma: Floats) -> Floats:
     """Log posterior of log rho and log sigma, up to a constant.
 
     Parameters
@@ -181,7 +184,7 @@ def _log_density(groups: _Groups, task: Task, rho: Floats, log_sigma: Floats) ->
     found = np.empty(log_sigma.shape)
     each = max(groups.across.size, log_sigma.shape[1] * len(groups.total))
     for part in _parts(len(rho), each):
-        given = _regression(groups, task, rho[part])
+        given = regression(groups, task, rho[part])
         s2 = np.exp(2 * log_sigma[part])
         shrunk = given.lam[:, None, :] + s2[..., None]
         quadratic = given.square[:, None] - np.sum(given.cross[:, None, :] ** 2 / shrunk, axis=-1)
@@ -196,7 +199,7 @@ def _log_density(groups: _Groups, task: Task, rho: Floats, log_sigma: Floats) ->
     return density
 
 
-def _draw_spreads(groups: _Groups, task: Task, size: int, rng: np.random.Generator) -> Floats:
+def _draw_spreads(groups: Products, task: Task, size: int, rng: np.random.Generator) -> Floats:
     """Draw log rho and log sigma, (size, q + 1), by the numbered steps above."""
     axes = _probable(groups, task)
     values = _on_grid(groups, task, axes)
@@ -218,13 +221,13 @@ def _draw_spreads(groups: _Groups, task: Task, size: int, rng: np.random.Generat
     return centers[kept][:size]
 
 
-def _on_grid(groups: _Groups, task: Task, axes: list[Floats]) -> Floats:
+def _on_grid(groups: Products, task: Task, axes: list[Floats]) -> Floats:
     mesh = np.stack(np.meshgrid(*axes[:-1], indexing="ij"), axis=-1).reshape(-1, groups.effects)
     log_sigma = np.broadcast_to(axes[-1], (len(mesh), len(axes[-1])))
     return _log_density(groups, task, np.exp(mesh), log_sigma).reshape([len(a) for a in axes])
 
 
-def _probable(groups: _Groups, task: Task) -> list[Floats]:
+def _probable(groups: Products, task: Task) -> list[Floats]:
     """Return a grid around the spreads that are probable, an axis each."""
     few, many = POINTS[groups.effects]
     root = float(np.sqrt(groups.total[-1, -1] / max(groups.n, 1))) or 1.0

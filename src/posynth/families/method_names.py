@@ -38,7 +38,7 @@ class Method:
 MICE, SYNTHPOP, BOTH = "mice", "synthpop", "mice and synthpop"
 _GROUPS = ("gaussian_ml",)
 _GROUPED_LOGIT = ("bernoulli_ml",)
-_ASK = "write 2l.{}(new_groups=COLUMN) or (keep_groups=COLUMN)"
+_ASK = "write 2l.{}(new_groups=COLUMN) or (keep_groups=COLUMN), with slopes=A+B"
 _SHRUNK = ("horseshoe", "gaussian_horseshoe", "gaussian_hs")
 _SHRUNK_LOGIT = ("bernoulli_horseshoe", "bernoulli_hs", "horseshoe_logit")
 _SELECTED = ("r2d2", "gaussian_r2d2")
@@ -146,9 +146,8 @@ METHODS = (
     Method(
         "2l.norm",
         MICE,
-        _GROUPS,
-        "random intercepts and slopes; one spread within groups, where mice has one a group; "
-        + _ASK.format("norm"),
+        ("location_scale_ml", "gaussian_ml"),
+        "random intercepts and slopes, and a spread of each group's own; " + _ASK.format("norm"),
         nearest=("location_scale", "gaussian"),
     ),
     Method(
