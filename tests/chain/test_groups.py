@@ -93,7 +93,7 @@ def test_a_family_without_groups_drops_them(pupils):
         ("gaussian_ml(group=school)", "say what copies make of groups, keep_groups=school .* or"),
         ("gaussian_ml(new_groups=x)", "'x', is continuous; .* --kind x=nominal"),
         ("gaussian_ml(new_groups=few)", "'few' has 3 groups, too few .*5 are asked for"),
-        ("gaussian(new_groups=school)", "it has no groups, .* bernoulli_ml, gaussian_ml, location_scale_ml"),
+        ("gaussian(new_groups=school)", "no groups, .* bernoulli_ml, gaussian_ml, location_scale"),
         ("gaussian(slopes=x)", r"it has no groups, but slopes = \['x'\] are to vary"),
         ("2l.lmer(new_groups=school, slopes=z)", "slopes: unknown predictor 'z'.*'few', 'x'"),
         ("2l.lmer(new_groups=school, slopes=school)", "slopes: unknown predictor 'school'"),
