@@ -135,7 +135,7 @@ def make_task():
 def density_of():
     """Give a task's log-density on the family's shared compiled form."""
     from posynth.engines.choose import compiled_for
-    from posynth.engines.compiled import Density
+    from posynth.engines.density import Density
 
     def density(task) -> Density:
         model = task.model()

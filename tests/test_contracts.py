@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.special import expit
 
 from posynth.engines.choose import compiled_for, fit
-from posynth.engines.compiled import Density
+from posynth.engines.density import Density
 from posynth.engines.exact import _SAMPLERS
 from posynth.families import families
 from posynth.table.schema import Kind

@@ -5,7 +5,8 @@ import pymc as pm
 import pytest
 
 from posynth.engines.choose import compiled_for, fit
-from posynth.engines.compiled import CompiledModel, Density, compilations
+from posynth.engines.compiled import CompiledModel, compilations
+from posynth.engines.density import Density
 from posynth.errors import SpecError
 from posynth.families import families
 from posynth.families.own import as_family

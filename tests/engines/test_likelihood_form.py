@@ -6,7 +6,8 @@ import pytensor
 import pytest
 
 from posynth.engines.base import Task
-from posynth.engines.compiled import CompiledModel, Density
+from posynth.engines.compiled import CompiledModel
+from posynth.engines.density import Density
 from posynth.engines.likelihood import log_density
 from posynth.families import families
 from posynth.families.base import Design, Response

@@ -4,7 +4,8 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from posynth.engines.compiled import CompiledModel, Density
+from posynth.engines.compiled import CompiledModel
+from posynth.engines.density import Density
 from posynth.engines.mode import find_mode
 
 

@@ -5,7 +5,8 @@ import pymc as pm
 import pytensor
 import pytest
 
-from posynth.engines.compiled import CompiledModel, Density, compilations
+from posynth.engines.compiled import CompiledModel, compilations
+from posynth.engines.density import Density
 from posynth.engines.reuse import same_form
 from posynth.families.base import Design, Response
 from posynth.families.own import as_family

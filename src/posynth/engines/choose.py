@@ -1,11 +1,13 @@
 """Choose an engine for a conditional, run it, and say why; fits are judged before they are used."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from posynth.engines.base import Fit, Task
-from posynth.engines.compiled import CompiledModel, Density
+from posynth.engines.compiled import CompiledModel
+from posynth.engines.density import Density
 from posynth.engines.exact import fit_exact
 from posynth.engines.gibbs import fit_gibbs
 from posynth.engines.mode import Mode, find_mode, refine
@@ -18,6 +20,8 @@ from posynth.families.base import Contents
 if TYPE_CHECKING:
     import pymc as pm
 
+#: Share of effective proposals below which HMC gives more effective draws for the same work.
+WORTH_A_TRY = 0.5
 _FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}
 _shared: dict[tuple[str, str, str], CompiledModel] = {}
 _own: dict[tuple[str, str, str, str], CompiledModel] = {}
@@ -98,7 +102,12 @@ def _approximate(task: Task, engine: str, rng: np.random.Generator) -> Fit:
     compiled = compiled_for(task, held)
     mode_rng, *streams = rng.spawn(4)
     density = Density(compiled, held)
-    ladder = {"laplace": fit_laplace, "hmc": fit_hmc, "nuts": fit_nuts}
+    worth = partial(fit_laplace, least=WORTH_A_TRY)
+    ladder = {
+        "laplace": worth if engine == "auto" else fit_laplace,
+        "hmc": fit_hmc,
+        "nuts": fit_nuts,
+    }
     if not task.family.shared and engine == "auto":
         del ladder["hmc"]  # a model of one's own may have any geometry: NUTS adapts to more of them
     failures: list[str] = []

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task, labels
-from posynth.engines.compiled import CompiledModel, Density
+from posynth.engines.compiled import CompiledModel
+from posynth.engines.density import Density
 from posynth.engines.diagnostics import Convergence, convergence, k_hat
 from posynth.engines.warp import Warp
 
@@ -25,7 +26,7 @@ type Floats = NDArray[np.float64]
 
 POOL = 100  # proposals from which the chains' starting points are drawn
 SHARE, FREEDOM = 0.1, 5.0  # of multivariate t in the proposal, and its degrees of freedom
-LEAST_EFFECTIVE = 0.15  # share of proposals; with fewer the chains are not begun
+LEAST_EFFECTIVE = 0.15  # share of proposals
 LARGEST_LIMIT = 5.0  # times the mean ratio
 
 
@@ -70,6 +71,7 @@ def fit_laplace(
     compiled: CompiledModel,
     map: Warp,
     rng: np.random.Generator,
+    least: float = LEAST_EFFECTIVE,
 ) -> Fit:
     """Fit by the numbered steps above.
 
@@ -83,6 +85,8 @@ def fit_laplace(
         Coordinates in which the posterior is nearly standard normal.
     rng : numpy.random.Generator
         Source of randomness.
+    least : float
+        Share of effective proposals without which the chains are not begun.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def fit_laplace(
     """
     density = Density(compiled, compiled.model)
     chains = _Chains(density, map, rng)
-    if chains.effective < LEAST_EFFECTIVE:
+    if chains.effective < least:
         return failed(f"{chains.effective:.0%} of {POOL} proposals effective")
     chains.extend(task.draws)
     check = chains.check()

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 
 def log_density(model: "pm.Model") -> Any:
-    """Return log p(theta, y) of a model with one observed variable, as a scalar graph."""
+    """Return log p(theta, y) of a model with one observed variable, as a scalar graph.
+
+    Prior and rows are summed apart: PyMC's own sum over all of them at once runs half as fast.
+    """
     observed = model.observed_RVs[0]
     rows = _rows(observed, model.rvs_to_values[observed])
     if rows is None:
-        return model.logp()
-    (rows,) = model.replace_rvs_by_values([rows])
+        (rows,) = model.logp(vars=[observed], sum=False)
+    else:
+        (rows,) = model.replace_rvs_by_values([rows])
     return model.logp(vars=[*model.free_RVs, *model.potentials]) + rows.sum()
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.engines.compiled import Density
+from posynth.engines.density import Density
 from posynth.errors import FitError
 
 type Floats = NDArray[np.float64]

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, Fit, Task, labels
-from posynth.engines.compiled import CompiledModel, Density
+from posynth.engines.compiled import CompiledModel
+from posynth.engines.density import Density
 from posynth.engines.diagnostics import convergence
 from posynth.engines.mode import Mode
 from posynth.engines.warp import Warp

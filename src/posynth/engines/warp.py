@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.engines.compiled import Density
+from posynth.engines.density import Density
 from posynth.engines.mode import Mode
 
 type Floats = NDArray[np.float64]
@@ -46,16 +46,19 @@ class Warp:
         z, slope, _ = self._axes(x)
         return self.mode.at(z), np.log(slope).sum(axis=-1)
 
-    def target(self, density: Density, x: Floats) -> tuple[float, Floats]:
-        """Log-density of one point x (d,), and a force field close to its gradient."""
-        if not np.isfinite(x).all():
-            return -np.inf, np.zeros_like(x)
+    def target(self, density: Density, x: Floats) -> tuple[Floats, Floats]:
+        """Log-densities of points x (s, d), and a force field close to their gradients."""
+        forces = np.zeros_like(x)
+        values = np.full(len(x), -np.inf)
         z, slope, score = self._axes(x)
-        value, gradient = density(self.mode.theta + self.mode.factor @ z)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            return -np.inf, np.zeros_like(x)
-        force = slope * (gradient @ self.mode.factor - score) - x
-        return value + float(np.log(slope).sum()), force
+        jacobian = np.log(slope).sum(axis=1)
+        for i, theta in enumerate(self.mode.at(z)):
+            if not np.isfinite(theta).all():
+                continue
+            value, gradient = density(theta)
+            if np.isfinite(value) and np.isfinite(gradient).all():
+                values[i], forces[i] = value + jacobian[i], gradient
+        return values, slope * (forces @ self.mode.factor - score) - x
 
     def _axes(self, x: Floats) -> tuple[Floats, Floats, Floats]:
         """Return T(x), its slope, and the score of g at T(x); linear beyond the table."""
@@ -64,7 +67,9 @@ class Warp:
         axis = np.arange(x.shape[-1])
         low, high = self.knots[axis, cell], self.knots[axis, cell + 1]
         slope = (high - low) / STEP
-        return low + (place - cell) * (high - low), slope, self.scores[axis, cell]
+        part = place - cell
+        left, right = self.scores[axis, cell], self.scores[axis, cell + 1]
+        return low + part * (high - low), slope, left + np.clip(part, 0, 1) * (right - left)
 
 
 def warp(density: Density, mode: Mode) -> Warp:

@@ -8,7 +8,7 @@ import numpy as np
 from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
-from posynth.engines.compiled import Density
+from posynth.engines.density import Density
 from posynth.engines.mode import hessian_at
 from posynth.errors import FitError
 from posynth.posterior.likelihood import Coded, unconstrained
