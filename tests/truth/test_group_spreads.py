@@ -50,7 +50,7 @@ def test_spreads_of_large_groups_are_those_of_their_rows(make_task):
     spreads = np.array([0.3, 0.5, 0.8, 1.0, 1.4, 2.0])
     y = spreads[group] * rng.standard_normal(2400)
     draws = fit(
-        make_task("location_scale_ml", "weak", np.empty((2400, 0)), y),
+        make_task("location_scale_ml", "weak", np.empty((2400, 0)), y, draws=150, need=200),
         "auto",
         np.random.default_rng(1),
     ).draws

@@ -119,9 +119,9 @@ def test_few_rows_many_groups_and_groups_without_rows_are_drawn():
     drawn = fit(task, "exact", np.random.default_rng(1)).draws
     for name, exact in (("tau", stats.expon()), ("sigma", stats.expon()), ("z", stats.norm())):
         assert stats.kstest(drawn[name][..., 0].ravel()[:4000], exact.cdf).pvalue > LEVEL
-    wide = _task(np.random.default_rng(3).standard_normal(9000), np.arange(9000) // 3)
+    wide = _task(np.random.default_rng(3).standard_normal(6000), np.arange(6000) // 3, draws=100)
     tau = fit(wide, "exact", np.random.default_rng(1)).draws["tau"]
-    assert tau.max() < 0.25
+    assert tau.max() < 0.3
 
 
 def _icc(F, each):
@@ -211,7 +211,7 @@ def test_copies_have_the_intraclass_correlation_that_the_posterior_predicts(data
     assert abs(found.mean() - expected) < 4 * found.std() / np.sqrt(len(found))
 
 
-@pytest.mark.parametrize("replications", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("replications", [60, pytest.param(1000, marks=pytest.mark.slow)])
 def test_random_slopes_are_calibrated(replications, make_task):
     rng = np.random.default_rng(17)
     task = make_task("gaussian_ml", "weak", rng.standard_normal((30, 2)), np.zeros(30))
@@ -221,7 +221,7 @@ def test_random_slopes_are_calibrated(replications, make_task):
     assert found.p_values.min() > LEVEL / len(found.names)
 
 
-@pytest.mark.parametrize("pairs", [30, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pairs", [20, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "method",
     [
