@@ -44,6 +44,9 @@ def heart() -> pd.DataFrame:
     return pd.read_csv(folder / "heart_failure.csv")
 
 
+#: Groups of rows in tests of families that have groups.
+GROUPS = 6
+
 #: Support -> a few values in it, and the options a family of that support is told in tests.
 PLAUSIBLE = {
     "real": ((1.0, 2.0, 3.0), {}),
@@ -110,14 +113,20 @@ def make_task():
     from posynth.families import family
     from posynth.families.base import Design, Response
 
-    def build(name, prior, X, y, levels=0, draws=250, need=400, **scales) -> Task:
+    def in_groups(name, X) -> Design:
         predictors = tuple(f"x{j}" for j in range(X.shape[1]))
+        if family(name).facts.design != "grouped":
+            return Design(X, predictors)
+        codes = np.arange(len(X)) % GROUPS
+        return Design(np.column_stack([codes, X]), predictors, tuple("ABCDEFGH"[:GROUPS]))
+
+    def build(name, prior, X, y, levels=0, draws=250, need=400, **scales) -> Task:
         coded = family(name).facts.response == "codes"
         y = np.asarray(y) if coded else np.asarray(y, dtype=np.float64)
         options = plausible(family(name).facts, 1)[1]
         response = Response("outcome", y, tuple("abcdefgh"[:levels]), options=options)
         priors = {**family(name).facts.priors[prior], **scales}
-        return Task(family(name), Design(X, predictors), response, prior, priors, draws, need)
+        return Task(family(name), in_groups(name, X), response, prior, priors, draws, need)
 
     return build
 

@@ -162,7 +162,7 @@ def pairs(
     """Split COLUMN=VALUE options at the last sign of equality, or the first."""
     found = {}
     for value in values or ():
-        options = re.fullmatch(r"(.+)(=)(\w+\([^()]*\))", value)
+        options = re.fullmatch(r"(.+)(=)([\w.]+\([^()]*\))", value)
         column, sign, chosen = value.partition("=") if first else value.rpartition("=")
         if options and not first:
             column, sign, chosen = options.groups()

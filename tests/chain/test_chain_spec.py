@@ -29,7 +29,17 @@ FORMULA = Conditional("bmi", "gaussian", formula="poly(age, 2) + edu:smoke", eng
 LEARNED = Conditional(
     "income", "student", scale="learned", splines=3, interactions=(("age", "edu"), ("a:b", "c"))
 )
-ASKED = Conditional("income", "pmm", strata="edu", improper=True, copies_values=True)
+ASKED = Conditional(
+    "income",
+    "pmm",
+    strata="edu",
+    keep_groups="school",
+    new_groups="class",
+    slopes=("age", "ses"),
+    per_group="school",
+    improper=True,
+    copies_values=True,
+)
 RULED = Conditional("total", "passive", passive="age + `bmi of birth`")
 
 

@@ -95,8 +95,7 @@ def test_a_name_becomes_the_family_of_its_kind(name, kind, family, settings):
 @pytest.mark.parametrize(
     ("name", "kind", "nearest"),
     [
-        ("2l.norm", Kind.CONTINUOUS, "'location_scale'"),
-        ("2l.bin", Kind.BINARY, "'bernoulli'"),
+        ("2lonly.mean", Kind.CONTINUOUS, "'gaussian'"),
         ("ipf", Kind.NOMINAL, "'dirichlet'"),
     ],
 )

@@ -67,8 +67,8 @@ BAD = {
     "numeric strata": (("--strata", "age"), "strata 'age': it is count; strata are levels"),
     "unknown file": (("--predictors", "no.csv"), "predictor matrix 'no.csv' cannot be read"),
     "method that is not built": (
-        ("--method", "bmi=2l.norm"),
-        r"column 'bmi': method '2l.norm' of mice is not built yet \(.*\); nearest that is: 'loc",
+        ("--method", "bmi=2lonly.mean"),
+        r"column 'bmi': method '2lonly.mean' of mice is not built yet .*; nearest that is: 'gau",
     ),
     "engine of a tree": (
         ("--method", "bmi=cart", "--engine", "nuts"),

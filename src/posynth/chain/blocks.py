@@ -129,11 +129,13 @@ class Rows:
             scale = self.learned[column.name]
             parts.append(natural_spline(scale.scores(values), min(splines, scale.distinct - 1)))
             names += [f"{column.name}[{i + 1}]" for i in range(parts[-1].shape[1])]
-        elif column.kind.is_modelled:
-            coded = _levels(column, values) if column.kind.is_categorical else values
-            labels, matrix = _main_effect(column.name, pd.Series(coded))
+        elif column.kind.is_categorical:
+            labels, matrix = _contrasts(column.name, _levels(column, values))
             names += labels
             parts.append(matrix)
+        elif column.kind.is_modelled:
+            names.append(column.name)
+            parts.append(values[:, None])
         return Block(tuple(names), np.hstack([np.empty((len(self), 0)), *parts]))
 
 
@@ -145,10 +147,10 @@ def _levels(column: Column, codes: Floats) -> Any:
     )
 
 
-def _main_effect(name: str, series: "pd.Series[Any]") -> tuple[list[str], Floats]:
-    """Code one column by formulaic: itself if numeric, treatment contrasts if categorical."""
+def _contrasts(name: str, levels: Any) -> tuple[list[str], Floats]:
+    """Code a column of levels by formulaic's treatment contrasts."""
     from formulaic import model_matrix
 
-    matrix = model_matrix("1 + x", pd.DataFrame({"x": series}), output="numpy", na_action="ignore")
+    matrix = model_matrix("1 + x", pd.DataFrame({"x": levels}), output="numpy", na_action="ignore")
     labels = [name + label[1:] for label in matrix.model_spec.column_names[1:]]
     return labels, np.asarray(matrix, dtype=np.float64)[:, 1:]

@@ -6,6 +6,8 @@ from math import isfinite
 
 from posynth.chain.dependence import check_passive
 from posynth.chain.facts import FamilyFacts
+from posynth.chain.group_level import check_group_level
+from posynth.chain.groups import check_groups
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
@@ -45,6 +47,8 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
             check_passive(conditional, spec, schema)
             continue
         _check_predictors(conditional, spec, schema, facts[conditional.family])
+        check_groups(conditional, schema, spec.earlier(conditional.target), facts)
+        check_group_level(conditional, schema, spec.earlier(conditional.target), facts)
 
 
 def _check_targets(spec: ChainSpec, schema: Schema) -> None:

@@ -29,12 +29,15 @@ class FamilyFacts:
     response : str
         ``"standardised"`` (y minus mean over sd), ``"natural"`` or ``"codes"`` (level index).
     design : str
-        ``"standardised"`` (main effects or a formula, columns scaled) or ``"cells"`` (one
-        indicator for every combination of the predictors' levels).
+        ``"standardised"`` (main effects or a formula, columns scaled), ``"grouped"`` (the same
+        behind the index of the row's group) or ``"cells"`` (one indicator for every combination
+        of the predictors' levels).
     exact : str
         Name of the exact sampler of its posterior, or ``""``.
     exact_priors : tuple of str
         The priors under which that sampler holds.
+    gibbs : bool
+        Whether it has the Gibbs sampler of ``engines.gibbs``.
     proper : bool
         Whether a draw carries parameter uncertainty; if not, it must be asked for by
         ``improper = true``.
@@ -62,6 +65,7 @@ class FamilyFacts:
     design: str = "standardised"
     exact: str = ""
     exact_priors: tuple[str, ...] = ()
+    gibbs: bool = False
     proper: bool = True
     noisy: bool = True
     copies_values: bool = False

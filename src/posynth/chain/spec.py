@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from posynth.chain.facts import Option
-from posynth.chain.options import read_option
+from posynth.chain.plain import checked_values, to_plain
 from posynth.chain.rule import read_rule, require_rule
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Schema
@@ -57,6 +57,14 @@ class Conditional:
         every predictor.
     passive : str
         Rule of family ``"passive"``: the column is computed from others, never modelled.
+    keep_groups, new_groups : str
+        For a family with random intercepts, one of the two: the earlier categorical column whose
+        levels are the groups. Copies keep the source's effects, or draw every group's anew.
+    slopes : tuple of str
+        For the same families, predictors whose slopes vary between groups.
+    per_group : str
+        An earlier categorical column within whose levels the target is constant: it is fitted on
+        one row a group, given means of its predictors, and drawn once a group.
     improper : bool
         Whether a family whose draws carry no parameter uncertainty is meant.
     copies_values : bool
@@ -80,6 +88,10 @@ class Conditional:
     interactions: tuple[tuple[str, str], ...] = ()
     strata: str = ""
     passive: str = ""
+    keep_groups: str = ""
+    new_groups: str = ""
+    slopes: tuple[str, ...] = ()
+    per_group: str = ""
     improper: bool = False
     copies_values: bool = False
     note: str = ""
@@ -104,6 +116,11 @@ class Conditional:
     def label(self) -> str:
         """The family, and the scale if it is learned."""
         return f"{self.family}, learned scale" if self.scale == "learned" else self.family
+
+    @property
+    def groups(self) -> str:
+        """The column of groups, or ``""``."""
+        return self.keep_groups or self.new_groups
 
     @property
     def column(self) -> str:
@@ -187,7 +204,7 @@ class ChainSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for TOML or JSON; values equal to their default are left out."""
-        return {"missing": self.missing, "conditional": [_to_dict(c) for c in self.conditionals]}
+        return {"missing": self.missing, "conditional": [to_plain(c) for c in self.conditionals]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ChainSpec":
@@ -203,97 +220,11 @@ class ChainSpec:
             raise SpecError(
                 "the key 'conditional' must be a list of tables: write each as [[conditional]]"
             )
-        entries = tuple(_from_dict(entry) for entry in found)
+        entries = tuple(Conditional(**checked_values(entry)) for entry in found)
         return cls(entries, data.get("missing", "pattern"))
 
     def digest(self) -> str:
         """Return a short hash of the chain; notes do not count."""
-        entries = [_to_dict(replace(c, note="")) for c in self.conditionals]
+        entries = [to_plain(replace(c, note="")) for c in self.conditionals]
         text = json.dumps([self.missing, entries], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _to_dict(conditional: Conditional) -> dict[str, Any]:
-    data: dict[str, Any] = {"target": conditional.target, "family": conditional.family}
-    if conditional.predictors is not None:
-        data["predictors"] = list(conditional.predictors)
-    if conditional.scales:
-        data["scales"] = dict(conditional.scales)
-    if conditional.options:
-        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in conditional.options.items()}
-        data["options"] = plain
-    if conditional.engine != "auto":
-        data["engine"] = conditional.engine
-    if conditional.scale != "natural":
-        data["scale"] = conditional.scale
-    if conditional.splines:
-        data["splines"] = conditional.splines
-    if conditional.interactions:
-        data["interactions"] = [list(pair) for pair in conditional.interactions]
-    return data | {key: getattr(conditional, key) for key in _OPTIONAL if getattr(conditional, key)}
-
-
-_OPTIONAL = (
-    *("formula", "prior", "indicates", "strata", "passive", "improper", "copies_values"),
-    "note",
-)
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "target": str,
-    "family": str,
-    "predictors": (list, tuple),
-    "formula": str,
-    "prior": str,
-    "scales": Mapping,
-    "engine": str,
-    "indicates": str,
-    "scale": str,
-    "splines": int,
-    "interactions": (list, tuple),
-    "strata": str,
-    "passive": str,
-    "improper": bool,
-    "copies_values": bool,
-    "note": str,
-    "options": Mapping,
-}
-
-
-def _from_dict(data: Mapping[str, Any]) -> Conditional:
-    name = data.get("target", "?")
-    for key, value in data.items():
-        if key not in _TYPES:
-            raise SpecError(f"conditional {name!r}: {unknown('key', key, _TYPES)}")
-        if not isinstance(value, _TYPES[key]):
-            raise SpecError(
-                f"conditional {name!r}: {key} = {value!r} is of the wrong type "
-                f"({type(value).__name__}); see the chain file that `posynth describe` writes"
-            )
-    data = {"family": "passive", **data} if data.get("passive") else data
-    for key in ("target", "family"):
-        if key not in data:
-            raise SpecError(f"conditional {name!r}: the key {key!r} is missing")
-    for key, value in data.get("scales", {}).items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise SpecError(f"conditional {name!r}: scale {key} = {value!r} must be a number")
-    values = dict(data)
-    if "predictors" in values:
-        values["predictors"] = tuple(values["predictors"])
-    if "interactions" in values:
-        values["interactions"] = tuple(map(_pair(name), values["interactions"]))
-    if "scales" in values:
-        values["scales"] = {str(k): float(v) for k, v in values["scales"].items()}
-    if "options" in values:
-        options = values["options"].items()
-        values["options"] = {str(key): read_option(name, str(key), value) for key, value in options}
-    return Conditional(**values)
-
-
-def _pair(target: str) -> Callable[[Any], tuple[str, str]]:
-    def checked(found: Any) -> tuple[str, str]:
-        if isinstance(found, list | tuple) and [type(name) for name in found] == [str, str]:
-            return found[0], found[1]
-        raise SpecError(
-            f"conditional {target!r}: interaction {found!r} must be two names, as ['sex', 'age']"
-        )
-
-    return checked

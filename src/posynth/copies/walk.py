@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
+from posynth.chain.group_level import one_row_a_group
 from posynth.chain.spec import Conditional
 from posynth.errors import SpecError
 from posynth.posterior.bound import stored_families
@@ -99,12 +100,18 @@ class _Batch:
         return (slice(i * self.k, (i + 1) * self.k) for i in range(len(self.numbers)))
 
     def _column(self, target: str, rows: Rows, seed: int) -> Floats:
-        X = self.posterior.links[target].coding.design(rows)
+        coding = self.posterior.links[target].coding
+        X = coding.design(rows)
         sampler = self.samplers[target].use()
         drawn = np.empty(len(rows))
         for copy, part in zip(self.numbers, self._parts(), strict=True):
             rng = stream(seed, Purpose.DRAW, target, copy)
-            drawn[part] = sampler.draw(X[part], int(self.chosen[target][copy]), rng)
+            index = int(self.chosen[target][copy])
+            if coding.per_group:
+                level = one_row_a_group(rows.arrays[coding.per_group][part], X[part])
+                drawn[part] = sampler.draw(level.X, index, rng)[level.member]
+            else:
+                drawn[part] = sampler.draw(X[part], index, rng)
         return drawn
 
 

@@ -9,6 +9,7 @@ from posynth.engines.base import Fit, Task
 from posynth.engines.compiled import CompiledModel
 from posynth.engines.density import Density
 from posynth.engines.exact import fit_exact
+from posynth.engines.gibbs import fit_gibbs
 from posynth.engines.mode import Mode, find_mode, refine
 from posynth.engines.own import fit_own
 from posynth.engines.reuse import same_form
@@ -51,9 +52,9 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
     task : Task
         Data and prior.
     engine : str
-        ``"auto"``: exact where the posterior is known, else Laplace with independence Metropolis
-        steps, else (a poor proposal or too few effective draws) whitened HMC, else NUTS. Or
-        one of the four by name.
+        ``"auto"``: exact where the posterior is known, a Gibbs sampler where the family has one,
+        else Laplace with independence Metropolis steps, else (a poor proposal or too few effective
+        draws) whitened HMC, else NUTS. Or one of exact, laplace, hmc and nuts by name.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -76,8 +77,15 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
             f"column {task.response.name!r}: family {task.family.facts.name!r} has no exact "
             f"posterior under prior {task.prior!r}; use engine 'auto', 'laplace' or 'nuts'"
         )
+    tried = ""
+    if task.family.facts.gibbs and engine == "auto":
+        found = fit_gibbs(task, rng)
+        if found.draws:
+            return found
+        tried = f"the Gibbs sampler fails: {found.why}; "
     try:
-        return _approximate(task, engine, rng)
+        found = _approximate(task, engine, rng)
+        return found.because(tried + found.why) if tried else found
     except FitError as error:
         where = f"column {task.response.name!r}"
         text = str(error)

@@ -1,5 +1,7 @@
 r"""Exact posteriors: linear regression from cross-products, Dirichlet from counts.
 
+That of regressions with random effects stands in ``engines.mixed``.
+
 Linear regression. With :math:`A = [1\ X]`, everything needed is :math:`A'A, A'y, y'y, n`.
 Under ``conjugate``, ``jeffreys`` and ``flat`` the posterior is normal-inverse-gamma in closed
 form. Under ``weak`` the coefficients' prior does not depend on :math:`\sigma`; given
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.diagnostics import Convergence
+from posynth.engines.mixed import draw_mixed
 from posynth.errors import FitError
 
 type Floats = NDArray[np.float64]
@@ -49,7 +52,12 @@ def fit_exact(task: Task, rng: np.random.Generator) -> Fit:
     draws = _SAMPLERS[task.family.facts.exact](task, size, rng)
     shaped = {name: a.reshape(CHAINS, task.draws, *a.shape[1:]) for name, a in draws.items()}
     dims = {name: _DIMS[name] for name in shaped}
-    coords = {"predictor": task.design.predictors, "level": task.response.levels}
+    coords = {
+        "predictor": task.design.predictors,
+        "level": task.response.levels,
+        "group": task.design.groups,
+        "effect": ("intercept", *task.design.slopes),
+    }
     return Fit(shaped, dims, coords, "exact", independent=True, mixed=Convergence(1.0, size, 1.01))
 
 
@@ -181,5 +189,6 @@ def _improper(
 
 _DIMS: dict[str, tuple[str, ...]] = {
     "alpha": (), "beta": ("predictor",), "sigma": (), "variance": (), "p": ("predictor", "level"),
+    "tau": ("effect",), "z": ("group", "effect"),
 }  # fmt: skip
-_SAMPLERS = {"linear": _linear, "dirichlet": _dirichlet}
+_SAMPLERS = {"linear": _linear, "dirichlet": _dirichlet, "mixed": draw_mixed}

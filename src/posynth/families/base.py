@@ -24,13 +24,20 @@ class Design:
     Attributes
     ----------
     X : ndarray, shape (n, p)
-        Standardised columns, or cell indicators for a family that asks for cells.
+        Standardised columns, or cell indicators for a family that asks for cells. For a family
+        with groups (n, 1 + p): the index of the row's group comes first.
     predictors : tuple of str
-        Their names.
+        Names of the p predictors.
+    groups : tuple of str
+        Levels of the grouping column, where the family has one.
+    slopes : tuple of str
+        The predictors whose slopes vary between groups.
     """
 
     X: Floats
     predictors: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    slopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

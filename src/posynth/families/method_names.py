@@ -36,9 +36,9 @@ class Method:
 
 
 MICE, SYNTHPOP, BOTH = "mice", "synthpop", "mice and synthpop"
-_GROUPS = ("gaussian_ml", "multilevel", "gaussian_multilevel")
-_GROUPED_LOGIT = ("bernoulli_ml", "multilevel", "bernoulli_multilevel")
-_GROUP_LEVEL = ("group_level",)
+_GROUPS = ("gaussian_ml",)
+_GROUPED_LOGIT = ("bernoulli_ml",)
+_ASK = "write 2l.{}(new_groups=COLUMN) or (keep_groups=COLUMN), with slopes=A+B"
 _SHRUNK = ("gaussian_horseshoe",)
 _SHRUNK_LOGIT = ("bernoulli_horseshoe",)
 _SELECTION = "horseshoe; mice selects first, which leaves the uncertainty of selection out"
@@ -125,46 +125,53 @@ METHODS = (
     Method(
         "2l.norm",
         MICE,
-        _GROUPS,
-        "groups with their own coefficients and spread",
+        ("location_scale_ml", "gaussian_ml"),
+        "random intercepts and slopes, and a spread of each group's own; " + _ASK.format("norm"),
         nearest=("location_scale", "gaussian"),
     ),
     Method(
         "2l.lmer",
         MICE,
         _GROUPS,
-        "groups with their own coefficients; variances drawn, where lme4's may be fixed",
+        "random intercepts and slopes; variances drawn, where lme4's may be fixed; "
+        + _ASK.format("lmer"),
         nearest=("gaussian",),
     ),
     Method(
-        "2l.pan", MICE, _GROUPS, "groups with their own coefficients", nearest=("gaussian",)
+        "2l.pan",
+        MICE,
+        _GROUPS,
+        "random intercepts and slopes, independent; " + _ASK.format("pan"),
+        nearest=("gaussian",),
     ),
     Method(
         "2l.bin",
         MICE,
         _GROUPED_LOGIT,
-        "logistic regression with groups",
+        "logistic regression with random intercepts and slopes; " + _ASK.format("bin"),
         nearest=("bernoulli",),
     ),
     Method(
         "2lonly.norm",
         MICE,
-        _GROUP_LEVEL,
-        "a column of groups, fitted on one row a group",
-        nearest=("gaussian",),
+        ("gaussian",),
+        "one row a group, drawn once a group; write 2lonly.norm(per_group=COLUMN); any family "
+        "takes per_group",
+        settings={"per_group": ""},
     ),
     Method(
         "2lonly.mean",
         MICE,
-        _GROUP_LEVEL,
-        "a column that is constant within groups",
+        ("group_level",),
+        "a column that is constant within groups is drawn, not copied: gaussian(per_group=COLUMN)",
         nearest=("gaussian",),
     ),
     Method(
         "2lonly.pmm",
         MICE,
-        _GROUP_LEVEL,
-        "a column of groups, fitted on one row a group; would copy values",
+        ("pmm",),
+        "pmm on one row a group; write 2lonly.pmm(per_group=COLUMN)",
+        settings={"per_group": ""},
         approximate=True,
         nearest=("gaussian",),
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.facts import FamilyFacts
-from posynth.chain.options import read_method
+from posynth.chain.options import read_groups, read_method
 from posynth.chain.spec import Conditional
 from posynth.errors import SpecError
 from posynth.families import families
@@ -92,8 +92,9 @@ def translate(name: str, kind: Kind, column: str) -> Translation:
     'bernoulli'
     """
     known = families()
+    name, groups = read_groups(name)
     name, options = read_method(name)
-    settings = {"options": options} if options else {}
+    settings = {**({"options": options} if options else {}), **groups}
     method = next((m for m in METHODS if m.name == name), None)
     if name in known or is_reference(name) or method is None:
         return Translation(name, settings)
@@ -104,6 +105,11 @@ def translate(name: str, kind: Kind, column: str) -> Translation:
         raise SpecError(
             f"column {column!r}: method {name!r} of {method.package} is not built yet "
             f"({method.why}){hint}. `posynth methods` lists them all"
+        )
+    if "per_group" in method.settings and "per_group" not in settings:
+        raise SpecError(
+            f"column {column!r}: method {name!r} is for a column that is constant within groups; "
+            f"say which: {name}(per_group=COLUMN)"
         )
     note = f"{name} of {method.package}"
     return Translation(found, {**method.settings, **settings}, "" if found == name else note)

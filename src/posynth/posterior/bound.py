@@ -85,10 +85,11 @@ class Chain:
             Which conditional.
         **changes
             Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
-            scales, options, engine, strata, improper, copies_values, scale, splines, interactions,
-            passive (a rule, in place of a model and of the indicator of holes).
-            A learned scale, splines and interactions that the change leaves no place for are
-            dropped. The note says what was changed and what was dropped, unless one is given.
+            scales, options, engine, strata, keep_groups, new_groups, slopes, improper,
+            copies_values, scale, splines, interactions, passive (a rule, in place of a model and of
+            the indicator of holes). A learned scale, splines, interactions and groups that the
+            change leaves no place for are dropped. The note says what was changed and what was
+            dropped, unless one is given.
 
         Raises
         ------
@@ -131,6 +132,10 @@ class Chain:
         dropped: dict[str, Any] = {}
         if facts is not None and facts.response != "standardised":
             dropped["scale"] = "natural"
+        if facts is not None and facts.design == "grouped":
+            dropped |= {"scale": "natural"}
+        elif facts is not None:
+            dropped |= {"keep_groups": "", "new_groups": "", "slopes": ()}
         if conditional.formula or (facts is not None and facts.design == "cells"):
             dropped |= {"splines": 0, "interactions": ()}
         given = conditional.predictors

@@ -20,9 +20,10 @@ from posynth.errors import SpecError
 from posynth.families import families
 from posynth.families.base import Family
 from posynth.posterior.bound import Chain
+from posynth.posterior.coding import Coding
 from posynth.posterior.record import Diagnosis, Link, Posterior, to_dataset
 from posynth.posterior.seeds import Purpose, stream
-from posynth.posterior.task import Coding, encode_table, make_task
+from posynth.posterior.task import encode_table, make_task
 from posynth.table.frame import Table
 
 #: Rows times coefficients from which on a second process pays.

@@ -16,7 +16,7 @@ from posynth.chain.scores import place_scores
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.engines.compiled import CompiledModel
-from posynth.families.base import Design, Family
+from posynth.families.base import Family
 from posynth.posterior.bound import conform, stored_families
 from posynth.posterior.predict import natural_scale, stacked
 from posynth.posterior.record import Posterior
@@ -41,7 +41,8 @@ class Coded:
     task : Task
         Design and response of the rows it speaks of.
     used : ndarray of bool, shape (n,)
-        Which rows these are: those in which its response is present.
+        Which rows these are: those in which its response is present, one a group if it is that of
+        groups.
     observed : ndarray, shape (used,)
         The response on the column's own scale.
     unit : float
@@ -67,9 +68,10 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     family, coding = family_of(posterior, target), posterior.links[target].coding
     holes = np.isnan(rows.arrays[conditional.column])
     used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
+    X, used = coding.gathered(rows, used)
     values = holes if conditional.indicates else rows.arrays[target]
     origin, unit = natural_scale(family, coding)
-    design = Design(coding.design(rows)[used], coding.predictors)
+    design = coding.designed(X)
     if coding.learned is None:
         y = (values[used] - origin) / unit
     else:

@@ -11,7 +11,6 @@ from posynth.engines.choose import compiled_for
 from posynth.engines.density import Density
 from posynth.engines.mode import hessian_at
 from posynth.errors import FitError
-from posynth.families.base import Design
 from posynth.posterior.likelihood import Coded, unconstrained
 
 STRAIGHT = 1.3  # how much longer than expected a slope may be
@@ -121,6 +120,6 @@ def _moved(density: Density, task: Task) -> Density:
 
 
 def _joined(task: Task, other: Task) -> Task:
-    design = Design(np.concatenate([task.design.X, other.design.X]), task.design.predictors)
+    design = replace(task.design, X=np.concatenate([task.design.X, other.design.X]))
     y = np.concatenate([task.response.y, other.response.y])
     return replace(task, design=design, response=replace(task.response, y=y))

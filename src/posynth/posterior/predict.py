@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
-from posynth.families.base import Design, Family
+from posynth.families.base import Family
+from posynth.posterior.coding import Coding
 from posynth.posterior.support import check_draws
-from posynth.posterior.task import Coding
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -51,6 +51,10 @@ class RowSampler:
         self._center, self._scale = natural_scale(family, coding)
         self._target, self._facts = target, family.facts
         self._learned, self._warp = coding.learned, coding.warp
+        self._anew: tuple[str, ...] = ()
+        if coding.groups.new:
+            dims = self._compiled.model.named_vars_to_dims
+            self._anew = tuple(n for n in self._compiled.names if "group" in (dims.get(n) or ()))
 
     def use(self) -> "RowSampler":
         """Take the compiled model over from the column that used it last."""
@@ -96,7 +100,10 @@ class RowSampler:
             return self._drawer(theta, X, rng)
         self._compiled.set_rows(X)
         names = self._compiled.names
-        return self._compiled.draw([np.asarray(self._parameters[n][index]) for n in names], rng)
+        theta = {name: np.asarray(self._parameters[name][index]) for name in names}
+        for name in self._anew:
+            theta[name] = rng.standard_normal(theta[name].shape)
+        return self._compiled.draw([theta[name] for name in names], rng)
 
 
 def natural_scale(family: Family, coding: Coding) -> tuple[float, float]:
@@ -116,12 +123,10 @@ def stacked(draws: "xr.Dataset") -> dict[str, NDArray[np.float64]]:
 
 def _stub(family: Family, target: str, coding: Coding, prior: str) -> Task:
     """Build a task on two rows that hold no data, to write the model's form."""
-    rows = np.zeros((2, len(coding.predictors)))
+    rows = np.zeros((2, len(coding.predictors) + bool(coding.groups.column)))
     if coding.encoder is None:
         rows[:, 0] = 1.0
     own = family.facts.response == "natural" and family.facts.support == "real"
     y = np.zeros(2, dtype=np.int64 if coding.levels or own else np.float64)
     response = coding.response(target, y)
-    return Task(
-        family, Design(rows, coding.predictors), response, prior, family.facts.priors[prior]
-    )
+    return Task(family, coding.designed(rows), response, prior, family.facts.priors[prior])

@@ -18,11 +18,12 @@ from posynth.engines.base import Task
 from posynth.engines.compiled import CompiledModel
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain, conform
+from posynth.posterior.coding import Coding
 from posynth.posterior.likelihood import Coded, code_rows, encoded, family_of, row_log_likelihood
 from posynth.posterior.predict import RowSampler, natural_scale, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, stream
-from posynth.posterior.task import Coding, encode_table, make_task
+from posynth.posterior.task import encode_table, make_task
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,9 @@ from posynth.engines.own import fit_own
 from posynth.engines.prior import draw_prior
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
+from posynth.posterior.coding import Coding
 from posynth.posterior.record import Diagnosis, Link, Posterior, to_dataset
-from posynth.posterior.task import Coding, encode_table, make_task
+from posynth.posterior.task import encode_table, make_task
 from posynth.table.frame import Table
 
 

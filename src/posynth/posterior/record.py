@@ -13,7 +13,7 @@ from posynth.chain.spec import ChainSpec
 from posynth.engines.base import Fit
 from posynth.errors import StoreError, unknown
 from posynth.families.base import Family
-from posynth.posterior.task import Coding
+from posynth.posterior.coding import Coding
 from posynth.table.schema import Schema
 from posynth.table.source import Source
 
@@ -167,7 +167,8 @@ class Posterior:
         slope = dataset["beta"] * unit / scale
         intercept = origin + dataset["alpha"] * unit - (slope * center).sum("predictor")
         natural = xr.Dataset({"intercept": intercept, "slope": slope})
-        return natural.assign(sigma=dataset["sigma"] * unit) if "sigma" in dataset else natural
+        spreads = {name: dataset[name] * unit for name in ("sigma", "tau") if name in dataset}
+        return natural.assign(spreads)
 
     def diagnostics(self) -> "pd.DataFrame":
         """Return one row a conditional: family, engine, n, k-hat, R-hat, ESS, seconds ..."""

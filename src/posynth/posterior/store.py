@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.design import Encoder
+from posynth.chain.groups import Groups
 from posynth.chain.scale import Scale
 from posynth.chain.scores import Warp
 from posynth.chain.spec import ChainSpec
 from posynth.errors import StoreError
 from posynth.families.own import find_file, is_reference
 from posynth.posterior.bound import own_families
+from posynth.posterior.coding import Coding
 from posynth.posterior.record import Diagnosis, Link, Posterior, node_name
-from posynth.posterior.task import Coding
 from posynth.posterior.wishes import Method
 from posynth.table.schema import Schema
 from posynth.table.source import Source
@@ -179,6 +180,7 @@ def _link_to_dict(link: Link) -> dict[str, Any]:
     encoder = None if coding.encoder is None else json.loads(coding.encoder.to_json())
     plain = {key: value for key, value in vars(coding).items() if key != "encoder"}
     plain["warp"] = coding.warp.knots
+    plain["groups"] = asdict(coding.groups)
     plain["learned"] = coding.learned is not None  # the scale itself stands once, by column
     diagnosis = {k: _finite(v) for k, v in asdict(link.diagnosis).items()}
     return {"coding": plain | {"encoder": encoder}, "diagnosis": diagnosis}
@@ -187,6 +189,7 @@ def _link_to_dict(link: Link) -> dict[str, Any]:
 def _link_from_dict(data: Mapping[str, Any], learned: Mapping[str, Scale]) -> Link:
     coding = dict(data["coding"])
     coding["warp"] = Warp(tuple(coding["warp"]))
+    coding["groups"] = Groups.from_dict(coding.get("groups", {}))
     coding["learned"] = learned[data["diagnosis"]["target"]] if coding["learned"] else None
     if coding["encoder"] is not None:
         coding["encoder"] = Encoder.from_json(json.dumps(coding["encoder"]))

@@ -1,25 +1,26 @@
 """A table and one conditional of a chain become a task for an engine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.crossing import cells
 from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
-from posynth.chain.passive import computed, drawn_values
+from posynth.chain.group_level import gather, require_constant
+from posynth.chain.groups import Groups, behind_groups
+from posynth.chain.passive import computed
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale
-from posynth.chain.scores import STRAIGHT, Warp, learn_scores
+from posynth.chain.scores import STRAIGHT, learn_scores
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.chain.wildcard import expand
 from posynth.engines.base import Task
 from posynth.errors import SpecError
 from posynth.families.base import Design, Family, Response
+from posynth.posterior.coding import Coding
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.support import SUPPORTS, predictor_scale, settle
 from posynth.table.codec import encode
@@ -28,65 +29,6 @@ from posynth.table.schema import Column, Kind, Schema
 
 #: The family whose spread depends on predictors.
 SPREAD = "location_scale"
-
-
-@dataclass(frozen=True)
-class Coding:
-    """How a conditional reads predictors and writes its response; replayable, holds no row.
-
-    Attributes
-    ----------
-    encoder : Encoder, optional
-        Standardised design; None for a family that crosses levels into cells.
-    columns : tuple of str
-        Columns crossed into cells, if ``encoder`` is None.
-    predictors : tuple of str
-        Names of the p predictors.
-    levels : tuple of str
-        Levels of a categorical response.
-    center, scale : float
-        As in ``Response``; a standardised response is ``center + scale * y``.
-    reference : int
-        Index of the reference level.
-    origin, unit : float
-        A linear predictor alpha + X beta stands for ``origin + unit * (alpha + X beta)`` on the
-        scale of the link.
-    options : Mapping
-        As in ``Response``; None stands for no bound, since infinity is no JSON.
-    learned : Scale, optional
-        The response is a score on this scale; then ``center`` is 0 and ``scale`` 1.
-    warp : Warp
-        Takes normal scores on the learned scale to those of the model.
-    rule : str
-        Rule of a passive column, whose one predictor is what the rule gives.
-    """
-
-    encoder: Encoder | None
-    columns: tuple[str, ...]
-    predictors: tuple[str, ...]
-    levels: tuple[str, ...] = ()
-    center: float = 0.0
-    scale: float = 1.0
-    reference: int = 0
-    origin: float = 0.0
-    unit: float = 1.0
-    options: Mapping[str, Any] = field(default_factory=dict)
-    learned: Scale | None = None
-    warp: Warp = STRAIGHT
-    rule: str = ""
-
-    def response(self, name: str, y: NDArray[Any]) -> Response:
-        """Return values of the response under this coding."""
-        unbounded = {"lower": -np.inf, "upper": np.inf}
-        options = {k: unbounded[k] if v is None else v for k, v in self.options.items()}
-        return Response(name, y, self.levels, self.center, self.scale, self.reference, options)
-
-    def design(self, rows: Rows) -> Floats:
-        """Code predictor rows, (n, p)."""
-        if self.rule:
-            (name,) = self.predictors
-            return drawn_values(rows, rows.schema[name], self.rule)[:, None]
-        return cells(rows, self.columns)[1] if self.encoder is None else self.encoder.replay(rows)
 
 
 def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | None = None) -> Rows:
@@ -170,11 +112,17 @@ def make_task(
     values = rows.arrays[conditional.column]
     holes = np.isnan(values)
     fitted = None if conditional.indicates or not holes.any() else ~holes
-    columns = spec.predictors(conditional.target)
+    given, own = spec.predictors(conditional.target), (conditional.groups, conditional.per_group)
+    columns = tuple(name for name in given if name not in own)
     if conditional.strata and conditional.strata not in columns:
         columns += (conditional.strata,)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
+    groups = Groups.of(conditional, rows.schema, names)
     observed = holes.astype(float) if conditional.indicates else values[~holes]
+    if conditional.per_group:
+        found = gather(rows, conditional.per_group, X, ~holes)
+        require_constant(conditional, observed, found)
+        X, observed = found.X, values[found.first]
     warp = STRAIGHT
     learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
     if learned is None:
@@ -187,10 +135,12 @@ def make_task(
     about = (response.levels, response.center, response.scale, response.reference)
     line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
-    coding = Coding(encoder, columns, names, *about, *line, options, learned, warp)
+    coding = Coding(encoder, columns, names, *about, *line, options, learned, warp, groups)
+    coding = replace(coding, per_group=conditional.per_group)
+    design = Design(behind_groups(rows, groups, X, fitted), names, groups.levels, groups.slopes)
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
-    return Task(family, Design(X, names), response, prior, scales), coding
+    return Task(family, design, response, prior, scales), coding
 
 
 def _passive_task(rows: Rows, conditional: Conditional, family: Family) -> tuple[Task, Coding]:
@@ -228,6 +178,7 @@ def replay_task(
     values = rows.arrays[conditional.column]
     holes = np.isnan(values)
     used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
+    X, used = coding.gathered(rows, used)
     y = holes.astype(float) if conditional.indicates else values
     standardised = family.facts.response == "standardised" and not coding.levels
     y = (y[used] - coding.center) / coding.scale if standardised else y[used]
@@ -235,9 +186,8 @@ def replay_task(
     natural = y.astype(np.int64) if whole and not standardised else y
     prior = conditional.prior or family.facts.default_prior
     scales = {**family.facts.priors[prior], **conditional.scales}
-    design = Design(coding.design(rows)[used], coding.predictors)
     response = coding.response(conditional.target, natural)
-    return Task(family, design, response, prior, scales, max(150, 3 * need // 8), need)
+    return Task(family, coding.designed(X), response, prior, scales, max(150, 3 * need // 8), need)
 
 
 def _design(

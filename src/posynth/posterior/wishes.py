@@ -67,7 +67,7 @@ def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> Cha
         if column in schema
     }
     named = {**methods, **{column: found.family for column, found in meant.items()}}
-    order, rules = _order(schema, wishes), _rules(schema, wishes)
+    order, rules = _order(schema, wishes, meant.values()), _rules(schema, wishes)
     if rules:
         order = list(in_order(visit_order(schema, order), rules))
     spec = default_chain(schema, order, named, wishes.engine, wishes.missing)
@@ -76,10 +76,15 @@ def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> Cha
     return adjusted(spec, schema, wishes)
 
 
-def _order(schema: Schema, wishes: Wishes) -> list[str]:
-    """Return columns to visit first: those asked for, behind the column of strata."""
+def _order(schema: Schema, wishes: Wishes, meant: Iterable[Translation]) -> list[str]:
+    """Return columns to visit first: those of strata, groups and slopes, then those asked for."""
     rule = wishes.order == "auto" or (list(wishes.order) == ["auto"] and "auto" not in schema)
     order = list(auto_order(schema) if rule else wishes.order)
+    settings = [translation.settings for translation in meant]
+    by = ("keep_groups", "new_groups", "per_group")
+    needed = [s[key] for s in settings for key in by if key in s]
+    needed += [name for s in settings for name in s.get("slopes", ())]
+    order = [*dict.fromkeys(n for n in needed if n in schema and n not in order), *order]
     if wishes.strata and wishes.strata in schema:
         order = [wishes.strata, *(name for name in order if name != wishes.strata)]
     return order

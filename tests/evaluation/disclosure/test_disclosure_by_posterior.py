@@ -175,3 +175,16 @@ def test_targets_that_are_not_modelled_are_left_out():
         tables, copies.posterior, used, ["c"], rng=np.random.default_rng(1)
     )
     assert {r.measure for r in found} == {"influence", "local epsilon estimate", "influence k-hat"}
+
+
+def test_attribute_risk_is_not_measured_where_copies_have_new_groups(rng):
+    table = pd.DataFrame({"g": [f"g{i % 6}" for i in range(60)], "y": rng.standard_normal(60)})
+    given = {"kinds": {"g": "nominal"}, "methods": {"y": "gaussian_ml(new_groups=g)"}}
+    copies = posynth.synthesize(table, m=2, seed=1, **given)
+    used = taken_draws(copies.posterior, 2, copies.seed)
+    tables = posynth.lay_beside(copies, table)
+    *influence, risk = by_posterior.evaluate_by_posterior(
+        tables, copies.posterior, used, ["y"], rng=rng
+    )
+    assert influence[0].measure == "influence" and np.isfinite(influence[0].value)
+    assert np.isnan(risk.value) and "columns 'y' have groups that are new" in risk.text

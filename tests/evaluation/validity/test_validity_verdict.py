@@ -13,8 +13,8 @@ import pytest
 from posynth.chain.design import learn
 from posynth.evaluation.inference import RULES
 from posynth.evaluation.validity import replicate, run_study, verdicts
+from posynth.posterior.coding import Coding
 from posynth.posterior.predict import RowSampler
-from posynth.posterior.task import Coding
 
 
 def failed(validity):

@@ -28,6 +28,10 @@ NO_POSTERIOR = (
     "column {column!r}: family {family!r} is no draw from a model's posterior (an algorithm or a "
     "plug-in); influence and attribute risk are computed from posterior draws"
 )
+NEW_GROUPS = (
+    "Not measured: columns {columns} have groups that are new in every copy, so that a row of a "
+    "copy says nothing of the group of its label."
+)
 NO_DENSITY = (
     "A record has density 0 at some posterior draw, so its influence has no bound: look at the "
     "diagnostics and at the family of the conditionals first."
@@ -93,6 +97,10 @@ def evaluate_by_posterior(
     results = measure_influence(comparison, posterior, rng=rng)
     if not modelled:
         return results
+    anew = [c.target for c in posterior.spec if c.new_groups]
+    if anew:
+        text = NEW_GROUPS.format(columns=", ".join(map(repr, anew)))
+        return [*results, Result("attribute risk", float("nan"), text=text)]
     tell("reading the copies", 1, 2 + len(modelled))
     reader = intruder.read_copies(comparison, posterior, used, modelled, draws=DRAWS)
     for done, target in enumerate(modelled):

@@ -30,7 +30,7 @@ from math import isfinite
 
 from posynth.chain.blocks import Floats
 from posynth.errors import MeasureError, unknown
-from posynth.posterior.task import Coding
+from posynth.posterior.coding import Coding
 from posynth.table.schema import Column, Kind, Schema
 
 type Draws = dict[str, Floats]

@@ -263,7 +263,7 @@ def _step(
     known, family = families(), ""
     if target in posterior.spec.targets:
         family = posterior.spec[target].family
-    if family not in known or known[family].facts.design == "cells":
+    if family not in known or known[family].facts.design != "standardised":
         family = FAMILY_OF_KIND[schema[target].kind]
     family = departure.family(schema[target], family)
     spec = posterior.spec

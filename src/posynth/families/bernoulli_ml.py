@@ -1,0 +1,43 @@
+r"""Logistic regression with random intercepts and slopes.
+
+.. math:: logit P(y_i = 1) = \alpha + x_i\beta + \sum_k w_{ik} u_{g(i)k}, \quad
+    u_{jk} \sim N(0, \tau_k)
+
+with :math:`\alpha \sim N(0, 5)` and :math:`\beta_j \sim N(0, 2.5)` as in ``bernoulli``, and
+:math:`\tau_k \sim Exp(1)`; w as in ``gaussian_ml``.
+"""
+
+from typing import TYPE_CHECKING
+
+from posynth.chain.facts import FamilyFacts
+from posynth.families.base import Design, Family, Priors, Response
+from posynth.families.grouped import grouped_contents, grouped_line
+from posynth.table.schema import Kind
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+
+def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
+    """Write the model."""
+    import pymc as pm
+
+    held = grouped_contents(design, response, priors)
+    with pm.Model(coords=held.coords) as model:
+        data = held.declare()
+        pm.Bernoulli("response", logit_p=grouped_line(data), observed=data["y"], dims="row")
+    return model
+
+
+FAMILY = Family(
+    FamilyFacts(
+        name="bernoulli_ml",
+        kinds=frozenset({Kind.BINARY}),
+        summary="logistic regression with random intercepts and slopes, "
+        "logit P(y = 1) = alpha + X beta + W u_group",
+        priors={"weak": {"intercept": 5.0, "slope": 2.5, "tau": 1.0}},
+        design="grouped",
+    ),
+    build,
+    contents=grouped_contents,
+)

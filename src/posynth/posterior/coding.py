@@ -1,0 +1,100 @@
+"""How a fitted conditional codes rows: all that it learned of the source but its parameters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.chain.blocks import Floats, Rows
+from posynth.chain.crossing import cells
+from posynth.chain.design import Encoder
+from posynth.chain.group_level import gather
+from posynth.chain.groups import NO_GROUPS, Groups, behind_groups
+from posynth.chain.passive import drawn_values
+from posynth.chain.scale import Scale
+from posynth.chain.scores import STRAIGHT, Warp
+from posynth.families.base import Design, Response
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How a conditional reads predictors and writes its response; replayable, holds no row.
+
+    Attributes
+    ----------
+    encoder : Encoder, optional
+        Standardised design; None for a family that crosses levels into cells.
+    columns : tuple of str
+        Columns crossed into cells, if ``encoder`` is None.
+    predictors : tuple of str
+        Names of the p predictors.
+    levels : tuple of str
+        Levels of a categorical response.
+    center, scale : float
+        As in ``Response``; a standardised response is ``center + scale * y``.
+    reference : int
+        Index of the reference level.
+    origin, unit : float
+        A linear predictor alpha + X beta stands for ``origin + unit * (alpha + X beta)`` on the
+        scale of the link.
+    options : Mapping
+        As in ``Response``; None stands for no bound, since infinity is no JSON.
+    learned : Scale, optional
+        The response is a score on this scale; then ``center`` is 0 and ``scale`` 1.
+    warp : Warp
+        Takes normal scores on the learned scale to those of the model.
+    groups : Groups
+        The column of groups, for a family with random effects.
+    per_group : str
+        The column of groups within which the target is constant, or ``""``.
+    rule : str
+        Rule of a passive column, whose one predictor is what the rule gives.
+    """
+
+    encoder: Encoder | None
+    columns: tuple[str, ...]
+    predictors: tuple[str, ...]
+    levels: tuple[str, ...] = ()
+    center: float = 0.0
+    scale: float = 1.0
+    reference: int = 0
+    origin: float = 0.0
+    unit: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    learned: Scale | None = None
+    warp: Warp = STRAIGHT
+    groups: Groups = NO_GROUPS
+    per_group: str = ""
+    rule: str = ""
+
+    def response(self, name: str, y: NDArray[Any]) -> Response:
+        """Return values of the response under this coding."""
+        unbounded = {"lower": -np.inf, "upper": np.inf}
+        options = {k: unbounded[k] if v is None else v for k, v in self.options.items()}
+        return Response(name, y, self.levels, self.center, self.scale, self.reference, options)
+
+    def design(self, rows: Rows) -> Floats:
+        """Code predictor rows, (n, p)."""
+        if self.rule:
+            (name,) = self.predictors
+            return drawn_values(rows, rows.schema[name], self.rule)[:, None]
+        if self.encoder is None:
+            return cells(rows, self.columns)[1]
+        return behind_groups(rows, self.groups, self.encoder.replay(rows))
+
+    def gathered(self, rows: Rows, used: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return the design of the rows used, and which they are.
+
+        Where the target is constant within groups they are the first of each group.
+        """
+        X = self.design(rows)[used]
+        if not self.per_group:
+            return X, used
+        found = gather(rows, self.per_group, X, used)
+        return found.X, np.isin(np.arange(len(rows)), found.first)
+
+    def designed(self, X: Floats) -> Design:
+        """Return coded predictor rows with what their columns are."""
+        return Design(X, self.predictors, self.groups.levels, self.groups.slopes)
