@@ -11,6 +11,7 @@ import posynth
 from posynth import cli_studies, cli_verbs, screen
 from posynth.cli_options import Asked, takes_chain
 from posynth.errors import SpecError
+from posynth.posterior.crew import SELDOM, Crew
 from posynth.terminal import err, errors, out
 
 if TYPE_CHECKING:
@@ -95,19 +96,19 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
     to: Out = Path("synthetic"),
 ) -> None:
     """Fit the chain and draw m copies into a folder, with posterior and diagnostics."""
-    with errors(data), screen.shown(err) as progress:
-        from posynth.copies.output import Draft, write_parts
+    with errors(data), Crew.called(workers) as crew, screen.shown(err) as progress:
+        from posynth.copies.output import Draft, write_copies, write_posterior_files
         from posynth.posterior.fitting import fit_chain
         from posynth.synthesizer import draw as drawn
 
         with Draft(to) as draft:
             table, bound = asked.plan(data)
-            posterior = fit_chain(table, bound, seed, max(400, 20 * m), workers, progress)
-            copies = drawn(posterior, m, k, seed=seed, progress=progress)
-            kind_of_file = format.value if format else None
-            write_parts(
-                copies.frames, copies.posterior, copies.manifest(), draft.path, kind_of_file
-            )
+            posterior = fit_chain(table, bound, seed, max(400, 20 * m), crew, progress)
+            written = Crew(0) if posterior.own else crew  # a function cannot be sent
+            with written.beside(write_posterior_files, posterior, draft.path):
+                copies = drawn(posterior, m, k, seed=seed, progress=progress)
+                kind_of_file = format.value if format else None
+                write_copies(copies.frames, posterior, copies.manifest(), draft.path, kind_of_file)
     tell(copies, to)
 
 
@@ -122,13 +123,13 @@ def fit(
     to: Out = Path("synthetic"),
 ) -> None:
     """Fit the chain only: posterior, chain and diagnostics; copies are drawn later."""
-    from posynth.copies.output import Draft, write_posterior_files
-    from posynth.posterior.fitting import fit_chain
+    with errors(data), Crew.called(workers) as crew, screen.shown(err) as progress:
+        from posynth.copies.output import Draft, write_posterior_files
+        from posynth.posterior.fitting import fit_chain
 
-    with errors(data), screen.shown(err) as progress:
         table, bound = asked.plan(data)
         with Draft(to) as draft:
-            posterior = fit_chain(table, bound, seed, max(400, 20 * m), workers, progress)
+            posterior = fit_chain(table, bound, seed, max(400, 20 * m), crew, progress)
             write_posterior_files(posterior, draft.path)
     screen.print_diagnostics(out, posterior.diagnostics())
     out.print(f"posterior written to {screen.plain(str(to / 'posterior'))}")
@@ -205,9 +206,11 @@ cli_studies.register(app)
 
 def main() -> None:
     """Run the command line."""
-    # Imports make a million objects that stay; looking through them for garbage took 0.5 s of 3.5.
-    gc.set_threshold(200_000, 1000, 1000)
-    app()
+    gc.set_threshold(*SELDOM)
+    try:
+        app()
+    finally:
+        gc.freeze()  # the interpreter's last search for garbage took 0.6 s; memory goes anyway
 
 
 if __name__ == "__main__":

@@ -70,7 +70,18 @@ def write_parts(
 ) -> None:
     """Write every part of an output into an existing folder; arguments as for write_output."""
     write_posterior_files(posterior, folder)
-    write_copies(frames, posterior, folder / "copies", format)
+    write_copies(frames, posterior, manifest, folder, format)
+
+
+def write_copies(
+    frames: Sequence[pd.DataFrame],
+    posterior: Posterior,
+    manifest: Mapping[str, Any],
+    folder: Path,
+    format: str | None = None,
+) -> None:
+    """Write copies/ and the manifest into an existing folder; arguments as for write_output."""
+    _write_frames(frames, posterior, folder / "copies", format)
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
@@ -85,7 +96,7 @@ def write_posterior_files(posterior: Posterior, folder: Path) -> None:
     posterior.diagnostics().to_csv(folder / "diagnostics.csv", index=False)
 
 
-def write_copies(
+def _write_frames(
     frames: Sequence[pd.DataFrame], posterior: Posterior, folder: Path, format: str | None
 ) -> None:
     """Write one file a copy into a new folder."""

@@ -4,9 +4,9 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from typing import Any
 
 from posynth.chain.blocks import Rows
@@ -16,11 +16,12 @@ from posynth.engines.base import Fit, Task
 from posynth.engines.choose import fit as fit_task
 from posynth.engines.compiled import CompiledModel
 from posynth.engines.threads import one_thread
-from posynth.errors import SpecError
+from posynth.errors import FitError, SpecError
 from posynth.families import families
 from posynth.families.base import Family
 from posynth.posterior.bound import Chain
 from posynth.posterior.coding import Coding
+from posynth.posterior.crew import Crew
 from posynth.posterior.record import Diagnosis, Link, Posterior, to_dataset
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.task import encode_table, make_task
@@ -28,6 +29,8 @@ from posynth.table.frame import Table
 
 #: Rows times coefficients from which on a second process pays.
 WORTH_A_PROCESS = 4e5
+#: Conditionals left from which on work is handed out ahead, so that no process waits for more.
+AHEAD = 3
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def fit_chain(
     chain: Chain,
     seed: int,
     need: int = 400,
-    workers: int | None = 1,
+    workers: int | Crew | None = 1,
     progress: Progress = silent,
 ) -> Posterior:
     """Fit a chain to a table.
@@ -130,9 +133,9 @@ def fit_chain(
         Seed; each conditional has a stream of its own.
     need : int
         Effective draws asked for, max(400, 20 m) for m copies.
-    workers : int, optional
-        Processes; None for as many as there are cores where the work is worth it. The result
-        does not depend on it.
+    workers : int or Crew, optional
+        Processes, or a crew already called; None for as many as there are cores where the work is
+        worth it. The result does not depend on it.
     progress : callable
         Told of each conditional started and finished.
 
@@ -148,14 +151,18 @@ def fit_chain(
     """
     import posynth
 
-    if workers is not None and workers < 1:
+    if isinstance(workers, int) and workers < 1:
         raise SpecError(f"workers = {workers}; it must be 1 or more")
     rows = encode_table(table, chain.spec)
     known = chain.families
     jobs = {c.target: _Job(rows, chain, c, known[c.family], need, seed) for c in chain.spec}
     _rehearse(jobs)
     with one_thread():
-        done = _run(jobs, _workers(jobs) if workers is None else workers, progress)
+        if isinstance(workers, Crew):
+            done = _run(jobs, workers, progress)
+        else:
+            with Crew((workers or _workers(jobs)) - 1) as crew:
+                done = _run(jobs, crew, progress)
     return Posterior(
         spec=chain.resolved(),
         schema=chain.schema,
@@ -202,8 +209,8 @@ def _workers(jobs: dict[str, _Job]) -> int:
     return min(os.cpu_count() or 1, 4) if work > WORTH_A_PROCESS else 1
 
 
-def _run(jobs: dict[str, _Job], workers: int, progress: Progress) -> dict[str, _Done]:
-    """Fit all jobs: other processes take the largest, this one works from the smallest."""
+def _run(jobs: dict[str, _Job], crew: Crew, progress: Progress) -> dict[str, _Done]:
+    """Fit all jobs: the crew takes the largest, this process works from the smallest."""
     done: dict[str, _Done] = {}
 
     def here(target: str) -> None:
@@ -214,32 +221,55 @@ def _run(jobs: dict[str, _Job], workers: int, progress: Progress) -> dict[str, _
         done[target] = result
         progress(Step("fit", target, result.fit.engine, len(done), len(jobs)))
 
-    waiting = deque(sorted(jobs, key=lambda t: (jobs[t].portable, jobs[t].cost)))
-    if workers == 1 or not any(job.portable and not job.exact for job in jobs.values()):
+    if not crew.size or not any(job.portable and not job.exact for job in jobs.values()):
         for target in jobs:
             here(target)
         return done
-    with ProcessPoolExecutor(workers - 1, mp_context=get_context("spawn")) as pool:
-        running: dict[str, Future[_Done]] = {}
-        while waiting or running:
-            while waiting and len(running) < workers - 1 and jobs[waiting[-1]].portable:
-                target = waiting.pop()
-                running[target] = _submit(pool, jobs[target])
-            if waiting:
-                here(waiting.popleft())
-            for target in [t for t, f in running.items() if f.done() or not waiting]:
-                finish(target, running.pop(target).result())
+    waiting = _ordered(jobs)
+    running: dict[str, Future[_Done]] = {}
+    while waiting or running:
+        ahead = len(waiting) > AHEAD
+        while waiting and len(running) < crew.size + ahead and jobs[waiting[-1]].portable:
+            target = waiting.pop()
+            running[target] = _submit(crew, jobs[target])
+        if waiting:
+            here(waiting.popleft())
+        for target in [t for t, f in running.items() if f.done() or not waiting]:
+            finish(target, _fetch(target, running.pop(target)))
     return done
 
 
-def _submit(pool: ProcessPoolExecutor, job: _Job) -> "Future[_Done]":
+def _ordered(jobs: dict[str, _Job]) -> deque[str]:
+    """Sort jobs by what their family costs in all, so that few families are loaded twice."""
+    total: dict[str, float] = {}
+    for job in jobs.values():
+        total[job.family.facts.name] = total.get(job.family.facts.name, 0.0) + job.cost
+
+    def place(target: str) -> tuple[bool, float, float]:
+        job = jobs[target]
+        return job.portable, total[job.family.facts.name], job.cost
+
+    return deque(sorted(jobs, key=place))
+
+
+def _fetch(target: str, future: "Future[_Done]") -> _Done:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise FitError(
+            f"column {target!r}: the process that fitted it was ended from outside, most likely "
+            "for want of memory; use 1 worker, or fewer predictors"
+        ) from None
+
+
+def _submit(crew: Crew, job: _Job) -> "Future[_Done]":
     """Send arrays and names; the other process finds the family in its own registry."""
     task, coding = job.task()
     plain = {k: v for k, v in vars(task).items() if k not in ("family", "priors")}
     plain["priors"] = dict(task.priors)
     conditional = job.conditional
     names = (task.family.facts.name, conditional.target, conditional.engine)
-    return pool.submit(_fit_elsewhere, names, plain, coding, job.seed)
+    return crew.submit(_fit_elsewhere, names, plain, coding, job.seed)
 
 
 def _fit_elsewhere(

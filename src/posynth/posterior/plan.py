@@ -11,6 +11,7 @@ from posynth.chain.passive import verified
 from posynth.chain.refine import refine
 from posynth.chain.spec import ChainSpec
 from posynth.chain.toml import declare, read_chain
+from posynth.engines.threads import one_thread
 from posynth.errors import SpecError, TableError, unknown
 from posynth.families import families
 from posynth.families.own import own_names
@@ -40,7 +41,13 @@ def plan(
     kinds: Mapping[str, str] | None = None,
 ) -> tuple[Table, Chain]:
     """Return the table and the chain bound to it; see ``Wishes`` and ``posynth.specify``."""
-    wishes = wishes or Wishes()
+    with one_thread():
+        return _planned(data, wishes or Wishes(), chain, kinds)
+
+
+def _planned(
+    data: Data, wishes: Wishes, chain: str | Path | Chain | None, kinds: Mapping[str, str] | None
+) -> tuple[Table, Chain]:
     if chain is None:
         table = as_table(data, kinds)
         names, own = own_names(wishes.methods, families())

@@ -1,0 +1,106 @@
+"""Other processes that fit conditionals; they can be called before there is anything to fit.
+
+Importing PyMC and loading compiled densities takes about as long as reading a table and choosing
+its chain: a process called first thing is ready when the first conditional is.
+"""
+
+import gc
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+from typing import Any
+
+#: Imports make a million objects that stay; looking through them for garbage took 0.5 s of 3.5.
+SELDOM = (200_000, 1000, 1000)
+#: The family whose density a process loads while it waits: nearly every chain has some.
+FIRST, ROWS = "bernoulli", 40
+
+
+class Crew:
+    """Processes besides this one; a context manager that ends them.
+
+    Parameters
+    ----------
+    size : int
+        Number of processes besides this one, which works too; 0 for none.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._before = active_children()
+        self._pool = ProcessPoolExecutor(size, mp_context=get_context("spawn")) if size else None
+
+    @classmethod
+    def called(cls, workers: int | None) -> "Crew":
+        """Start processes at once, and let them load what default chains need.
+
+        Parameters
+        ----------
+        workers : int, optional
+            Processes in all; by default two, if there are two cores.
+        """
+        wanted = min(os.cpu_count() or 1, 2) if workers is None else workers
+        crew = cls(max(wanted, 1) - 1)
+        for _ in range(crew.size):
+            crew.submit(load)
+        return crew
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the processes, whatever they are at: what is still wanted has been fetched."""
+        if self._pool is None:
+            return
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for child in active_children():
+            if child not in self._before:
+                child.terminate()
+
+    def submit[T](self, work: Callable[..., T], *given: Any) -> "Future[T]":
+        """Hand work to the next free process."""
+        if self._pool is None:
+            raise ValueError("a crew of none")
+        return self._pool.submit(work, *given)
+
+    @contextmanager
+    def beside(self, work: Callable[..., object], *given: Any) -> Iterator[None]:
+        """Have work done elsewhere during a ``with`` block, and wait for it at the end.
+
+        Parameters
+        ----------
+        work : callable
+            A function of a module; without a crew it is called here, before the block.
+        *given
+            What it is given, sent to the other process.
+        """
+        if self._pool is None:
+            work(*given)
+            yield
+            return
+        future = self.submit(work, *given)
+        try:
+            yield
+        finally:
+            future.result()
+
+
+def load() -> None:
+    """Fit a logistic regression to a handful of rows, which loads all that fitting needs."""
+    gc.set_threshold(*SELDOM)
+    import numpy as np
+
+    from posynth.engines.base import Task
+    from posynth.engines.choose import fit
+    from posynth.engines.threads import one_thread
+    from posynth.families import families
+    from posynth.families.base import Design, Response
+
+    family, rng = families()[FIRST], np.random.default_rng(0)
+    design = Design(rng.standard_normal((ROWS, 1)), ("x",))
+    response = Response("y", np.arange(ROWS) % 2, ("no", "yes"))
+    prior = family.facts.default_prior
+    with one_thread():
+        fit(Task(family, design, response, prior, family.facts.priors[prior]), "auto", rng)
