@@ -1,10 +1,15 @@
 """Fixtures shared by every room's tests."""
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+# Tests run side by side: commands called without a number of workers start no process besides.
+os.environ["POSYNTH_WORKERS"] = "1"
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -13,6 +18,24 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def rng() -> np.random.Generator:
     """A generator with a fixed seed."""
     return np.random.default_rng(20261124)
+
+
+@pytest.fixture(scope="session")
+def ended():
+    """Wait for a process to end, on Linux."""
+
+    def wait(pid: int) -> bool:
+        for _ in range(400):
+            try:
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                return True
+            if state == "Z":
+                return True  # ended, and waiting for somebody to ask
+            time.sleep(0.05)
+        return False
+
+    return wait
 
 
 @pytest.fixture(scope="session")

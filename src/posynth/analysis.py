@@ -11,7 +11,7 @@ from posynth.copies.container import Copies
 from posynth.errors import MeasureError
 from posynth.evaluation.base import Provenance
 from posynth.material import provenance
-from posynth.posterior.fitting import Progress, silent
+from posynth.posterior.schedule import Progress, silent
 from posynth.table.schema import Kind
 
 if TYPE_CHECKING:

@@ -40,7 +40,12 @@ Rows = Annotated[int | None, typer.Option("-k", "--rows", min=1, help="Rows of a
 Seed = Annotated[int, typer.Option("--seed", min=0, help="One seed for everything.")]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Processes, no effect on results; by default as needed."),
+    typer.Option(
+        "--workers",
+        min=1,
+        envvar="POSYNTH_WORKERS",
+        help="Processes, no effect on results; by default two.",
+    ),
 ]
 FormatOption = Annotated[Format | None, typer.Option("--format", help="Format of the copies.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Output folder.")]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from posynth.posterior.bound import Chain
-    from posynth.posterior.fitting import Progress, Step
+    from posynth.posterior.schedule import Progress, Step
     from posynth.table.frame import Table
 
 _VERBS = {"fit": "fitting", "draw": "drawing", "impute": "imputing"}

@@ -10,9 +10,10 @@ from posynth.copies.container import Copies
 from posynth.copies.walk import as_frame, walk
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
-from posynth.posterior.fitting import Progress, fit_chain, silent
+from posynth.posterior.fitting import fit_chain
 from posynth.posterior.plan import Data, as_table, plan
 from posynth.posterior.record import Posterior
+from posynth.posterior.schedule import Progress, silent
 from posynth.posterior.wishes import Matrix, Method, Passive, Wishes
 from posynth.table.io import read_table
 

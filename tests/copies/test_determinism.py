@@ -64,12 +64,12 @@ def test_two_processes_give_the_same_copies(copies, mixed):
 
 
 def test_the_order_of_fits_does_not_matter(copies, mixed, monkeypatch):
-    run = fitting._run
+    run = fitting.run
 
     def backwards(jobs, workers, progress):
         return run(dict(reversed(jobs.items())), workers, progress)
 
-    monkeypatch.setattr(fitting, "_run", backwards)
+    monkeypatch.setattr(fitting, "run", backwards)
     assert _same(copies, posynth.synthesize(mixed, m=3, seed=7))
 
 

@@ -11,7 +11,7 @@ BAD_OPTIONS = {
     "no copies": (("-m", 0), "Invalid value for '-m' / '--copies': .*1"),
     "no rows": (("-k", 0), "Invalid value for '-k' / '--rows': .*1"),
     "negative seed": (("--seed", -1), "Invalid value for '--seed': .*0"),
-    "no workers": (("--workers", 0), "Invalid value for '--workers': .*1"),
+    "no workers": (("--workers", 0), "Invalid value for '--workers' .*1"),
     "unknown engine": (("--engine", "stan"), "'stan' is not one of 'auto', 'exact', 'laplace'"),
     "unknown format": (("--format", "xlsx"), "'xlsx' is not one of 'csv', 'parquet'"),
     "unknown option": (("--copys", 3), "No such option: --copys"),

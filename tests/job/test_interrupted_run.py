@@ -1,6 +1,11 @@
 """A run that fails or is stopped leaves nothing half-written and an older output as it was."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -154,3 +159,22 @@ def test_a_chain_file_that_cannot_be_written_is_named(cli, said, source, tmp_pat
     place = tmp_path / "two.csv" / "chain.toml"
     shown = said(cli("describe", source, "-o", place, code=2).stderr)
     assert "chain.toml' cannot be written: Not a directory" in shown
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_interrupt_is_told_in_one_line(people_csv, tmp_path, ended):
+    command = [sys.executable, "-m", "posynth.cli", "synthesize", people_csv, "-o", tmp_path / "o"]
+    process = subprocess.Popen(
+        [*command, "--workers", "2"], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while len(children.read_text().split()) < 2:  # the tracker of resources, and the crew
+        time.sleep(0.02)
+    found = [int(pid) for pid in children.read_text().split()]
+    time.sleep(1.0)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert told.strip() == "interrupted; nothing was written under a final name"
+    assert process.returncode == 130
+    assert all(ended(pid) for pid in found)
+    assert not (tmp_path / "o").exists()

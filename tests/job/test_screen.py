@@ -9,8 +9,8 @@ from rich.console import Console
 
 import posynth
 from posynth import screen
-from posynth.posterior.fitting import Step
 from posynth.posterior.plan import plan
+from posynth.posterior.schedule import Step
 
 NAMES = ["[red]x[/red]", "[/oops]", "a:smile:b"]
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 import posynth
 from posynth.errors import SpecError, StoreError, TableError
-from posynth.posterior.fitting import Step
+from posynth.posterior.schedule import Step
 
 matplotlib.use("Agg")
 

@@ -12,9 +12,9 @@ from posynth.chain.group_level import one_row_a_group
 from posynth.chain.spec import Conditional
 from posynth.errors import SpecError
 from posynth.posterior.bound import stored_families
-from posynth.posterior.fitting import Progress, Step, silent
 from posynth.posterior.predict import RowSampler, stacked
 from posynth.posterior.record import Posterior
+from posynth.posterior.schedule import Progress, Step, silent
 from posynth.posterior.seeds import Purpose, spread, stream
 from posynth.table.codec import as_released, decode_frame
 from posynth.table.schema import Kind

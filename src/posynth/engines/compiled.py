@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posynth.engines.function import function
 from posynth.errors import SpecError
 from posynth.families.base import Contents
 
@@ -96,7 +97,7 @@ class CompiledModel:
         logp = log_density(self.model)
         gradient = pytensor.grad(logp, self.values)
         mode = vector_mode()
-        return pytensor.function(self.values, [logp, *gradient], mode=mode, trust_input=True)
+        return function(self.values, [logp, *gradient], mode=mode, trust_input=True)
 
     @cached_property
     def _is_plain(self) -> bool:
@@ -105,17 +106,14 @@ class CompiledModel:
 
     @cached_property
     def _constrain(self) -> Any:
-        import pytensor
-
         if self._is_plain:
             return None
         compilations["constrain"] += 1
         free = self.model.replace_rvs_by_values(self.model.free_RVs)
-        return pytensor.function(self.values, free, trust_input=True)
+        return function(self.values, free, trust_input=True)
 
     @cached_property
     def _unconstrain(self) -> Any:
-        import pytensor
         from pytensor.graph.replace import clone_replace
 
         compilations["unconstrain"] += 1
@@ -127,27 +125,24 @@ class CompiledModel:
             for rv, transform in zip(free, transforms, strict=True)
         ]
         outputs = clone_replace(forward, inputs)
-        return pytensor.function(list(inputs.values()), outputs, on_unused_input="ignore")
+        return function(list(inputs.values()), outputs, on_unused_input="ignore")
 
     @cached_property
     def _draw(self) -> tuple[Any, list[Any]]:
-        import pytensor
         from pytensor.graph.replace import clone_replace
 
         compilations["draw"] += 1
         free = self.model.free_RVs
         inputs = [rv.type(name=rv.name) for rv in free]
         drawn = clone_replace(self.observed, dict(zip(free, inputs, strict=True)))
-        function = pytensor.function(inputs, drawn, on_unused_input="ignore", trust_input=True)
-        return function, generators_of([drawn])
+        drawer = function(inputs, drawn, on_unused_input="ignore", trust_input=True)
+        return drawer, generators_of([drawn])
 
     @cached_property
     def _rows(self) -> Any:
-        import pytensor
-
         compilations["rows"] += 1
         (logp,) = self.model.logp(vars=[self.observed], sum=False)
-        return pytensor.function(self.values, logp, on_unused_input="ignore", trust_input=True)
+        return function(self.values, logp, on_unused_input="ignore", trust_input=True)
 
     def shapes(self) -> list[tuple[int, ...]]:
         """Return the shape of each unconstrained value under the current data."""

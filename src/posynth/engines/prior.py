@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.compiled import CompiledModel, generators_of, reseed
+from posynth.engines.function import function
 
 _compiled: "WeakKeyDictionary[CompiledModel, tuple[Any, list[Any]]]" = WeakKeyDictionary()
 
@@ -28,13 +29,11 @@ def draw_prior(compiled: CompiledModel, rng: np.random.Generator) -> list[NDArra
     """
     if compiled not in _compiled:
         _compiled[compiled] = _function(compiled)
-    function, generators = _compiled[compiled]
+    drawer, generators = _compiled[compiled]
     reseed(generators, rng)
-    return [np.asarray(value) for value in function()]
+    return [np.asarray(value) for value in drawer()]
 
 
 def _function(compiled: CompiledModel) -> tuple[Any, list[Any]]:
-    import pytensor
-
     free = compiled.model.free_RVs
-    return pytensor.function([], free, trust_input=True), generators_of(free)
+    return function([], free, trust_input=True), generators_of(free)

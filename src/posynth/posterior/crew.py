@@ -6,10 +6,12 @@ its chain: a process called first thing is ready when the first conditional is.
 
 import gc
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread
 from typing import Any
 
 #: Imports make a million objects that stay; looking through them for garbage took 0.5 s of 3.5.
@@ -30,7 +32,7 @@ class Crew:
     def __init__(self, size: int) -> None:
         self.size = size
         self._before = active_children()
-        self._pool = ProcessPoolExecutor(size, mp_context=get_context("spawn")) if size else None
+        self._pool = _pool(size) if size else None
 
     @classmethod
     def called(cls, workers: int | None) -> "Crew":
@@ -85,6 +87,23 @@ class Crew:
             yield
         finally:
             future.result()
+
+
+def _pool(size: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(size, mp_context=get_context("spawn"), initializer=_follow)
+
+
+def _follow() -> None:
+    """End with the process that called this one, even if it is killed; leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def load() -> None:

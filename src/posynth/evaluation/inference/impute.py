@@ -23,9 +23,9 @@ from posynth.evaluation.inference.estimates import (
     combine_imputations,
 )
 from posynth.families import families
-from posynth.posterior.fitting import Progress, Step, silent
 from posynth.posterior.predict import RowSampler
 from posynth.posterior.record import Posterior
+from posynth.posterior.schedule import Progress, Step, silent
 from posynth.posterior.task import make_task
 from posynth.table.codec import as_released, decode, encode
 from posynth.table.schema import Schema

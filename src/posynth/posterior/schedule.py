@@ -1,0 +1,192 @@
+"""Conditionals as jobs, and their way through this process and a crew."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from typing import Any
+
+from posynth.chain.blocks import Rows
+from posynth.chain.spec import Conditional
+from posynth.engines.base import Fit, Task
+from posynth.engines.choose import fit as fit_task
+from posynth.engines.threads import one_thread
+from posynth.errors import FitError
+from posynth.families import families
+from posynth.families.base import Family
+from posynth.posterior.bound import Chain
+from posynth.posterior.coding import Coding
+from posynth.posterior.crew import Crew
+from posynth.posterior.seeds import Purpose, stream
+from posynth.posterior.task import make_task
+
+#: Conditionals left from which on work is handed out ahead, so that no process waits for more.
+AHEAD = 3
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of long work that was started or finished.
+
+    Attributes
+    ----------
+    stage : str
+        ``"fit"`` or ``"draw"``.
+    name : str
+        The conditional, or the copy.
+    engine : str
+        Engine used, once known.
+    done, total : int
+        Pieces finished so far, and in all.
+    """
+
+    stage: str
+    name: str
+    engine: str
+    done: int
+    total: int
+
+
+type Progress = Callable[[Step], None]
+
+
+def silent(step: Step) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A conditional and what making its task needs; the design exists only while it is fitted."""
+
+    rows: Rows
+    chain: Chain
+    conditional: Conditional
+    family: Family
+    need: int
+    seed: int
+
+    def task(self) -> tuple[Task, Coding]:
+        """Return what the engine fits, and how rows are coded for it."""
+        task, coding = make_task(
+            self.rows, self.chain.spec, self.conditional, self.family, self.seed
+        )
+        # In each of four chains half again what is needed.
+        return replace(task, draws=max(150, 3 * self.need // 8), need=self.need), coding
+
+    @property
+    def exact(self) -> bool:
+        """Whether the posterior is known in closed form."""
+        prior = self.conditional.prior or self.family.facts.default_prior
+        asked = self.conditional.engine in ("auto", "exact")
+        return asked and prior in self.family.facts.exact_priors
+
+    @property
+    def cost(self) -> float:
+        """Rough cost: exact fits are nearly free, others grow with levels and predictors."""
+        schema, target = self.chain.schema, self.conditional.target
+        levels = 2 if self.conditional.indicates else len(schema[target].levels)
+        width = sum(
+            max(len(schema[name].levels) - 1, self.conditional.splines, 1) if name in schema else 1
+            for name in self.chain.spec.predictors(target)
+        )
+        free = self.exact or bool(self.conditional.passive)
+        return 0.0 if free else float((1 + width) * max(levels - 1, 1))
+
+    @property
+    def portable(self) -> bool:
+        """Whether another process finds the same family by name."""
+        return families().get(self.family.facts.name) is self.family
+
+
+@dataclass(frozen=True)
+class Done:
+    """A fitted conditional."""
+
+    fit: Fit
+    coding: Coding
+    rows: int
+    seconds: float
+
+
+def run(jobs: dict[str, Job], crew: Crew, progress: Progress) -> dict[str, Done]:
+    """Fit all jobs: the crew takes the largest, this process works from the smallest."""
+    done: dict[str, Done] = {}
+
+    def here(target: str) -> None:
+        progress(Step("fit", target, "", len(done), len(jobs)))
+        finish(target, _fit(jobs[target]))
+
+    def finish(target: str, result: Done) -> None:
+        done[target] = result
+        progress(Step("fit", target, result.fit.engine, len(done), len(jobs)))
+
+    if not crew.size or not any(job.portable and not job.exact for job in jobs.values()):
+        for target in jobs:
+            here(target)
+        return done
+    waiting = _ordered(jobs)
+    running: dict[str, Future[Done]] = {}
+    while waiting or running:
+        ahead = len(waiting) > AHEAD
+        while waiting and len(running) < crew.size + ahead and jobs[waiting[-1]].portable:
+            target = waiting.pop()
+            running[target] = _submit(crew, jobs[target])
+        if waiting:
+            here(waiting.popleft())
+        for target in [t for t, f in running.items() if f.done() or not waiting]:
+            finish(target, _fetch(target, running.pop(target)))
+    return done
+
+
+def _ordered(jobs: dict[str, Job]) -> deque[str]:
+    """Sort jobs by what their family costs in all, so that few families are loaded twice."""
+    total: dict[str, float] = {}
+    for job in jobs.values():
+        total[job.family.facts.name] = total.get(job.family.facts.name, 0.0) + job.cost
+
+    def place(target: str) -> tuple[bool, float, float]:
+        job = jobs[target]
+        return job.portable, total[job.family.facts.name], job.cost
+
+    return deque(sorted(jobs, key=place))
+
+
+def _fetch(target: str, future: "Future[Done]") -> Done:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise FitError(
+            f"column {target!r}: the process that fitted it was ended from outside, most likely "
+            "for want of memory; use 1 worker, or fewer predictors"
+        ) from None
+
+
+def _submit(crew: Crew, job: Job) -> "Future[Done]":
+    """Send arrays and names; the other process finds the family in its own registry."""
+    task, coding = job.task()
+    plain = {k: v for k, v in vars(task).items() if k not in ("family", "priors")}
+    plain["priors"] = dict(task.priors)
+    conditional = job.conditional
+    names = (task.family.facts.name, conditional.target, conditional.engine)
+    return crew.submit(_fit_elsewhere, names, plain, coding, job.seed)
+
+
+def _fit_elsewhere(
+    names: tuple[str, str, str], plain: dict[str, Any], coding: Coding, seed: int
+) -> Done:
+    family, target, engine = names
+    with one_thread():
+        return _timed(Task(family=families()[family], **plain), coding, target, engine, seed)
+
+
+def _fit(job: Job) -> Done:
+    conditional = job.conditional
+    return _timed(*job.task(), conditional.target, conditional.engine, job.seed)
+
+
+def _timed(task: Task, coding: Coding, target: str, engine: str, seed: int) -> Done:
+    start = time.perf_counter()
+    found = fit_task(task, engine, stream(seed, Purpose.FIT, target))
+    return Done(found, coding, len(task.response.y), time.perf_counter() - start)
