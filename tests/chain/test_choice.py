@@ -58,6 +58,14 @@ def test_a_skew_column_is_modelled_on_its_learned_scale(rng, x):
     assert "the learned scale; held-out log score" in found.note
 
 
+def test_a_flat_margin_is_learned_though_scores_of_single_years_do_not_ask_for_it(rng):
+    """Ages in whole years, as a survey has them: a normal margin biases later curves in age."""
+    age = rng.integers(18, 90, 500).astype(float)
+    found = _chosen(_rows(age, 0, g=rng.integers(0, 2, 500)))
+    assert (found.family, found.scale) == ("gaussian", "learned")
+    assert "a line on the natural scale gives the margin another shape" in found.note
+
+
 def test_heaps_are_worth_a_learned_scale(rng, x):
     y = np.round(50 + 6 * x + 8 * rng.standard_normal(N))
     heaped = np.where(rng.random(N) < 0.6, np.round(y / 10) * 10, y)

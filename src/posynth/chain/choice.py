@@ -9,7 +9,9 @@ knows the heaps is rewarded for it, and else 50 intervals of equal mass.
 
 The spread is modelled where a test refuses equal spreads and the held-out rows do not contradict
 it. The line on the natural scale is kept unless the other is better by more than a standard error
-of the difference, since analysts fit such lines: theirs are then the synthesis model's own.
+of the difference, since analysts fit such lines: theirs are then the synthesis model's own. Where
+its margin is refused by a test it is not kept, whatever the scores: a wrong margin biases all that
+is later fitted to the column by curves, while a learned one is only as uncertain as it says.
 
 References
 ----------
@@ -28,6 +30,7 @@ from posynth.chain.blocks import Rows
 from posynth.chain.design import Curves, learn
 from posynth.chain.interactions import MOST_COLUMNS, find_interactions
 from posynth.chain.least_squares import Line, fit_line
+from posynth.chain.margin import margin_p
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale
 from posynth.chain.scores import Scored, learn_scores
@@ -41,8 +44,8 @@ MOST_ROWS, MOST_TESTED = 6000, 8000
 #: Values without which no scale is learned.
 LEAST_ROWS = 50
 BINS = 50
-#: Level of the test of equal spreads.
-SPREAD_LEVEL = 0.001
+#: Levels of the tests of equal spreads and of a normal margin.
+SPREAD_LEVEL = MARGIN_LEVEL = 0.001
 #: Times the warp of a candidate is found; it need not be final.
 ROUNDS = 2
 #: Columns of a design beyond which only so many, the most telling ones, enter the comparison.
@@ -128,7 +131,8 @@ def choose(
     column = Column(y, _screened(straight, z), _screened(curved, z), decimals, scale)
     ridge = 1 / conditional.scales.get("slope", 2.5) ** 2
     scores = log_scores(column, ridge)
-    best, why = _best(scores, SPREAD in scores and _spread_varies(column, ridge))
+    varies = SPREAD in scores and _spread_varies(column, ridge)
+    best, why = _best(scores, varies, _margin_fits(column, ridge))
     note = f"{conditional.note}: {best.name}; {why}"
     if best is NATURAL:
         return replace(conditional, note=note)
@@ -253,13 +257,24 @@ def _spread_varies(column: Column, ridge: float) -> bool:
     return bool(chdtrc(column.curved.shape[1], statistic) < SPREAD_LEVEL)
 
 
-def _best(scores: dict[Choice, Floats], varies: bool) -> tuple[Choice, str]:
+def _margin_fits(column: Column, ridge: float) -> bool:
+    """Test the margin of the line on the natural scale; values are spread over their rounding."""
+    unit = 0.0 if column.decimals is None else 10.0**-column.decimals
+    y = column.y + unit * (np.random.default_rng(1).random(len(column.y)) - 0.5)
+    y = (y - y.mean()) / (y.std() or 1.0)
+    mean, sd = fit_line(column.straight, y, ridge=ridge).predict(column.straight)
+    return margin_p(y, mean, float(sd[0])) >= MARGIN_LEVEL
+
+
+def _best(scores: dict[Choice, Floats], varies: bool, fits: bool) -> tuple[Choice, str]:
     wide = varies and _gain(scores[SPREAD], scores[LEARNED]) > 0
     learned = SPREAD if wide else LEARNED
-    best = learned if _gain(scores[learned], scores[NATURAL]) > 1 else NATURAL
+    kept = fits and _gain(scores[learned], scores[NATURAL]) <= 1
+    best = NATURAL if kept else learned
     shown = {choice: f"{values.mean():.3f}" for choice, values in scores.items()}
     others = ", ".join(f"{shown[c]} for {c.name}" for c in scores if c is not best)
-    return best, f"held-out log score {shown[best]} a row, {others}"
+    refused = "" if fits else "; a line on the natural scale gives the margin another shape"
+    return best, f"held-out log score {shown[best]} a row, {others}{refused}"
 
 
 def _gain(better: Floats, worse: Floats) -> float:
