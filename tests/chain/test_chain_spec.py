@@ -240,3 +240,11 @@ def test_facts_name_their_first_prior_as_default():
     facts = FamilyFacts("f", CATEGORICAL, "", {"narrow": {"slope": 1.0}, "wide": {}})
     assert facts.default_prior == "narrow"
     assert FamilyFacts("f", NUMERIC, "").default_prior == "own"
+
+
+def test_a_label_says_what_is_done_with_scale_and_groups():
+    plain = Conditional("y", "gaussian")
+    assert plain.label == "gaussian"
+    assert replace(plain, scale="learned").label == "gaussian, learned scale"
+    grouped = replace(plain, family="gaussian_ml", keep_groups="ward", slopes=("age",))
+    assert grouped.label == "gaussian_ml, keep_groups = ward, slopes = age"

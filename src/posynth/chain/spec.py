@@ -114,8 +114,12 @@ class Conditional:
 
     @property
     def label(self) -> str:
-        """The family, and the scale if it is learned."""
-        return f"{self.family}, learned scale" if self.scale == "learned" else self.family
+        """The family, the scale if it is learned, and what is done with groups."""
+        parts = [self.family, "learned scale" if self.scale == "learned" else ""]
+        for name in ("keep_groups", "new_groups", "per_group"):
+            parts.append(f"{name} = {getattr(self, name)}" if getattr(self, name) else "")
+        parts.append(f"slopes = {' + '.join(self.slopes)}" if self.slopes else "")
+        return ", ".join(filter(None, parts))
 
     @property
     def groups(self) -> str:
