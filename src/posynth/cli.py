@@ -112,8 +112,8 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
             written = Crew(0) if posterior.own else crew  # a function cannot be sent
             with written.beside(write_posterior_files, posterior, draft.path):
                 copies = drawn(posterior, m, k, seed=seed, progress=progress)
-                kind_of_file = format.value if format else None
-                write_copies(copies.frames, posterior, copies.manifest(), draft.path, kind_of_file)
+                parts = (copies.frames, posterior, copies.manifest(), draft.path)
+                write_copies(*parts, format.value if format else None, crew)
     tell(copies, to)
 
 

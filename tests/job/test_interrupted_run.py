@@ -120,7 +120,7 @@ def test_ten_renames_are_all_there_are(small, older):
 
 def test_a_fit_that_is_stopped_leaves_nothing(cli, source, older, monkeypatch):
     folder, content = older
-    _fail_at(monkeypatch, posynth.posterior.fitting, "fit_task", 2, KeyboardInterrupt())
+    _fail_at(monkeypatch, posynth.posterior.schedule, "fit_task", 2, KeyboardInterrupt())
     _run(cli, 130, "fit", source, "-o", folder)
     assert _content(folder) == content
 

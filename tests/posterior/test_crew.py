@@ -33,6 +33,16 @@ def test_work_beside_is_done_elsewhere_and_waited_for(tmp_path):
         assert (tmp_path / "there").is_dir()
 
 
+@pytest.mark.parametrize("size", [0, 1])
+def test_shared_work_is_all_done(tmp_path, size):
+    with Crew(size) as crew:
+        crew.share(os.mkdir, [(tmp_path / name,) for name in "abcde"])
+        assert {path.name for path in tmp_path.iterdir()} == set("abcde")
+        with pytest.raises(FileExistsError):
+            crew.share(os.mkdir, [(tmp_path / name,) for name in "fa"])
+        assert (tmp_path / "f").is_dir()
+
+
 def test_what_goes_wrong_beside_is_told():
     with Crew(1) as crew, pytest.raises(FileNotFoundError), crew.beside(os.rmdir, "not there"):
         pass

@@ -15,9 +15,12 @@ import pandas as pd
 from posynth.chain.toml import chain_to_toml
 from posynth.errors import StoreError
 from posynth.posterior.bound import find_families
+from posynth.posterior.crew import Crew
 from posynth.posterior.record import Posterior
 from posynth.posterior.store import save_posterior
 from posynth.table.io import write_copy
+from posynth.table.schema import Schema
+from posynth.table.source import Source
 
 MANIFEST = "manifest.json"
 _COPY = re.compile(r"copy-\d+\.(csv|parquet)")
@@ -79,9 +82,14 @@ def write_copies(
     manifest: Mapping[str, Any],
     folder: Path,
     format: str | None = None,
+    crew: Crew | None = None,
 ) -> None:
-    """Write copies/ and the manifest into an existing folder; arguments as for write_output."""
-    _write_frames(frames, posterior, folder / "copies", format)
+    """Write copies/ and the manifest into an existing folder; arguments as for write_output.
+
+    A crew writes half of the copies.
+    """
+    pieces = _pieces(frames, posterior, folder / "copies", format)
+    (crew or Crew(0)).share(write_copy, pieces)
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
@@ -96,16 +104,18 @@ def write_posterior_files(posterior: Posterior, folder: Path) -> None:
     posterior.diagnostics().to_csv(folder / "diagnostics.csv", index=False)
 
 
-def _write_frames(
+def _pieces(
     frames: Sequence[pd.DataFrame], posterior: Posterior, folder: Path, format: str | None
-) -> None:
-    """Write one file a copy into a new folder."""
+) -> list[tuple[pd.DataFrame, Schema, Source, Path, str]]:
+    """Make a new folder, and name what each copy's file is written from."""
     ending = format or ("parquet" if posterior.source.format == "parquet" else "csv")
     folder.mkdir()
     width = max(2, len(str(len(frames))))
-    for number, frame in enumerate(frames, start=1):
-        path = folder / f"copy-{number:0{width}d}.{ending}"
-        write_copy(frame, posterior.schema, posterior.source, path, ending)
+    paths = [folder / f"copy-{i:0{width}d}.{ending}" for i in range(1, len(frames) + 1)]
+    return [
+        (frame, posterior.schema, posterior.source, path, ending)
+        for frame, path in zip(frames, paths, strict=True)
+    ]
 
 
 def write_text(path: Path, text: str) -> None:

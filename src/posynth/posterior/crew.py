@@ -7,7 +7,7 @@ its chain: a process called first thing is ready when the first conditional is.
 import gc
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
@@ -87,6 +87,24 @@ class Crew:
             yield
         finally:
             future.result()
+
+    def share(self, work: Callable[..., object], pieces: Sequence[tuple[Any, ...]]) -> None:
+        """Do the same work on many pieces, every other one elsewhere; return when all are done.
+
+        Parameters
+        ----------
+        work : callable
+            A function of a module.
+        pieces : sequence of tuple
+            What it is given, piece by piece.
+        """
+        sent = [] if self._pool is None else [self.submit(work, *p) for p in pieces[1::2]]
+        try:
+            for given in pieces[:: 2 if sent else 1]:
+                work(*given)
+        finally:
+            for future in sent:
+                future.result()
 
 
 def _pool(size: int) -> ProcessPoolExecutor:
