@@ -85,6 +85,7 @@ def test_labels_without_an_order_are_not_ordered_in_silence(copies):
         (lambda c: posynth.pool(c, "olss", FORMULA), "Did you mean 'ols'"),
         (lambda c: posynth.pool(c, "ols"), "formula '': model 'ols' needs one such as"),
         (lambda c: posynth.pool(c, "ols", FORMULA, rule="rubins"), "Did you mean 'rubin'"),
+        (lambda c: posynth.pool(c, "ols", FORMULA, data="x.csv"), "compare\\(copies, data, model"),
         (lambda c: posynth.pool(list(c), "ols", FORMULA), "copies are a list; give what `synthes"),
     ],
 )

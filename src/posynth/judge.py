@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from posynth.analysis import Analysis, Shifts, analysis_of, fits, how_made, laid_beside
+from posynth.errors import MeasureError
 from posynth.judgement import Progress, judged
 from posynth.material import Source, lay_beside, original, take
 from posynth.results import Result
@@ -76,6 +77,11 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     """
     from posynth.evaluation.inference import pool as combine
 
+    if "data" in options:
+        raise MeasureError(
+            "pool looks at copies only; compare(copies, data, model, formula) lays the pooled fit "
+            "beside that of the original rows"
+        )
     taken = take(copies)
     how = {"impute": impute, "delta": delta, "selection": selection, **options}
     estimates = fits(taken, analysis_of(taken, model, formula, **how))
