@@ -66,6 +66,26 @@ def test_a_flat_margin_is_learned_though_scores_of_single_years_do_not_ask_for_i
     assert "a line on the natural scale gives the margin another shape" in found.note
 
 
+def _codes(rng, x):
+    """Numbers that stand for kinds: 1 and 4 where x is high, 2 and 3 where it is low."""
+    high = rng.random(len(x)) < 1 / (1 + np.exp(-3 * x))
+    return np.where(high, rng.choice([1.0, 4.0], len(x)), rng.choice([2.0, 3.0], len(x)))
+
+
+def test_numbers_that_stand_for_kinds_are_levels(rng, x):
+    rows = _rows(_codes(rng, x), 0, x=x)
+    found = refine(rows, ChainSpec((Conditional("x", "gaussian"), Y)))["y"]
+    assert (found.family, found.scale, dict(found.scales)) == (
+        "categorical", "levels", {"slope": 1.0},
+    )  # fmt: skip
+    assert "its numbers as levels; held-out log score" in found.note
+
+
+def test_ratings_that_a_predictor_shifts_stay_numbers(rng, x):
+    found = _chosen(_rows(np.clip(np.round(3 + x + rng.standard_normal(N)), 1, 5), 0, x=x))
+    assert found.scale == "learned" and "for its numbers as levels" in found.note
+
+
 def test_heaps_are_worth_a_learned_scale(rng, x):
     y = np.round(50 + 6 * x + 8 * rng.standard_normal(N))
     heaped = np.where(rng.random(N) < 0.6, np.round(y / 10) * 10, y)

@@ -113,7 +113,8 @@ def _check_family(
         )
     kind = Kind.BINARY if conditional.indicates else schema[conditional.target].kind
     allowed = facts[conditional.family].kinds
-    if kind not in allowed:
+    as_levels = conditional.scale == "levels" and kind.is_numeric and Kind.NOMINAL in allowed
+    if kind not in allowed and not as_levels:
         names = ", ".join(sorted(k.value for k in allowed))
         usual = {n: f for n, f in facts.items() if f.proper and not f.copies_values}
         usual.pop("passive", None)  # it asks for a rule
@@ -132,6 +133,11 @@ def _check_scale(conditional: Conditional, schema: Schema, facts: FamilyFacts) -
             f"column {conditional.column!r}: scale 'learned' is for numeric columns under a family "
             f"of real numbers, such as gaussian, location_scale or student; {what} "
             f"(family {facts.name!r}): use scale 'natural'"
+        )
+    if conditional.scale == "levels" and not (numeric and facts.response == "codes"):
+        raise SpecError(
+            f"column {conditional.column!r}: scale 'levels' is for numeric columns under a family "
+            f"of levels, such as categorical; family {facts.name!r}: use scale 'natural'"
         )
     curved = conditional.splines or conditional.interactions
     if curved and (conditional.formula or facts.design == "cells"):

@@ -7,10 +7,12 @@ import numpy as np
 
 from posynth.chain.blocks import Rows
 from posynth.chain.budget import held_near_zero, within_budget
-from posynth.chain.choice import MOST_TESTED, ROWS_FOR_A_COLUMN, choose, spaced
+from posynth.chain.choice import MOST_TESTED, choose, spaced
 from posynth.chain.curvature import is_curved
 from posynth.chain.design import Curves, learn
 from posynth.chain.determined import RULE, as_rule
+from posynth.chain.few import codes_of, numbers_of
+from posynth.chain.held_out import ROWS_FOR_A_COLUMN
 from posynth.chain.spec import ChainSpec, Conditional
 
 #: Rows from which on a predictor gets three and four spline columns in place of two.
@@ -51,7 +53,11 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
         numeric = not conditional.indicates and rows.schema[conditional.target].kind.is_numeric
         if numeric and conditional.family == "gaussian" and conditional.target not in fixed:
             splines = spline_columns(rows, columns, 1)
-            spec = spec.with_conditional(choose(rows, columns, conditional, splines))
+            chosen = choose(rows, columns, conditional, splines)
+            if chosen.scale == "levels":
+                free = conditional.predictors is None
+                chosen = _as_levels(rows, columns, chosen, free)
+            spec = spec.with_conditional(chosen)
         elif conditional.family in CURVED:
             free = conditional.predictors is None and conditional.target not in fixed
             ruled = as_rule(rows, columns, conditional) if free else conditional
@@ -64,6 +70,19 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
             held = held_near_zero(rows, kept, lean) if free else lean
             spec = spec.with_conditional(_curved(rows, kept, held))
     return spec
+
+
+def _as_levels(
+    rows: Rows, columns: tuple[str, ...], conditional: Conditional, free: bool
+) -> Conditional:
+    """Settle predictors, slopes and splines of a column whose numbers are levels."""
+    values = rows.arrays[conditional.target]
+    codes = np.where(np.isnan(values), np.nan, codes_of(numbers_of(values), values))
+    coded = replace(rows, arrays={**rows.arrays, conditional.target: codes})
+    lean = within_budget(coded, columns, conditional) if free else conditional
+    kept = columns if lean.predictors is None else lean.predictors
+    held = held_near_zero(coded, kept, lean) if free else lean
+    return _curved(coded, kept, held)
 
 
 def _curved(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> Conditional:

@@ -14,7 +14,7 @@ from posynth.table.schema import Schema
 
 ENGINES = ("auto", "exact", "laplace", "hmc", "nuts")
 MISSING_MODES = ("pattern", "error")
-SCALES = ("natural", "learned")
+SCALES = ("natural", "learned", "levels")
 #: Most columns of the spline of one predictor.
 MOST_SPLINES = 6
 #: With fewer holes (or values) than this an indicator has no predictors and predicts nothing:
@@ -45,8 +45,8 @@ class Conditional:
     indicates : str
         For a missingness indicator: the column whose holes it models.
     scale : str
-        ``"natural"``, or ``"learned"``: a numeric target is modelled as normal scores of its
-        learned quantile function.
+        ``"natural"``; or ``"learned"``: a numeric target is modelled as normal scores of its
+        learned quantile function; or ``"levels"``: each of its few different numbers is a level.
     splines : int
         Columns of the natural cubic spline with which each numeric predictor enters, on the
         learned scale of its own; 0 for a straight line on its natural scale.
@@ -115,7 +115,8 @@ class Conditional:
     @property
     def label(self) -> str:
         """The family, the scale if it is learned, and what is done with groups."""
-        parts = [self.family, "learned scale" if self.scale == "learned" else ""]
+        scales = {"learned": "learned scale", "levels": "numbers as levels"}
+        parts = [self.family, scales.get(self.scale, "")]
         for name in ("keep_groups", "new_groups", "per_group"):
             parts.append(f"{name} = {getattr(self, name)}" if getattr(self, name) else "")
         parts.append(f"slopes = {' + '.join(self.slopes)}" if self.slopes else "")

@@ -19,7 +19,8 @@ _HEADER = """\
 Chain of conditionals, in visit order. Edit it and pass it back with --chain.
 A conditional without `predictors` depends on every column visited before it; predictors of many
 may stand in one section [predictors], as bmi = ["age", "sex"].
-scale = "learned": scores of the target's own quantile function are modelled, not its values.
+scale = "learned": scores of the target's own quantile function are modelled, not its values;
+"levels": a family of levels models a column of few different numbers.
 splines = 3: each numeric predictor enters as a natural spline of its scores; 0: as it is.
 interactions = [["sex", "age"]]: products of two predictors beside their main effects.
 passive = "weight / (height / 100) ** 2": the column is computed by this rule, never modelled.

@@ -130,7 +130,8 @@ class Chain:
         found = self.families if "family" in asked else {}
         facts = found[conditional.family].facts if conditional.family in found else None
         dropped: dict[str, Any] = {}
-        if facts is not None and facts.response != "standardised":
+        fitting = {"standardised": "learned", "codes": "levels"}
+        if facts is not None and conditional.scale != fitting.get(facts.response):
             dropped["scale"] = "natural"
         if facts is not None and facts.design == "grouped":
             dropped |= {"scale": "natural"}
@@ -222,7 +223,8 @@ def _dropped(old: Conditional, new: Conditional) -> str:
     lost = [":".join(pair) for pair in old.interactions if pair not in new.interactions]
     told = [f"interactions {', '.join(lost)}"] if lost else []
     told += ["splines"] if old.splines and not new.splines else []
-    told += ["the learned scale"] if old.scale != new.scale else []
+    lost_scale = {"learned": "the learned scale", "levels": "numbers as levels"}
+    told += [lost_scale[old.scale]] if old.scale in lost_scale and old.scale != new.scale else []
     return f"; dropped: {', '.join(told)}" if told else ""
 
 

@@ -97,7 +97,8 @@ def _ppc(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int, seed
     drawn = next(iter(tree["posterior_predictive"].data_vars.values())).to_numpy()
     drawn = drawn.reshape(-1, drawn.shape[-1])
     observed = next(iter(tree["observed_data"].data_vars.values())).to_numpy()
-    numeric = not posterior.links[target].coding.levels
+    coding = posterior.links[target].coding
+    numeric = bool(coding.numbers) or not coding.levels
     if numeric:
         name, statistic, value = "skewness", _skewness(drawn), float(_skewness(observed[None])[0])
     else:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.crossing import cells
 from posynth.chain.design import Encoder
+from posynth.chain.few import codes_of
 from posynth.chain.group_level import gather
 from posynth.chain.groups import NO_GROUPS, Groups, behind_groups
 from posynth.chain.passive import drawn_values
 from posynth.chain.scale import Scale
 from posynth.chain.scores import STRAIGHT, Warp
+from posynth.errors import SpecError
 from posynth.families.base import Design, Response
 
 
@@ -49,6 +51,8 @@ class Coding:
         The column of groups, for a family with random effects.
     per_group : str
         The column of groups within which the target is constant, or ``""``.
+    numbers : tuple of float
+        What the levels stand for in a numeric column, or ``()``.
     rule : str
         Rule of a passive column, whose one predictor is what the rule gives.
     """
@@ -67,6 +71,7 @@ class Coding:
     warp: Warp = STRAIGHT
     groups: Groups = NO_GROUPS
     per_group: str = ""
+    numbers: tuple[float, ...] = ()
     rule: str = ""
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
@@ -74,6 +79,25 @@ class Coding:
         unbounded = {"lower": -np.inf, "upper": np.inf}
         options = {k: unbounded[k] if v is None else v for k, v in self.options.items()}
         return Response(name, y, self.levels, self.center, self.scale, self.reference, options)
+
+    def levels_of(self, name: str, values: Floats) -> Floats:
+        """Return values as a response of levels holds them: their codes.
+
+        Raises
+        ------
+        SpecError
+            If a number is none of those that stood for a level.
+        """
+        if not self.numbers:
+            return values
+        codes = codes_of(np.array(self.numbers), values)
+        if (codes < 0).any():
+            raise SpecError(
+                f"column {name!r} holds {values[codes < 0][0]:g}, which is none of the numbers "
+                f"its conditional knows as levels: {', '.join(self.levels)}; fit again with scale "
+                "'learned', or on rows that hold it"
+            )
+        return codes.astype(np.float64)
 
     def design(self, rows: Rows) -> Floats:
         """Code predictor rows, (n, p)."""

@@ -73,7 +73,7 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     origin, unit = natural_scale(family, coding)
     design = coding.designed(X)
     if coding.learned is None:
-        y = (values[used] - origin) / unit
+        y = (coding.levels_of(target, values[used]) - origin) / unit
     else:
         rng = stream(posterior.seed, Purpose.SCORE, target)
         y = place_scores(coding.learned, coding.warp, values[used], design.X, rng)

@@ -48,6 +48,7 @@ class RowSampler:
             self._compiled = compiled_for(task, self._held)
         self._parameters = parameters
         self._as_drawn = bool(coding.levels or coding.rule)
+        self._numbers = np.array(coding.numbers)
         self._center, self._scale = natural_scale(family, coding)
         self._target, self._facts = target, family.facts
         self._learned, self._warp = coding.learned, coding.warp
@@ -87,7 +88,7 @@ class RowSampler:
         """
         drawn = np.asarray(self._rows(X, index, rng), dtype=np.float64)
         if self._as_drawn:
-            return drawn
+            return self._numbers[drawn.astype(np.int64)] if len(self._numbers) else drawn
         if self._learned is not None:
             return self._learned.draw(rng).values(self._warp.back(drawn))
         natural = self._center + self._scale * drawn

@@ -203,5 +203,8 @@ def _to_values(
     if coding.learned is not None:
         scale = coding.learned.draw(rng)
         return lambda y: scale.values(coding.warp.back(y.ravel())).reshape(y.shape)
+    if coding.numbers:
+        numbers = np.array(coding.numbers)
+        return lambda y: numbers[y.astype(np.int64)]
     origin, unit = natural_scale(task.family, coding)
     return lambda y: y * unit + origin

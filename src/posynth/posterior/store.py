@@ -193,6 +193,7 @@ def _link_from_dict(data: Mapping[str, Any], learned: Mapping[str, Scale]) -> Li
     coding["learned"] = learned[data["diagnosis"]["target"]] if coding["learned"] else None
     if coding["encoder"] is not None:
         coding["encoder"] = Encoder.from_json(json.dumps(coding["encoder"]))
+    coding["numbers"] = tuple(coding.get("numbers", ()))
     for key in ("columns", "predictors", "levels"):
         coding[key] = tuple(coding[key])
     diagnosis: dict[str, Any] = {

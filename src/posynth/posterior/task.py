@@ -9,6 +9,7 @@ from posynth.chain.blocks import Floats, Rows
 from posynth.chain.crossing import cells
 from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
+from posynth.chain.few import numbers_of
 from posynth.chain.group_level import gather, require_constant
 from posynth.chain.groups import Groups, behind_groups
 from posynth.chain.passive import computed
@@ -29,6 +30,8 @@ from posynth.table.schema import Column, Kind, Schema
 
 #: The family whose spread depends on predictors.
 SPREAD = "location_scale"
+#: Different numbers up to which a column can be modelled by levels.
+MOST_LEVELS = 50
 
 
 def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | None = None) -> Rows:
@@ -58,7 +61,7 @@ def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | N
     if learned is None:
         wanted = _with_scale(spec, table.schema)
         learned = learn_scales(table.schema, {name: arrays[name] for name in wanted})
-        _require_scales(spec, learned)
+        _require_scales(spec, learned, arrays)
     return Rows(table.schema, arrays, spec.predicting(table.schema), len(table.frame), learned)
 
 
@@ -68,8 +71,16 @@ def learn_scales(schema: Schema, arrays: Mapping[str, Floats]) -> dict[str, Scal
     return {name: scale for name, scale in found.items() if scale is not None}
 
 
-def _require_scales(spec: ChainSpec, learned: Mapping[str, Scale]) -> None:
+def _require_scales(
+    spec: ChainSpec, learned: Mapping[str, Scale], arrays: Mapping[str, Floats]
+) -> None:
     for conditional in spec:
+        count = len(numbers_of(arrays[conditional.target])) if conditional.scale == "levels" else 2
+        if not 2 <= count <= MOST_LEVELS:
+            raise SpecError(
+                f"column {conditional.target!r}: scale 'levels' with {count} different values; "
+                f"it takes 2 to {MOST_LEVELS}: use scale 'learned'"
+            )
         if conditional.scale == "learned" and conditional.target not in learned:
             raise SpecError(
                 f"column {conditional.target!r}: scale 'learned' needs at least 20 values that "
@@ -136,7 +147,8 @@ def make_task(
     line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
     coding = Coding(encoder, columns, names, *about, *line, options, learned, warp, groups)
-    coding = replace(coding, per_group=conditional.per_group)
+    numbers = tuple(numbers_of(observed).tolist()) if conditional.scale == "levels" else ()
+    coding = replace(coding, per_group=conditional.per_group, numbers=numbers)
     design = Design(behind_groups(rows, groups, X, fitted), names, groups.levels, groups.slopes)
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
@@ -181,7 +193,8 @@ def replay_task(
     X, used = coding.gathered(rows, used)
     y = holes.astype(float) if conditional.indicates else values
     standardised = family.facts.response == "standardised" and not coding.levels
-    y = (y[used] - coding.center) / coding.scale if standardised else y[used]
+    y = coding.levels_of(conditional.target, y[used])
+    y = (y - coding.center) / coding.scale if standardised else y
     whole = bool(coding.levels) or rows.schema[conditional.column].kind is Kind.COUNT
     natural = y.astype(np.int64) if whole and not standardised else y
     prior = conditional.prior or family.facts.default_prior
@@ -213,6 +226,10 @@ def _response(
     if conditional.indicates:
         return Response(name, values.astype(np.int64), ("present", "missing"))
     column = schema[name]
+    if conditional.scale == "levels":
+        numbers, codes = np.unique(values, return_inverse=True)
+        levels = tuple(np.format_float_positional(v, trim="-") for v in numbers)
+        return Response(name, codes, levels, reference=int(np.bincount(codes).argmax()))
     if column.kind.is_categorical:
         levels = tuple(str(level) for level in column.levels)
         codes = values.astype(np.int64)

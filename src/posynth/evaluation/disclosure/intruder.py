@@ -219,10 +219,11 @@ def _candidates(
     posterior: Posterior, target: str, values: Floats, looked: NDArray[np.int64]
 ) -> tuple[Floats, NDArray[np.int64]]:
     """Return candidate values (people, c), and which of them is the truth (people,)."""
-    levels = posterior.links[target].coding.levels
-    if levels:
-        grid = np.tile(np.arange(float(len(levels))), (len(looked), 1))
-        return grid, values[looked].astype(np.int64)
+    coding = posterior.links[target].coding
+    if coding.levels:
+        known = np.array(coding.numbers) if coding.numbers else np.arange(float(len(coding.levels)))
+        grid = np.tile(known, (len(looked), 1))
+        return grid, coding.levels_of(target, values[looked]).astype(np.int64)
     inner = np.linspace(0, 1, 2 * CANDIDATES + 1)[1::2]
     grid = np.tile(np.quantile(values[~np.isnan(values)], inner), (len(looked), 1))
     # The truth takes the place of the quantile nearest to it.

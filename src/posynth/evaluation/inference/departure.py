@@ -95,7 +95,7 @@ class Departure:
         if name in self.selection:
             variance = 1.0 if coding.levels else draws["sigma"] ** 2 * coding.unit
             return draws | {"alpha": draws["alpha"] + self.selection[name] * variance}
-        if name in self.delta and coding.levels:
+        if name in self.delta and _is_binary(column):
             return draws | {"alpha": draws["alpha"] + self.delta[name]}
         return draws
 

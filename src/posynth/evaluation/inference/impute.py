@@ -260,14 +260,16 @@ def _step(
     departure: Departure,
 ) -> _Step:
     """Let a column come last, given all that are not computed from it, in the family it has."""
-    known, family = families(), ""
+    known, family, scale = families(), "", "natural"
     if target in posterior.spec.targets:
-        family = posterior.spec[target].family
+        family, scale = posterior.spec[target].family, posterior.spec[target].scale
     if family not in known or known[family].facts.design != "standardised":
         family = FAMILY_OF_KIND[schema[target].kind]
-    family = departure.family(schema[target], family)
+    usual, family = family, departure.family(schema[target], family)
     spec = posterior.spec
     others = [n for n in schema.names if n != target and target not in sources([n], spec)]
     columns = tuple(column for column in schema if column.name in (target, *others))
     chain = default_chain(Schema(columns, schema.rows), [*others, target], {target: family})
+    if scale == "levels" and family == usual:
+        chain = chain.with_conditional(replace(chain[target], scale=scale))
     return _Step(target, chain, holes, departure)

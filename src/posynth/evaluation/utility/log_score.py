@@ -121,7 +121,8 @@ def margin(posterior: Posterior, target: str, known: Rows, held: Rows) -> Floats
         return found
     before, there = before[~np.isnan(before)], ~np.isnan(new)
     if coding.levels:
-        found[there] = _frequency(before, new[there], len(coding.levels))
+        before, now = (coding.levels_of(target, values) for values in (before, new[there]))
+        found[there] = _frequency(before, now, len(coding.levels))
     else:
         decimals = posterior.schema[target].decimals
         step = 0.0 if decimals is None else 10.0**-decimals
