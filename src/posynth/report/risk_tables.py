@@ -41,6 +41,9 @@ def identity(results: Sequence[Result]) -> Grid:
     chosen = any(r.details.get("default_keys") for r in found)
     note = f"Keys: {keys.replace(':', ', ')}. It assumes that an intruder knows these keys and "
     note += "nothing else, and bounds no other attack."
+    if not keys:
+        note = "No column could stand in for a key: what is learned by keys is not measured. Name "
+        note += "what an outsider could know (--keys)."
     if chosen:
         note += " The keys are a stand-in chosen from the table: name what an outsider could know."
     rows = [(IDENTITY[r.measure], r.measure, fixed(r.value)) for r in found]

@@ -49,6 +49,17 @@ def test_every_measure_is_there_in_order(six, rng):
     assert steps[-1] == ("done", len(steps) - 1, len(steps) - 1)
 
 
+def test_a_table_without_any_column_to_stand_in_for_a_key_is_measured_all_the_same(rng):
+    columns = tuple(Column(name, Kind.CONTINUOUS, "float64") for name in "xy")
+    tables = [pd.DataFrame(rng.standard_normal((60, 2)), columns=list("xy")) for _ in range(2)]
+    comparison = Comparison(tables[0], (tables[1],), Schema(columns, rows=60))
+    results = evaluate_disclosure(comparison, rng=rng)
+    assert {"replicated.uniques", "copied rows", "DCR"} <= {r.measure for r in results}
+    assert not {"UiO", "DiSCO"} & {r.measure for r in results}
+    with pytest.raises(MeasureError, match="no column qualifies as a key by default; name the ke"):
+        evaluate_disclosure(comparison, target="x", rng=rng)
+
+
 def test_targets_default_to_what_is_no_key_and_keys_to_what_is_no_target(six, rng):
     def targets(results):
         return {r.subject for r in results if r.measure == "DiSCO"}

@@ -54,7 +54,8 @@ def evaluate_disclosure(
         The tables; membership and the DCR share need its holdout.
     keys : sequence of str, optional
         What an intruder may know about a person. Without it ``default_keys`` takes the first four
-        columns that are categorical or have few values: name the real ones.
+        columns that are categorical or have few values: name the real ones. Where no column is
+        such, what an intruder learns by keys is not measured.
     target : str or sequence of str, optional
         What an intruder may want to learn; every other modelled column if not given.
     rng : numpy.random.Generator
@@ -104,6 +105,8 @@ def keys_and_targets(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what the intruder knows and wants to learn, with stand-ins for what nobody named.
 
+    Keys are none where nobody named any, nor a target, and no column could stand in for one.
+
     Raises
     ------
     MeasureError
@@ -113,9 +116,9 @@ def keys_and_targets(
     chosen = default_keys(comparison, aims) if keys is None else tuple(keys)
     if not aims:
         aims = tuple(name for name in modelled_columns(comparison) if name not in chosen)
-    if not chosen:
+    if not chosen and target:
         raise MeasureError("no column qualifies as a key by default; name the keys")
-    for aim in aims or (None,):
+    for aim in (aims or (None,)) if chosen else ():
         check_target(comparison, chosen, aim)
     return chosen, aims
 
@@ -130,11 +133,10 @@ def _by_default(result: Result) -> Result:
 def _steps(
     comparison: Comparison, keys: Sequence[str], targets: Sequence[str], groups: Groups | None
 ) -> list[Step]:
-    steps: list[Step] = [
-        ("identity", partial(identity.measure, comparison, keys, groups=groups)),
-        ("replicated uniques", partial(uniques.measure, comparison)),
-    ]
-    for target in targets:
+    steps: list[Step] = [("replicated uniques", partial(uniques.measure, comparison))]
+    if keys:
+        steps.insert(0, ("identity", partial(identity.measure, comparison, keys, groups=groups)))
+    for target in targets if keys else ():
         for room in (attribution, cap, checks):
             step = partial(room.measure, comparison, keys, target, groups)
             steps.append((f"attribution of {target}", step))
