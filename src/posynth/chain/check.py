@@ -122,7 +122,12 @@ def _check_family(
         raise SpecError(
             f"column {conditional.column!r} is {kind.value}; family {conditional.family!r} "
             f"models {names} columns. Families for {kind.value} columns: {fitting}"
+            f"{_or_levels(kind)}"
         )
+
+
+def _or_levels(kind: Kind) -> str:
+    return "; or declare it nominal, or set scale = 'levels'" if kind.is_numeric else ""
 
 
 def _check_scale(conditional: Conditional, schema: Schema, facts: FamilyFacts) -> None:
