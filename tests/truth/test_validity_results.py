@@ -92,6 +92,14 @@ def test_a_chain_without_the_interaction_misleads_and_one_with_it_does_not():
     assert right["coverage"].between(0.935, 0.965).all()
 
 
+def test_the_default_chain_finds_the_interaction():
+    """It is looked for in every sample: intervals cover, one copy's a little less often."""
+    table = results("found")
+    cell = table[(table["rule"] == "auto") & table["coefficient"].str.startswith("with:")]
+    assert cell["coverage"][cell["m"] == 5].between(0.935, 0.975).all()
+    assert cell["coverage"][cell["m"] == 1].between(0.90, 0.975).all()
+
+
 def test_plug_in_copies_are_covered_by_the_rules_for_them():
     table = results("plug_in")
     for m, rule in ((1, "simple"), (5, "simple"), (5, "auto")):
