@@ -182,7 +182,7 @@ def test_a_file_that_is_not_there_is_named(cli, said, folder):
 
 
 def test_errors_come_before_the_first_fit(folder, table, monkeypatch):
-    monkeypatch.setattr("posynth.posterior.fitting.fit_task", lambda *_: pytest.fail("fitted"))
+    monkeypatch.setattr("posynth.posterior.schedule.fit_task", lambda *_: pytest.fail("fitted"))
     for function in ("no_data", "two_observed", "slips", "nothing"):
         with pytest.raises(SpecError, match=f"column 'y', family '.*mine.py:{function}': "):
             posynth.fit(

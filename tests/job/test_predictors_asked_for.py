@@ -84,7 +84,7 @@ def test_what_cannot_be_is_refused_before_the_first_fit(
     def never(*_):
         raise AssertionError("a fit was begun")
 
-    monkeypatch.setattr("posynth.posterior.fitting.fit_task", never)
+    monkeypatch.setattr("posynth.posterior.schedule.fit_task", never)
     options, text = BAD[case]
     out = tmp_path / "out"
     result = cli("synthesize", people_csv, "-m", 2, "-o", out, *options, code=2)
@@ -93,7 +93,7 @@ def test_what_cannot_be_is_refused_before_the_first_fit(
 
 
 def test_strata_that_are_small_are_refused_before_the_first_fit(people, monkeypatch):
-    monkeypatch.setattr("posynth.posterior.fitting.fit_task", None)
+    monkeypatch.setattr("posynth.posterior.schedule.fit_task", None)
     text = (
         r"column 'bmi', family 'gaussian': strata 'edu': its smallest level has \d+ rows, too few"
     )
