@@ -15,7 +15,7 @@ from posynth.families import families
 from posynth.table.schema import Kind
 
 # Families fitted by an algorithm of their own have a contract in families/test_algorithms.py.
-MODELS = {name: f for name, f in families().items() if f.fitter is None}
+MODELS = {name: f for name, f in families().items() if not f.algorithm}
 PAIRS = [(name, prior) for name, f in MODELS.items() for prior in f.facts.priors]
 # Of 60 rows in groups nothing but NUTS learns the spread between them: ten seconds a fit.
 GROUPED = [n for n, f in MODELS.items() if f.facts.design == "grouped" and not f.facts.exact]

@@ -8,7 +8,7 @@ then its leaf values from their normal conditional (``engines.tree_moves``). The
   Chib 1993), of which f is the sum of trees and the probit of their mean share.
 
 Four chains run until R-hat and ESS of log sigma and of f at eight rows suffice. A copy is served by
-one sweep, these far apart. Thresholds lie midway between neighbouring values of a predictor.
+one sweep, these far apart.
 
 References
 ----------
@@ -29,7 +29,8 @@ from posynth.errors import FitError
 
 type Floats = NDArray[np.float64]
 
-WARM_UP, FIRST, DOUBLINGS = 500, 1000, 4
+WARM_UP, FIRST, DOUBLINGS = 500, 500, 5
+MOST_CUTS = 100  # of a predictor
 WATCHED = 8  # rows at which f is judged
 USABLE = 1.1  # R-hat up to which draws are given with a warning, where they should be closer to 1
 
@@ -57,7 +58,7 @@ def fit_additive(task: Task, rng: np.random.Generator) -> Fit:
     each = math.ceil(task.need / DRAWS_A_COPY / CHAINS)
     spacing = math.ceil(FIRST / each)
     watched = rng.permutation(len(task.response.y))[:WATCHED]
-    cuts = [midpoints(column) for column in task.design.X.T]
+    cuts = [cuts_of(column) for column in task.design.X.T]
     chains = [AdditiveTrees(task, cuts, stream) for stream in rng.spawn(CHAINS)]
     for chain in chains:
         chain.run(WARM_UP, watched)
@@ -72,7 +73,7 @@ def fit_additive(task: Task, rng: np.random.Generator) -> Fit:
         raise FitError(
             f"column {task.response.name!r}, family {task.family.facts.name!r}: its chains do not "
             f"agree after {len(chains[0].seen)} sweeps (R-hat {mixed.r_hat:.2f}, limit {USABLE}); "
-            "use more trees, as scales = {trees = 200}, or family 'forest'"
+            "use more trees, as scales = {trees = 400}, or family 'forest'"
         )
     return _fit(task, chains, each, mixed)
 
@@ -96,18 +97,28 @@ def _widened(a: NDArray[Any], width: int) -> NDArray[Any]:
     return np.pad(a, ((0, 0), (0, width - a.shape[1]))) if a.ndim else a
 
 
-def midpoints(column: Floats) -> Floats:
-    """Return the points midway between neighbouring values.
+def cuts_of(column: Floats) -> Floats:
+    """Return the cuts of a predictor, each midway between two neighbouring values.
+
+    Between two of them are at least 5 rows, and there are at most 100. Were all midpoints cuts, the
+    column could be worked out from them: each value is twice a midpoint less the value before.
 
     Examples
     --------
-    >>> midpoints(np.array([3.0, 1.0, 1.0, 2.0]))
-    array([1.5, 2.5])
+    >>> cuts_of(np.repeat([3.0, 1.0, 2.0, 4.0], [6, 4, 2, 8]))
+    array([2.5, 3.5])
     """
-    values = np.unique(column)
-    middle = values[:-1] + np.diff(values) / 2
-    apart: Floats = middle[(values[:-1] < middle) & (middle < values[1:])]
-    return apart
+    from posynth.engines.tree_moves import LEAST
+
+    values, counts = np.unique(column, return_counts=True)
+    apart, since, found = max(LEAST, len(column) / (MOST_CUTS + 1)), 0, []
+    for low, high, count in zip(values[:-1], values[1:], counts[:-1], strict=True):
+        since += count
+        middle = low + (high - low) / 2
+        if since >= apart and low < middle < high:
+            found.append(middle)
+            since = 0
+    return np.array(found, dtype=np.float64)
 
 
 class AdditiveTrees:
@@ -139,7 +150,7 @@ class AdditiveTrees:
         self.trees = (
             np.full((m, NODES), -1, dtype=np.int16),
             np.zeros((m, NODES), dtype=np.int64),
-            np.zeros((m, n), dtype=np.int16),
+            np.zeros((m, n), dtype=np.uint8),
             rng.standard_normal((m, NODES)) * np.sqrt(self.prior),
         )
         self.f = self.trees[3][:, 0].sum() * np.ones(n)

@@ -17,6 +17,7 @@ type Floats = NDArray[np.float64]
 type Codes = NDArray[np.int64]
 type Ranks = NDArray[np.int32]
 type Small = NDArray[np.int16]
+type Leaves = NDArray[np.uint8]
 
 DEPTH = 6  # of the deepest leaf
 NODES = 2 ** (DEPTH + 1) - 1
@@ -24,6 +25,7 @@ LEAST = 5  # rows of a leaf
 #: How many splits lie above each node.
 ABOVE = np.floor(np.log2(np.arange(1, NODES + 1) + 0.5)).astype(np.int64)
 GROW, PRUNE = 0.4, 0.8  # cumulative; the rest are changes
+STEPS = 2  # on each tree, in a sweep
 
 _compiled = njit(cache=True, error_model="numpy")
 
@@ -88,7 +90,7 @@ def evidence(count: float, total: float, variance: float, prior: float) -> float
 
 @_compiled
 def halves(
-    codes: Ranks, rest: Floats, leaf: Small, first: int, last: int, j: int, c: int
+    codes: Ranks, rest: Floats, leaf: Leaves, first: int, last: int, j: int, c: int
 ) -> tuple[float, float, float, float]:
     """Count rows and sum residuals on both sides of a rule, of rows in leaves first to last."""
     n_left, n_right, left, right = 0.0, 0.0, 0.0, 0.0
@@ -126,7 +128,7 @@ def log_odds(depth: int, alpha: float, beta: float) -> float:
 
 
 @_compiled
-def send(codes: Ranks, leaf: Small, first: int, last: int, node: int, j: int, c: int) -> None:
+def send(codes: Ranks, leaf: Leaves, first: int, last: int, node: int, j: int, c: int) -> None:
     """Send rows in leaves first to last to the children of a node."""
     for row in range(len(leaf)):
         if first <= leaf[row] <= last:
@@ -137,7 +139,7 @@ def send(codes: Ranks, leaf: Small, first: int, last: int, node: int, j: int, c:
 def grow(
     codes: Ranks,
     rest: Floats,
-    tree: tuple[Small, Codes, Small],
+    tree: tuple[Small, Codes, Leaves],
     cuts: Codes,
     scales: tuple[float, float, float, float],
     rng: np.random.Generator,
@@ -170,7 +172,7 @@ def grow(
 def prune(
     codes: Ranks,
     rest: Floats,
-    tree: tuple[Small, Codes, Small],
+    tree: tuple[Small, Codes, Leaves],
     scales: tuple[float, float, float, float],
     rng: np.random.Generator,
 ) -> None:
@@ -202,7 +204,7 @@ def prune(
 def change(
     codes: Ranks,
     rest: Floats,
-    tree: tuple[Small, Codes, Small],
+    tree: tuple[Small, Codes, Leaves],
     cuts: Codes,
     scales: tuple[float, float, float, float],
     rng: np.random.Generator,
@@ -225,7 +227,7 @@ def change(
 @_compiled
 def draw_values(
     rest: Floats,
-    leaf: Small,
+    leaf: Leaves,
     value: Floats,
     variance: float,
     prior: float,
@@ -245,10 +247,36 @@ def draw_values(
 
 
 @_compiled
+def exchange(rest: Floats, old: Floats, old_leaf: Leaves, new: Floats, new_leaf: Leaves) -> None:
+    """Take one tree from the residuals and give another's back."""
+    for row in range(len(rest)):
+        rest[row] += new[new_leaf[row]] - old[old_leaf[row]]
+
+
+@_compiled
+def step(
+    codes: Ranks,
+    rest: Floats,
+    tree: tuple[Small, Codes, Leaves],
+    cuts: Codes,
+    scales: tuple[float, float, float, float],
+    rng: np.random.Generator,
+) -> None:
+    """Try one of the moves."""
+    move = rng.random()
+    if move < GROW:
+        grow(codes, rest, tree, cuts, scales, rng)
+    elif move < PRUNE:
+        prune(codes, rest, tree, scales, rng)
+    else:
+        change(codes, rest, tree, cuts, scales, rng)
+
+
+@_compiled
 def sweep(
     codes: Ranks,
     rest: Floats,
-    trees: tuple[Small, Codes, Small, Floats],
+    trees: tuple[Small, Codes, Leaves, Floats],
     cuts: Codes,
     scales: tuple[float, float, float, float],
     rng: np.random.Generator,
@@ -271,17 +299,15 @@ def sweep(
     rng : numpy.random.Generator
         Source of randomness.
     """
-    for t in range(len(trees[0])):
+    last = len(trees[0]) - 1
+    for row in range(len(rest)):
+        rest[row] += trees[3][0][trees[2][0][row]]
+    for t in range(last + 1):
         tree, value = (trees[0][t], trees[1][t], trees[2][t]), trees[3][t]
-        for row in range(len(rest)):
-            rest[row] += value[tree[2][row]]
-        move = rng.random()
-        if move < GROW:
-            grow(codes, rest, tree, cuts, scales, rng)
-        elif move < PRUNE:
-            prune(codes, rest, tree, scales, rng)
-        else:
-            change(codes, rest, tree, cuts, scales, rng)
+        for _ in range(STEPS):
+            step(codes, rest, tree, cuts, scales, rng)
         draw_values(rest, tree[2], value, scales[0], scales[1], rng)
-        for row in range(len(rest)):
-            rest[row] -= value[tree[2][row]]
+        if t < last:
+            exchange(rest, value, tree[2], trees[3][t + 1], trees[2][t + 1])
+    for row in range(len(rest)):
+        rest[row] -= trees[3][last][trees[2][last][row]]

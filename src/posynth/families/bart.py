@@ -8,12 +8,13 @@ node at depth d is split with probability :math:`\alpha (1 + d)^{-\beta}`, by a 
 that are each as probable as the others left; a leaf's value is :math:`N(0, (3 / k)^2 / m)`, y in
 units of its sd; and :math:`\sigma^2 \sim \nu\lambda/\chi^2_\nu`, with :math:`\lambda` such that
 sigma is below the residual sd of least squares with probability q. Defaults are the paper's,
-:math:`\alpha = .95, \beta = 2, k = 2, \nu = 3, q = .9`, but for 50 trees in place of 200. Leaves
+:math:`\alpha = .95, \beta = 2, k = 2, \nu = 3, q = .9`, with 200 trees. Leaves
 have at least 5 rows and lie at most 6 splits deep.
 
 Interactions and curves are found without being told; what no tree has seen is taken as constant.
-A posterior holds splits, which stand midway between neighbouring values, and values of leaves,
-each one draw given several rows; no row is kept.
+A posterior holds splits, which stand midway between neighbouring values of a predictor and at least
+5 rows from each other, at most 100 of them, and values of leaves, each one draw given several rows;
+no row is kept.
 
 References
 ----------
@@ -64,7 +65,8 @@ def draw(parameters: Mapping[str, Any], X: Floats, rng: np.random.Generator) -> 
     if "sigma" in parameters:
         drawn: Floats = mean + parameters["sigma"] * noise
         return drawn
-    return (mean + noise > 0).astype(np.float64)
+    positive: Floats = (mean + noise > 0).astype(np.float64)
+    return positive
 
 
 FAMILY: Family = without_model(
@@ -73,7 +75,7 @@ FAMILY: Family = without_model(
         kinds=NUMERIC | {Kind.BINARY},
         summary="Bayesian additive regression trees, normal noise or a probit",
         priors={
-            "trees": {"trees": 50.0, "alpha": 0.95, "beta": 2.0, "k": 2.0, "nu": 3.0, "q": 0.9},
+            "trees": {"trees": 200.0, "alpha": 0.95, "beta": 2.0, "k": 2.0, "nu": 3.0, "q": 0.9},
         },
         response="standardised",
         fitted_by="backfitting",
