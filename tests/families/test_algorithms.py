@@ -22,7 +22,9 @@ from posynth.table.schema import Kind
 #: A passive column has a rule in place of parameters: see chain/test_passive_rules.py.
 OWN = {n: f for n, f in families().items() if f.algorithm and n != "passive"}
 DRAWN = [name for name, f in OWN.items() if f.drawer is not None]
-ROWS = [(name, 2) for name in OWN] + [(name, 0) for name in OWN]
+#: A Markov chain takes seconds; its own tests are in test_bart.py.
+SLOW = {n: [pytest.mark.slow] * bool(f.facts.chain) for n, f in OWN.items()}
+ROWS = [(n, 2) for n in OWN] + [pytest.param(n, 0, marks=SLOW[n], id=f"{n}-0") for n in OWN]
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_a_copy_has_a_draw_of_its_own_unless_parameters_are_plugged_in(name, p, 
 
 
 @pytest.mark.parametrize("p", [2, 0])
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW[n], id=n) for n in DRAWN])
 def test_rows_of_any_number_are_drawn_in_the_support(name, p, toy):
     task = toy(name, p)
     found = fit(task, "auto", np.random.default_rng(1))

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 type Floats = NDArray[np.float64]
 type Codes = NDArray[np.int64]
 type Ranks = NDArray[np.int32]
+type Tree = tuple[Small, Codes, Leaves]
+type Scales = tuple[float, float, float, float]
 type Small = NDArray[np.int16]
 type Leaves = NDArray[np.uint8]
 
@@ -111,10 +113,8 @@ def split_evidence(
     n_left, left, n_right, right = parts
     if n_left < LEAST or n_right < LEAST:
         return -np.inf
-    found: float = evidence(n_left, left, variance, prior) + evidence(
-        n_right, right, variance, prior
-    )
-    return found
+    found: float = evidence(n_left, left, variance, prior)
+    return found + evidence(n_right, right, variance, prior)
 
 
 @_compiled
@@ -137,12 +137,7 @@ def send(codes: Ranks, leaf: Leaves, first: int, last: int, node: int, j: int, c
 
 @_compiled
 def grow(
-    codes: Ranks,
-    rest: Floats,
-    tree: tuple[Small, Codes, Leaves],
-    cuts: Codes,
-    scales: tuple[float, float, float, float],
-    rng: np.random.Generator,
+    codes: Ranks, rest: Floats, tree: Tree, cuts: Codes, scales: Scales, rng: np.random.Generator
 ) -> None:
     """Try to split a leaf."""
     feature, cut, leaf = tree
@@ -169,13 +164,7 @@ def grow(
 
 
 @_compiled
-def prune(
-    codes: Ranks,
-    rest: Floats,
-    tree: tuple[Small, Codes, Leaves],
-    scales: tuple[float, float, float, float],
-    rng: np.random.Generator,
-) -> None:
+def prune(codes: Ranks, rest: Floats, tree: Tree, scales: Scales, rng: np.random.Generator) -> None:
     """Try to take a split back."""
     feature, cut, leaf = tree
     variance, prior, alpha, beta = scales
@@ -202,12 +191,7 @@ def prune(
 
 @_compiled
 def change(
-    codes: Ranks,
-    rest: Floats,
-    tree: tuple[Small, Codes, Leaves],
-    cuts: Codes,
-    scales: tuple[float, float, float, float],
-    rng: np.random.Generator,
+    codes: Ranks, rest: Floats, tree: Tree, cuts: Codes, scales: Scales, rng: np.random.Generator
 ) -> None:
     """Try another rule at a split whose children are both leaves."""
     feature, cut, leaf = tree
@@ -255,12 +239,7 @@ def exchange(rest: Floats, old: Floats, old_leaf: Leaves, new: Floats, new_leaf:
 
 @_compiled
 def step(
-    codes: Ranks,
-    rest: Floats,
-    tree: tuple[Small, Codes, Leaves],
-    cuts: Codes,
-    scales: tuple[float, float, float, float],
-    rng: np.random.Generator,
+    codes: Ranks, rest: Floats, tree: Tree, cuts: Codes, scales: Scales, rng: np.random.Generator
 ) -> None:
     """Try one of the moves."""
     move = rng.random()
@@ -278,7 +257,7 @@ def sweep(
     rest: Floats,
     trees: tuple[Small, Codes, Leaves, Floats],
     cuts: Codes,
-    scales: tuple[float, float, float, float],
+    scales: Scales,
     rng: np.random.Generator,
 ) -> None:
     """Move every tree, in place.
