@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from posynth.engines.choose import compiled_for, fit
+from posynth.engines.choose import _CHAINS, compiled_for, fit
 from posynth.engines.density import Density
 from posynth.engines.exact import _SAMPLERS
 from posynth.families import families
@@ -96,6 +96,7 @@ def test_facts_are_consistent(name):
     assert set(facts.exact_priors) <= set(facts.priors)
     assert bool(facts.exact) == bool(facts.exact_priors)
     assert not facts.exact or facts.exact in _SAMPLERS
+    assert not facts.chain or (facts.chain in _CHAINS and facts.fitted_by == facts.chain)
     assert set(families()[name].variants or {}) <= set(facts.priors)
 
 

@@ -205,14 +205,14 @@ class AdditiveTrees:
         exists = np.concatenate([[True], np.repeat(split[: len(split) // 2], 2)])
         place = np.cumsum(exists) - 1
         at = np.flatnonzero(exists)
-        inner = split[at]
+        inner, last = split[at], len(place) - 1
         j = np.maximum(feature[at], 0).astype(np.int64)
         pairs = zip(j, cut[at], inner, strict=True)
         return {
-            "feature": j,
+            "feature": j.astype(np.int32),
             "threshold": np.array([self.cuts[i][c] if s else 0.0 for i, c, s in pairs]),
-            "left": np.where(inner, place[np.minimum(2 * at + 1, len(place) - 1)], -1),
-            "right": np.where(inner, place[np.minimum(2 * at + 2, len(place) - 1)], -1),
+            "left": np.where(inner, place[np.minimum(2 * at + 1, last)], -1).astype(np.int16),
+            "right": np.where(inner, place[np.minimum(2 * at + 2, last)], -1).astype(np.int16),
             "value": np.where(inner, 0.0, self.unit * value[at]),
         }
 
