@@ -10,6 +10,10 @@ then its leaf values from their normal conditional (``engines.tree_moves``). The
 Four chains run until R-hat and ESS of log sigma and of f at eight rows suffice. A copy is served by
 one sweep, these far apart.
 
+PyMC-BART was tried first. Its particle Gibbs sampler (0.13.1) ignores the seed and mixes too slowly
+to be judged: on 300 rows of a curved truth, f had an ESS of 21 after 3200 sweeps of 50 trees with
+60 particles, in 245 s; here it has one of 325 after 5200 sweeps of 200 trees, in 5 s.
+
 References
 ----------
 Albert, J. H. and Chib, S. (1993). Bayesian analysis of binary and polychotomous response data.
