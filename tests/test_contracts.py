@@ -8,14 +8,14 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from posynth.engines.choose import compiled_for, fit
+from posynth.engines.choose import _CHAINS, compiled_for, fit
 from posynth.engines.density import Density
 from posynth.engines.exact import _SAMPLERS
 from posynth.families import families
 from posynth.table.schema import Kind
 
 # Families fitted by an algorithm of their own have a contract in families/test_algorithms.py.
-MODELS = {name: f for name, f in families().items() if f.fitter is None}
+MODELS = {name: f for name, f in families().items() if not f.algorithm}
 PAIRS = [(name, prior) for name, f in MODELS.items() for prior in f.facts.priors]
 # Of 60 rows in groups nothing but NUTS learns the spread between them: ten seconds a fit.
 GROUPED = [n for n, f in MODELS.items() if f.facts.design == "grouped" and not f.facts.exact]
@@ -96,6 +96,7 @@ def test_facts_are_consistent(name):
     assert set(facts.exact_priors) <= set(facts.priors)
     assert bool(facts.exact) == bool(facts.exact_priors)
     assert not facts.exact or facts.exact in _SAMPLERS
+    assert not facts.chain or (facts.chain in _CHAINS and facts.fitted_by == facts.chain)
     assert set(families()[name].variants or {}) <= set(facts.priors)
 
 

@@ -17,11 +17,14 @@ from posynth.families.leaf import (
     smoothed_quantiles,
     summarise,
 )
+from posynth.table.schema import Kind
 
 #: A passive column has a rule in place of parameters: see chain/test_passive_rules.py.
-OWN = {n: f for n, f in families().items() if f.fitter is not None and n != "passive"}
+OWN = {n: f for n, f in families().items() if f.algorithm and n != "passive"}
 DRAWN = [name for name, f in OWN.items() if f.drawer is not None]
-ROWS = [(name, 2) for name in OWN] + [(name, 0) for name in OWN]
+#: A Markov chain takes seconds; its own tests are in test_bart.py.
+SLOW = {n: [pytest.mark.slow] * bool(f.facts.chain) for n, f in OWN.items()}
+ROWS = [(n, 2) for n in OWN] + [pytest.param(n, 0, marks=SLOW[n], id=f"{n}-0") for n in OWN]
 
 
 @pytest.fixture
@@ -32,8 +35,9 @@ def toy(rng):
         X = rng.standard_normal((n, p))
         facts = family(name).facts
         levels = 3 if facts.response == "codes" else levels
+        levels = min(levels, 2) if facts.kinds & CATEGORICAL == {Kind.BINARY} else levels
         y = np.exp(0.5 * X.sum(axis=1) + 0.3 * rng.standard_normal(n))
-        y = np.digitize(y, [0.7, 1.4]) if levels else y
+        y = np.digitize(y, [0.7, 1.4][: levels - 1]) if levels else y
         response = Response("outcome", y, tuple("abc"[:levels]), float(y.mean()), float(y.std()))
         predictors = tuple(f"x{j}" for j in range(p))
         priors = facts.priors[facts.default_prior]
@@ -70,7 +74,8 @@ def test_what_must_be_asked_for_names_something_better(name):
 def test_a_copy_has_a_draw_of_its_own_unless_parameters_are_plugged_in(name, p, toy):
     task = toy(name, p)
     first, again, other = (fit(task, "auto", np.random.default_rng(s)) for s in (1, 1, 2))
-    assert first.independent and first.engine == OWN[name].facts.fitted_by
+    assert first.independent or (OWN[name].facts.chain and first.mixed.enough(task.need))
+    assert first.engine == OWN[name].facts.fitted_by
     shapes = {a.shape[:2] for a in first.draws.values()}
     assert shapes == {(4, 5)}  # 400 effective draws are 20 copies' worth
     for key, a in first.draws.items():
@@ -85,7 +90,7 @@ def test_a_copy_has_a_draw_of_its_own_unless_parameters_are_plugged_in(name, p, 
 
 
 @pytest.mark.parametrize("p", [2, 0])
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW[n], id=n) for n in DRAWN])
 def test_rows_of_any_number_are_drawn_in_the_support(name, p, toy):
     task = toy(name, p)
     found = fit(task, "auto", np.random.default_rng(1))

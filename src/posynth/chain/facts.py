@@ -38,6 +38,8 @@ class FamilyFacts:
         The priors under which that sampler holds.
     gibbs : bool
         Whether it has the Gibbs sampler of ``engines.gibbs``.
+    chain : str
+        Name of its own Markov chain in ``engines.choose``, or ``""``.
     proper : bool
         Whether a draw carries parameter uncertainty; if not, it must be asked for by
         ``improper = true``.
@@ -66,6 +68,7 @@ class FamilyFacts:
     exact: str = ""
     exact_priors: tuple[str, ...] = ()
     gibbs: bool = False
+    chain: str = ""
     proper: bool = True
     noisy: bool = True
     copies_values: bool = False

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from posynth.engines.additive import fit_additive
 from posynth.engines.base import Fit, Task
 from posynth.engines.compiled import CompiledModel
 from posynth.engines.density import Density
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 #: Share of effective proposals below which HMC gives more effective draws for the same work.
 WORTH_A_TRY = 0.5
 _FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}
+#: Markov chains that serve families which are not PyMC models, by name.
+_CHAINS = {"backfitting": fit_additive}
 _shared: dict[tuple[str, str, str], CompiledModel] = {}
 _own: dict[tuple[str, str, str, str], CompiledModel] = {}
 
@@ -68,6 +71,8 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
     FitError
         If the engine asked for cannot give draws to rely on.
     """
+    if task.family.facts.chain:
+        return _CHAINS[task.family.facts.chain](task, rng)
     if task.family.fitter is not None:
         return fit_own(task, rng)
     if task.prior in task.family.facts.exact_priors and engine in ("auto", "exact"):

@@ -208,14 +208,22 @@ class Family:
     fitter: Fitter | None = None
     drawer: Drawer | None = None
 
+    @property
+    def algorithm(self) -> bool:
+        """Whether it has no PyMC model whose posterior an engine finds."""
+        return self.fitter is not None or self.drawer is not None
+
     def model(self, prior: str, design: Design, response: Response, priors: Priors) -> "pm.Model":
         """Write the model under a named prior with these scales."""
         build = (self.variants or {}).get(prior, self.build)
         return build(design, response, priors)
 
 
-def without_model(facts: FamilyFacts, fitter: Fitter, drawer: Drawer) -> Family:
-    """Make a family that is an algorithm: it has parameters, but no likelihood to write."""
+def without_model(facts: FamilyFacts, fitter: Fitter | None, drawer: Drawer) -> Family:
+    """Make a family that is an algorithm: it has parameters, but no likelihood to write.
+
+    Without a fitter it has a Markov chain, named in its facts.
+    """
 
     def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
         raise SpecError(

@@ -43,7 +43,7 @@ _SHRUNK = ("gaussian_horseshoe",)
 _SHRUNK_LOGIT = ("bernoulli_horseshoe",)
 _SELECTION = "horseshoe; mice selects first, which leaves the uncertainty of selection out"
 _LASSO = "horseshoe with its posterior, where mice bootstraps a lasso"
-_FOREST = ("forest", "bart")
+_FOREST = ("forest",)
 _TREES = ("cart",)
 
 METHODS = (

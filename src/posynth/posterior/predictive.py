@@ -185,7 +185,7 @@ def _held(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int) -> 
 
 def has_posterior(posterior: Posterior, target: str) -> bool:
     """Whether draws are those of a model's posterior; an algorithm or a plug-in has none."""
-    return family_of(posterior, target).fitter is None
+    return not family_of(posterior, target).algorithm
 
 
 def _prior_task(chain: Chain, target: str, df: "pd.DataFrame") -> tuple[Task, Coding]:

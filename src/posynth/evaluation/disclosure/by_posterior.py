@@ -87,7 +87,7 @@ def evaluate_by_posterior(
     if not posterior.spec.targets:
         return []
     for target in posterior.estimated:
-        if family_of(posterior, target).fitter is not None:
+        if family_of(posterior, target).algorithm:
             raise SpecError(
                 NO_POSTERIOR.format(column=target, family=posterior.spec[target].family)
             )

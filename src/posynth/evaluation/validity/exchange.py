@@ -130,7 +130,7 @@ def exchange(
 
 def _require_priors(chain: Chain) -> None:
     for conditional in (c for c in chain.spec if not c.passive):
-        algorithm = chain.families[conditional.family].fitter is not None
+        algorithm = chain.families[conditional.family].algorithm
         if algorithm or conditional.scale == "learned":
             what = f"family {conditional.family!r}" if algorithm else "scale 'learned'"
             raise SpecError(
