@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from posynth.chain.cuts import Binned
 from posynth.chain.facts import CATEGORICAL
 from posynth.engines.base import Task
 from posynth.engines.choose import fit
@@ -227,7 +228,7 @@ def test_rows_go_down_a_tree_as_scikit_learn_sends_them(toy, rng):
 
     task = toy("cart", n=400)
     X, y, weight = task.design.X, task.response.y, rng.standard_exponential(400)
-    splits, leaf = grow(X, y, False, {"leaf": 5.0, "complexity": 1e-4}, weight, 3)
+    splits, leaf = grow(Binned.of(X), y, False, {"leaf": 5.0, "complexity": 1e-4}, weight, 3)
     np.testing.assert_array_equal(leaf, leaf_of(splits, X))
     assert np.bincount(leaf).max() < 400 and np.bincount(leaf)[np.unique(leaf)].min() >= 5
     plain = DecisionTreeRegressor(min_samples_leaf=5, random_state=0).fit(X, y)
@@ -303,3 +304,17 @@ def test_values_that_many_share_keep_their_share(rng):
         assert abs(np.mean(drawn == atom) - p) < 4 * np.sqrt(p * (1 - p) / 50_000)
     rest = y[~np.isin(y, atoms)]
     assert not np.isin(drawn, rest).any()
+
+
+@pytest.mark.parametrize("name", ["cart", "forest"])
+def test_no_value_can_be_worked_out_from_the_splits_of_many_trees(toy, name):
+    """Twice a midpoint less a value is its neighbour: cuts lie five rows apart."""
+    task = toy(name, n=300)
+    found = fit(task, "auto", np.random.default_rng(2)).draws
+    used = found["left"] > 0
+    for j, column in enumerate(task.design.X.T):
+        cuts = np.unique(found["threshold"][used & (found["feature"] == j)])
+        assert len(cuts) > 20
+        assert not np.isin(cuts, column).any()
+        between = np.diff(np.searchsorted(np.sort(column), cuts))
+        assert between.min() >= 5

@@ -165,13 +165,15 @@ def test_a_chain_file_that_cannot_be_written_is_named(cli, said, source, tmp_pat
 def test_an_interrupt_is_told_in_one_line(people_csv, tmp_path, ended):
     command = [sys.executable, "-m", "posynth.cli", "synthesize", people_csv, "-o", tmp_path / "o"]
     process = subprocess.Popen(
-        [*command, "--workers", "2"], stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*command, "--workers", "2", "-m", "500", "-k", "5000"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while len(children.read_text().split()) < 2:  # the tracker of resources, and the crew
         time.sleep(0.02)
     found = [int(pid) for pid in children.read_text().split()]
-    time.sleep(1.0)
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert told.strip() == "interrupted; nothing was written under a final name"

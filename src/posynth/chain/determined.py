@@ -44,7 +44,9 @@ def as_rule(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> C
             note = (
                 f"{conditional.note}; a function of {name!r}, so a tree takes the place of logits"
             )
-            return replace(conditional, family=RULE, predictors=(name,), scales={}, note=note)
+            return replace(
+                conditional, family=RULE, predictors=(name,), scales={"apart": 1.0}, note=note
+            )
     return conditional
 
 

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posynth.chain.cuts import APART, cuts_of
 from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.diagnostics import Convergence, convergence
 from posynth.engines.own import DRAWS_A_COPY
@@ -62,7 +63,8 @@ def fit_additive(task: Task, rng: np.random.Generator) -> Fit:
     each = math.ceil(task.need / DRAWS_A_COPY / CHAINS)
     spacing = math.ceil(FIRST / each)
     watched = rng.permutation(len(task.response.y))[:WATCHED]
-    cuts = [cuts_of(column) for column in task.design.X.T]
+    apart = max(APART, len(task.design.X) / (MOST_CUTS + 1))
+    cuts = [cuts_of(column, apart) for column in task.design.X.T]
     chains = [AdditiveTrees(task, cuts, stream) for stream in rng.spawn(CHAINS)]
     for chain in chains:
         chain.run(WARM_UP, watched)
@@ -99,30 +101,6 @@ def _fit(task: Task, chains: "list[AdditiveTrees]", each: int, mixed: Convergenc
 def _widened(a: NDArray[Any], width: int) -> NDArray[Any]:
     """Give all trees the same number of nodes; those added are never visited."""
     return np.pad(a, ((0, 0), (0, width - a.shape[1]))) if a.ndim else a
-
-
-def cuts_of(column: Floats) -> Floats:
-    """Return the cuts of a predictor, each midway between two neighbouring values.
-
-    Between two of them are at least 5 rows, and there are at most 100. Were all midpoints cuts, the
-    column could be worked out from them: each value is twice a midpoint less the value before.
-
-    Examples
-    --------
-    >>> cuts_of(np.repeat([3.0, 1.0, 2.0, 4.0], [6, 4, 2, 8]))
-    array([2.5, 3.5])
-    """
-    from posynth.engines.tree_moves import LEAST
-
-    values, counts = np.unique(column, return_counts=True)
-    apart, since, found = max(LEAST, len(column) / (MOST_CUTS + 1)), 0, []
-    for low, high, count in zip(values[:-1], values[1:], counts[:-1], strict=True):
-        since += count
-        middle = low + (high - low) / 2
-        if since >= apart and low < middle < high:
-            found.append(middle)
-            since = 0
-    return np.array(found, dtype=np.float64)
 
 
 class AdditiveTrees:

@@ -2,7 +2,8 @@ r"""Classification and regression trees under the Bayesian bootstrap, with smoot
 
 Every posterior draw weights the rows by :math:`w \sim n\,Dirichlet(1, \ldots, 1)`, grows a tree on
 them and keeps, of every leaf, level probabilities or a smoothed distribution of values (``leaf``).
-No row is kept. Splits stand midway between neighbouring values of a standardised predictor; a
+No row is kept. Splits stand midway between neighbouring values of a standardised predictor, at
+cuts with ``apart`` = 5 rows between them, so that no value can be worked out from many trees; a
 leaf has at least 5 rows, and a split must lower the impurity by 1e-4 of that of all rows.
 
 A plain tree, as in ``mice.impute.cart``, is one estimate for all copies; the bootstrap makes
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posynth.chain.cuts import Binned
 from posynth.chain.facts import CATEGORICAL, NUMERIC, FamilyFacts
 from posynth.families.base import Design, Floats, Priors, Response, without_model
 from posynth.families.leaf import atoms_of, draw_leaves, summarise
@@ -41,30 +43,31 @@ def fit(
 ) -> Mapping[str, Any]:
     """Return ``size`` trees, padded to the largest of them."""
     atoms, trees = atoms_of(response), []
+    binned = Binned.of(design.X, scales["apart"])
     for seed in rng.integers(0, 2**31, size):
         weight = rng.standard_exponential(len(response.y))
         weight *= len(weight) / weight.sum()
-        trees.append(grown(design.X, response, atoms, scales, weight, int(seed)))
+        trees.append(grown(binned, response, atoms, scales, weight, int(seed)))
     shared = {"atom": np.tile(atoms, (size, 1))}
     return {name: padded([tree[name] for tree in trees]) for name in trees[0]} | shared
 
 
 def grown(
-    X: Floats, response: Response, atoms: Floats, scales: Priors, weight: Floats, seed: int
+    binned: Binned, response: Response, atoms: Floats, scales: Priors, weight: Floats, seed: int
 ) -> dict[str, NDArray[Any]]:
     """Grow a tree on weighted rows: its splits, and the summary of every leaf."""
-    splits, leaf = grow(X, response.y, bool(response.levels), scales, weight, seed)
+    splits, leaf = grow(binned, response.y, bool(response.levels), scales, weight, seed)
     return splits | summarise(response, weight, leaf, len(splits["left"]), atoms)
 
 
 def grow(
-    X: Floats, y: NDArray[Any], coded: bool, scales: Priors, weight: Floats, seed: int
+    binned: Binned, y: NDArray[Any], coded: bool, scales: Priors, weight: Floats, seed: int
 ) -> tuple[dict[str, NDArray[Any]], Nodes]:
     """Grow a tree on weighted rows; return its splits, and the leaf of every row."""
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    if not X.shape[1]:
-        return {name: a.copy() for name, a in ONE_LEAF.items()}, np.zeros(len(X), dtype=np.int64)
+    if not binned.cuts:
+        return {name: a.copy() for name, a in ONE_LEAF.items()}, np.zeros(len(y), dtype=np.int64)
     kind = DecisionTreeClassifier if coded else DecisionTreeRegressor
     model = kind(
         min_samples_leaf=min(round(scales["leaf"]), len(y)),
@@ -72,14 +75,15 @@ def grow(
         max_features=scales.get("share", 1.0),
         random_state=seed,
     )
-    tree = model.fit(X, y, sample_weight=weight).tree_
+    tree = model.fit(binned.codes, y, sample_weight=weight).tree_
+    code = np.where(tree.children_left < 0, -1.0, tree.threshold)
     splits = {
         "feature": np.maximum(tree.feature, 0),
-        "threshold": np.where(tree.children_left < 0, 0.0, tree.threshold),
+        "threshold": binned.threshold(tree.feature, code),
         "left": tree.children_left,
         "right": tree.children_right,
     }
-    return splits, leaf_of(splits, X)
+    return splits, tree.apply(binned.codes).astype(np.int64)
 
 
 def impurity(y: NDArray[Any], coded: bool, weight: Floats) -> float:
@@ -93,8 +97,7 @@ def impurity(y: NDArray[Any], coded: bool, weight: Floats) -> float:
 
 def leaf_of(splits: Mapping[str, NDArray[Any]], X: Floats) -> Nodes:
     """Send rows down a tree; return the node each ends in."""
-    # Trees are grown on single precision: the same rounding sends a row the same way.
-    X, node = X.astype(np.float32), np.zeros(len(X), dtype=np.int64)
+    node = np.zeros(len(X), dtype=np.int64)
     left, right = splits["left"].astype(np.int64), splits["right"].astype(np.int64)
     feature, threshold = splits["feature"].astype(np.int64), splits["threshold"]
     moving = np.flatnonzero(left[node] >= 0)
@@ -125,7 +128,7 @@ FAMILY = without_model(
         name="cart",
         kinds=NUMERIC | CATEGORICAL,
         summary="classification or regression tree under the Bayesian bootstrap, smoothed leaves",
-        priors={"bootstrap": {"leaf": 5.0, "complexity": 1e-4}},
+        priors={"bootstrap": {"leaf": 5.0, "apart": 5.0, "complexity": 1e-4}},
         response="natural",
         fitted_by="bootstrap",
     ),

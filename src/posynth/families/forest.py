@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from posynth.chain.cuts import Binned
 from posynth.chain.facts import CATEGORICAL, NUMERIC, FamilyFacts
 from posynth.families.base import Design, Floats, Priors, Response, without_model
 from posynth.families.cart import grown, leaf_of, padded
@@ -31,12 +32,13 @@ def fit(
     """Return ``size`` forests, their trees padded to the largest of all."""
     n, count = len(response.y), round(scales["trees"])
     atoms, trees = atoms_of(response), []
+    binned = Binned.of(design.X, scales["apart"])
     for _ in range(size):
         share = rng.standard_exponential(n)
         share /= share.sum()
         for seed in rng.integers(0, 2**31, count):
             weight = rng.multinomial(n, share).astype(np.float64)
-            trees.append(grown(design.X, response, atoms, scales, weight, int(seed)))
+            trees.append(grown(binned, response, atoms, scales, weight, int(seed)))
     shared = {"atom": np.tile(atoms, (size, 1))}
     stacked = {name: padded([tree[name] for tree in trees]) for name in trees[0]}
     return {name: a.reshape(size, count, *a.shape[1:]) for name, a in stacked.items()} | shared
@@ -59,7 +61,13 @@ FAMILY = without_model(
         kinds=NUMERIC | CATEGORICAL,
         summary="random forest under the Bayesian bootstrap, smoothed leaves",
         priors={
-            "bootstrap": {"trees": 10.0, "share": 1 / 3, "leaf": 5.0, "complexity": 1e-4},
+            "bootstrap": {
+                "trees": 10.0,
+                "share": 1 / 3,
+                "leaf": 5.0,
+                "apart": 5.0,
+                "complexity": 1e-4,
+            },
         },
         response="natural",
         fitted_by="bootstrap",

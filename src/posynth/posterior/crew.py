@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Any
 
 #: Imports make a million objects that stay; looking through them for garbage took 0.5 s of 3.5.
@@ -65,7 +65,8 @@ class Crew:
         """Hand work to the next free process."""
         if self._pool is None:
             raise ValueError("a crew of none")
-        return self._pool.submit(work, *given)
+        with _deaf():
+            return self._pool.submit(work, *given)
 
     @contextmanager
     def beside(self, work: Callable[..., object], *given: Any) -> Iterator[None]:
@@ -105,6 +106,19 @@ class Crew:
         finally:
             for future in sent:
                 future.result()
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ignore Ctrl-C while a process may be begun: it inherits that, and leaves it to this one."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _pool(size: int) -> ProcessPoolExecutor:
