@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
-from threading import Thread, current_thread, main_thread
+from threading import Thread
 from typing import Any
 
 #: Imports make a million objects that stay; looking through them for garbage took 0.5 s of 3.5.
@@ -110,15 +110,15 @@ class Crew:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Ignore Ctrl-C while a process may be begun: it inherits that, and leaves it to this one."""
-    if current_thread() is not main_thread():
+    """Hold Ctrl-C back while a process may begin: it inherits that, and leaves it to this one."""
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _pool(size: int) -> ProcessPoolExecutor:
