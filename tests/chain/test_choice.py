@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from posynth.chain.blocks import Rows
+from posynth.chain.budget import spline_columns
 from posynth.chain.choice import choose
 from posynth.chain.curvature import is_curved
 from posynth.chain.quantiles import learn_scale
-from posynth.chain.refine import refine, spline_columns
+from posynth.chain.refine import refine
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.table.schema import Column, Kind, Schema
 

@@ -14,7 +14,7 @@ from posynth.families.own import as_family
 PAIRS = [
     (name, prior)
     for name, f in families().items()
-    if f.fitter is None  # an algorithm has no density
+    if not f.algorithm  # it has no density
     for prior in f.facts.priors
 ]
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from posynth.chain.blocks import Floats, Rows
+from posynth.chain.held_out import ROWS_FOR_A_COLUMN
 from posynth.chain.spec import Conditional
 
 #: Coefficients up to which a multinomial regression keeps every predictor: a column of 27 levels
@@ -20,6 +21,13 @@ SLOPE = 0.5
 ROWS_FOR_A_SLOPE = 5
 #: Groups in which a numeric predictor is looked at.
 GROUPS = 5
+#: Rows from which on a predictor gets three and four spline columns in place of two.
+ROWS_FOR_MORE = (500, 1500)
+#: Coefficients up to which a conditional of levels gets 4 and 3 spline columns; else 2. Logits of
+#: rare levels cost more to sample the more they bend.
+COEFFICIENTS = {4: 20, 3: 30, 2: 1000}
+#: Columns of a design up to which splines are worth their time.
+MOST_WIDTH = 200
 
 
 def within_budget(
@@ -102,6 +110,32 @@ def held_near_zero(rows: Rows, columns: tuple[str, ...], conditional: Conditiona
         f"{conditional.note}; a level of {rarest} rows on {width} predictors: slopes N(0, {SLOPE})"
     )
     return replace(conditional, scales={"slope": SLOPE}, note=note)
+
+
+def spline_columns(rows: Rows, columns: tuple[str, ...], contrasts: int) -> int:
+    """Return how many columns each numeric predictor gets: as many as the rows support.
+
+    Parameters
+    ----------
+    rows : Rows
+        The source.
+    columns : tuple of str
+        Predictors.
+    contrasts : int
+        Coefficients a column has: one for numbers, K - 1 for K levels.
+    """
+    numeric = [name for name in columns if name in rows.learned]
+    levels = sum(max(len(rows.schema[n].levels) - 1, 1) for n in columns if n in rows.schema)
+    if not numeric:
+        return 0
+    most = 2 + sum(rows.count >= enough for enough in ROWS_FOR_MORE)
+    for splines in range(most, 1, -1):
+        width = levels + (splines - 1) * len(numeric)
+        size = width * contrasts
+        few = width <= MOST_WIDTH if contrasts == 1 else size <= COEFFICIENTS[splines]
+        if few and size * ROWS_FOR_A_COLUMN <= rows.count:
+            return splines
+    return 1
 
 
 def _groups(values: Floats) -> Floats:

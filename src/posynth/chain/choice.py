@@ -42,7 +42,7 @@ from posynth.chain.held_out import (
     log_scores,
     scored,
 )
-from posynth.chain.interactions import MOST_COLUMNS, find_interactions
+from posynth.chain.interactions import MOST_COLUMNS, find_interactions, products_of, told
 from posynth.chain.least_squares import fit_line
 from posynth.chain.margin import margin_p
 from posynth.chain.spec import Conditional
@@ -99,8 +99,7 @@ def choose(
     pairs = _pairs(rows, columns, conditional, splines, best)
     if splines > 1:
         note += f"; splines of {splines} columns"
-    if pairs:
-        note += f"; interactions {', '.join(map(':'.join, pairs))}"
+    note += told(pairs)
     chosen = replace(conditional, family=best.family, scale=best.scale, splines=splines, note=note)
     return replace(chosen, scales=_scales(conditional, best), interactions=pairs)
 
@@ -124,7 +123,8 @@ def _pairs(
         return ()
     found = scored(rows.learned[conditional.target], y[mask], X, best, 0.16)
     mean, sd = found.line.predict(X)
-    return find_interactions(rows, columns, X, (found.z - mean) / sd, mask)
+    residual = (found.z - mean) / sd
+    return find_interactions(products_of(rows, columns, mask), X, residual[:, None])
 
 
 def spaced(known: NDArray[np.intp], most: int, rows: int) -> NDArray[np.bool_]:

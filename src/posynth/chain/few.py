@@ -39,7 +39,6 @@ def may_be_levels(values: Floats) -> bool:
 def multinomial(X: Floats, codes: NDArray[np.int64], levels: int, ridge: float) -> Floats:
     """Return coefficients of a multinomial logit, intercepts first, (1 + p, levels)."""
     from scipy.optimize import minimize
-    from scipy.special import logsumexp
 
     A = np.column_stack([np.ones(len(X)), X])
     seen = np.eye(levels)[codes]
@@ -49,9 +48,12 @@ def multinomial(X: Floats, codes: NDArray[np.int64], levels: int, ridge: float) 
     def loss(flat: Floats) -> tuple[float, Floats]:
         beta = flat.reshape(A.shape[1], levels)
         eta = A @ beta
-        log_p = eta - logsumexp(eta, axis=1, keepdims=True)
-        value = -float(np.sum(seen * log_p)) + 0.5 * float(np.sum(penalty * beta**2))
-        return value, (A.T @ np.exp(log_p) - target + penalty * beta).ravel()
+        highest = eta.max(axis=1, keepdims=True)
+        p = np.exp(eta - highest)
+        total = p.sum(axis=1, keepdims=True)
+        value = float(np.sum(highest + np.log(total))) - float(np.sum(target * beta))
+        value += 0.5 * float(np.sum(penalty * beta**2))
+        return value, (A.T @ (p / total) - target + penalty * beta).ravel()
 
     start = np.zeros((A.shape[1], levels))
     start[0] = np.log(seen.sum(axis=0) + 0.5)

@@ -1,11 +1,12 @@
 r"""Interactions that the rows ask for: products of two predictors' columns, found by score tests.
 
-With residuals :math:`r = (z - \mu)/\sigma` of the main effects, a product's columns P, cleared of
-X, are tested by :math:`r'P(P'P)^{-1}P'r \sim \chi^2_q` (Rao's score test of the mean). The pair
-with the smallest p-value joins, then those near it are tested again, while p is below
-``LEVEL`` divided by the number of pairs.
+With residuals R (n, r) of the main effects - of a number r = 1, of K levels K - 1 - a product's
+columns P, cleared of X, are tested by :math:`n\,tr\{(P'P)^{-1} P'R\,(R'R)^{-1} R'P\} \sim
+\chi^2_{qr}` (Rao's score test of the mean). The pair with the smallest p-value joins, then those
+near it are tested again, while p is below ``LEVEL`` divided by the number of pairs.
 """
 
+from collections.abc import Callable, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -24,10 +25,10 @@ NEAR = 100
 MOST_FOUND, MOST_COLUMNS, MOST_PAIRS = 4, 12, 150
 
 
-def find_interactions(
-    rows: Rows, columns: tuple[str, ...], X: Floats, residual: Floats, mask: NDArray[np.bool_]
-) -> tuple[Pair, ...]:
-    """Return the pairs of predictors whose product explains what main effects leave.
+def products_of(
+    rows: Rows, columns: tuple[str, ...], mask: NDArray[np.bool_], splines: int = 2
+) -> dict[Pair, Floats]:
+    """Return the columns of every product of two predictors that could be tested.
 
     Parameters
     ----------
@@ -35,39 +36,64 @@ def find_interactions(
         The source, encoded.
     columns : tuple of str
         Predictors.
-    X : ndarray, shape (n, p)
-        Standardised design of the main effects.
-    residual : ndarray, shape (n,)
-        Residuals divided by their sd.
     mask : ndarray of bool, shape (rows,)
-        Which rows these are.
+        Which rows are looked at.
+    splines : int
+        Columns of each numeric predictor's spline; 0 for straight lines.
     """
     pairs = list(combinations([name for name in columns if name in rows.schema], 2))
-    if not pairs or len(pairs) > MOST_PAIRS:
-        return ()
-    products = {pair: _cleared(rows.product(pair).values[mask]) for pair in pairs}
-    products = {pair: P for pair, P in products.items() if 0 < P.shape[1] <= MOST_COLUMNS}
-    A = np.column_stack([np.ones(len(X)), X])
+    if len(pairs) > MOST_PAIRS:
+        return {}
+    return {pair: _cleared(rows.product(pair, splines).values[mask]) for pair in pairs}
+
+
+def find_interactions(
+    products: Mapping[Pair, Floats],
+    X: Floats,
+    residual: Floats,
+    needed: Callable[[Floats, Floats, float], bool] = lambda A, P, level: True,
+) -> tuple[Pair, ...]:
+    """Return the pairs of predictors whose product explains what main effects leave.
+
+    Parameters
+    ----------
+    products : Mapping of pair to ndarray, shape (n, q)
+        Columns of each product.
+    X : ndarray, shape (n, p)
+        Standardised design of the main effects.
+    residual : ndarray, shape (n, r)
+        Residuals, each column with one sd throughout.
+    needed : callable
+        Confirms a pair by a finer test: told the design so far, the columns and the level.
+    """
+    limit = LEVEL / max(len(products), 1)
+    left = {pair: P for pair, P in products.items() if 0 < P.shape[1] <= MOST_COLUMNS}
     found: list[Pair] = []
-    while products and len(found) < MOST_FOUND:
-        basis = np.linalg.qr(A)[0]
+    while left and len(found) < MOST_FOUND:
+        basis = np.linalg.qr(np.column_stack([np.ones(len(X)), X]))[0]
         residual = residual - basis @ (basis.T @ residual)
-        p_values = {pair: _p_value(P, basis, residual) for pair, P in products.items()}
-        best = min(p_values, key=lambda pair: p_values[pair])
-        if p_values[best] * len(pairs) > LEVEL:
+        p_values = {pair: _p_value(P, basis, residual) for pair, P in left.items()}
+        small = sorted((p, pair) for pair, p in p_values.items() if p < limit)
+        best = next((pair for _, pair in small if needed(X, left[pair], limit)), None)
+        if best is None:
             break
         found.append(best)
-        A = np.column_stack([A, products.pop(best)])
-        near = NEAR * LEVEL / len(pairs)
-        products = {pair: P for pair, P in products.items() if p_values[pair] < near}
+        X = np.column_stack([X, left.pop(best)])
+        left = {pair: P for pair, P in left.items() if p_values[pair] < NEAR * limit}
     return tuple(found)
 
 
+def told(pairs: tuple[Pair, ...]) -> str:
+    """Return what notes say of interactions that were found."""
+    return f"; interactions {', '.join(map(':'.join, pairs))}" if pairs else ""
+
+
 def _cleared(product: Floats) -> Floats:
-    """Return the columns that vary over enough rows, holes at 0."""
+    """Return the columns that vary over enough rows, holes at 0; with mean 0 and sd 1."""
     product = np.nan_to_num(product)
     cases = np.sum(product != 0, axis=0)
-    cleared: Floats = product[:, (cases >= max(20, len(product) / 50)) & (product.std(axis=0) > 0)]
+    kept = product[:, (cases >= max(20, len(product) / 50)) & (product.std(axis=0) > 0)]
+    cleared: Floats = (kept - kept.mean(axis=0)) / kept.std(axis=0)
     return cleared
 
 
@@ -77,5 +103,6 @@ def _p_value(product: Floats, basis: Floats, residual: Floats) -> float:
     gram[np.diag_indices(len(gram))] *= 1 + 1e-9
     gram[np.diag_indices(len(gram))] += 1e-9
     cross = left.T @ residual
-    statistic = float(cross @ np.linalg.solve(gram, cross)) / max(float(residual.var()), 1e-12)
-    return float(chdtrc(product.shape[1], statistic))
+    spread = residual.T @ residual / len(residual) + 1e-12 * np.eye(residual.shape[1])
+    statistic = float(np.sum(cross * np.linalg.solve(gram, np.linalg.solve(spread, cross.T).T)))
+    return float(chdtrc(cross.size, statistic))
