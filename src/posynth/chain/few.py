@@ -40,25 +40,25 @@ def multinomial(X: Floats, codes: NDArray[np.int64], levels: int, ridge: float) 
     """Return coefficients of a multinomial logit, intercepts first, (1 + p, levels)."""
     from scipy.optimize import minimize
 
-    A = np.column_stack([np.ones(len(X)), X])
-    seen = np.eye(levels)[codes]
-    target, penalty = A.T @ seen, np.full((A.shape[1], 1), ridge)
+    A = np.vstack([np.ones(len(X)), X.T])  # rows are the last axis: sums over levels then are fast
+    seen = (codes == np.arange(levels)[:, None]).astype(np.float64)
+    target, penalty = seen @ A.T, np.full(len(A), ridge)
     penalty[0] = ridge / 100
 
     def loss(flat: Floats) -> tuple[float, Floats]:
-        beta = flat.reshape(A.shape[1], levels)
-        eta = A @ beta
-        highest = eta.max(axis=1, keepdims=True)
+        beta = flat.reshape(levels, len(A))
+        eta = beta @ A
+        highest = eta.max(axis=0)
         p = np.exp(eta - highest)
-        total = p.sum(axis=1, keepdims=True)
+        total = p.sum(axis=0)
         value = float(np.sum(highest + np.log(total))) - float(np.sum(target * beta))
         value += 0.5 * float(np.sum(penalty * beta**2))
-        return value, (A.T @ (p / total) - target + penalty * beta).ravel()
+        return value, ((p / total) @ A.T - target + penalty * beta).ravel()
 
-    start = np.zeros((A.shape[1], levels))
-    start[0] = np.log(seen.sum(axis=0) + 0.5)
+    start = np.zeros((levels, len(A)))
+    start[:, 0] = np.log(seen.sum(axis=1) + 0.5)
     found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
-    return np.asarray(found.x).reshape(A.shape[1], levels)
+    return np.asarray(found.x).reshape(levels, len(A)).T
 
 
 def probabilities(beta: Floats, X: Floats) -> Floats:

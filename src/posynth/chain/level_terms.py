@@ -118,21 +118,24 @@ def with_terms(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -
     if not levels.contrasts:
         return conditional
     splines = _splines(levels)
-    products = {
-        pair: P
-        for pair, P in products_of(rows, columns, levels.mask, splines).items()
-        if any(rows.schema[name].kind.is_categorical for name in pair)
-    }
     X = levels.design(splines)
-    pairs: tuple[tuple[str, str], ...] = ()
-    if any(X.shape[1] + P.shape[1] <= levels.room for P in products.values()):
-        pairs = find_interactions(products, X, levels.seen, levels.needs)
+    products = _products(levels, splines) if X.shape[1] < levels.room else {}
+    pairs = find_interactions(products, X, levels.seen, levels.needs) if products else ()
     bent = f"; numeric predictors bend: splines of {splines} columns" if splines else ""
     note, scales = conditional.note + bent + told(pairs), conditional.scales
     if (splines == FINE or pairs) and scales.get("slope", 2.5) > TERM_SLOPE:
         scales = {**scales, "slope": TERM_SLOPE}
         note += f"; slopes N(0, {TERM_SLOPE:g})"
     return replace(conditional, splines=splines, interactions=pairs, scales=scales, note=note)
+
+
+def _products(levels: _Levels, splines: int) -> dict[tuple[str, str], Floats]:
+    """Return the columns of products that are not of two numbers."""
+    found = products_of(levels.rows, levels.columns, levels.mask, splines)
+    schema = levels.rows.schema
+    return {
+        pair: P for pair, P in found.items() if any(schema[n].kind.is_categorical for n in pair)
+    }
 
 
 def _levels(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> _Levels:
