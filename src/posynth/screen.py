@@ -135,15 +135,13 @@ def print_chain(console: "Console", chain: "Chain") -> None:
 def print_methods(console: "Console", rows: "Iterable[Mapping[str, str]]") -> None:
     """Print one row a method of mice or synthpop: what stands for it, and whether it is proper."""
     grid = _grid("methods of mice and synthpop")
-    for name in ("method", "package", "family", "built", "proper"):
+    for name in ("method", "package", "family", "proper"):
         grid.add_column(name, overflow="fold")
     grid.add_column("why", overflow="fold", ratio=1)
     for row in rows:
         asked = f"; needs {row['needs']}" if row["needs"] else ""
-        nearest = f"; nearest that is: {row['nearest']}" if row["nearest"] else ""
-        texts = (row[name] for name in ("method", "package", "family", "built", "proper"))
-        style = None if row["built"] == "yes" else "dim"
-        grid.add_row(*map(plain, texts), plain(row["why"] + asked + nearest), style=style)
+        texts = (row[name] for name in ("method", "package", "family", "proper"))
+        grid.add_row(*map(plain, texts), plain(row["why"] + asked))
     console.print(grid)
 
 

@@ -121,6 +121,10 @@ def test_a_column_of_groups_with_holes_is_refused(pupils):
         _asked(holes, size="2lonly.norm(per_group=school)")
 
 
-def test_methods_of_mice_on_groups_are_built():
-    built = {row["method"]: row["family"] for row in table() if row["built"] == "yes"}
-    assert built["2lonly.norm"] == "gaussian" and built["2lonly.pmm"] == "pmm"
+@pytest.mark.parametrize(("column", "family"), [("size", "gaussian"), ("private", "bernoulli")])
+def test_a_group_mean_of_mice_is_a_conditional_on_one_row_a_group(pupils, column, family):
+    chain = _asked(pupils, **{column: "2lonly.mean(per_group=school)"})
+    found = chain.spec[column]
+    assert (found.family, found.per_group) == (family, "school")
+    family = {row["method"]: row["family"] for row in table()}
+    assert family["2lonly.norm"] == "gaussian" and family["2lonly.pmm"] == "pmm"

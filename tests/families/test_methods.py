@@ -3,7 +3,6 @@
 import pytest
 
 import posynth
-from posynth.errors import SpecError
 from posynth.families import families
 from posynth.families.method_names import METHODS
 from posynth.families.methods import table, translate
@@ -29,31 +28,10 @@ def test_every_method_of_both_packages_has_one_row():
     assert len({m.name for m in METHODS}) == len(METHODS)
 
 
-def test_built_is_read_from_the_registry():
+def test_every_method_has_families_that_exist_and_says_why():
     for row in table():
-        named = row["family"].split(" or ")
-        if row["built"] == "yes":
-            assert set(named) <= set(families())
-        assert (row["built"] == "yes") == (row["nearest"] == "")
-        if row["nearest"]:
-            assert row["nearest"] in families()
+        assert set(row["family"].split(" or ")) <= set(families())
         assert row["proper"] in ("yes", "no", "approximately") and row["why"]
-
-
-def test_a_family_that_appears_is_found(monkeypatch):
-    member = families()["gaussian"]
-    row = next(row for row in table() if row["method"] == "ipf")
-    assert (row["built"], row["family"], row["nearest"]) == ("not yet", "loglinear", "dirichlet")
-    more = {**families(), "loglinear": member}
-    monkeypatch.setattr("posynth.families.methods.families", lambda: more)
-    row = next(row for row in table() if row["method"] == "ipf")
-    assert (row["built"], row["family"], row["nearest"]) == ("yes", "loglinear", "")
-
-
-def test_a_setting_that_conditionals_do_not_know_is_not_built(monkeypatch):
-    monkeypatch.setattr("posynth.families.methods.fields", lambda _: ())
-    found = {row["method"]: row["built"] for row in table()}
-    assert (found["sample"], found["norm"]) == ("not yet", "yes")
 
 
 def test_improper_methods_say_so_and_what_they_need():
@@ -79,6 +57,10 @@ def test_improper_methods_say_so_and_what_they_need():
         ("ctree", Kind.NOMINAL, "cart", {}),
         ("ranger", Kind.CONTINUOUS, "forest", {}),
         ("catall", Kind.NOMINAL, "dirichlet", {}),
+        ("ipf", Kind.NOMINAL, "categorical", {}),
+        ("ipf", Kind.BINARY, "bernoulli", {}),
+        ("survctree", Kind.COUNT, "weibull", {}),
+        ("cubertnorm", Kind.CONTINUOUS, "gaussian", {"scale": "learned"}),
         ("sample", Kind.NOMINAL, "dirichlet", {"predictors": ()}),
         ("sample", Kind.CONTINUOUS, "cart", {"predictors": ()}),
         ("gaussian", Kind.BINARY, "gaussian", {}),
@@ -90,17 +72,3 @@ def test_a_name_becomes_the_family_of_its_kind(name, kind, family, settings):
     found = translate(name, kind, "x")
     assert (found.family, found.settings) == (family, settings)
     assert bool(found.note) == (name not in (family, "no_such"))
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "nearest"),
-    [
-        ("2lonly.mean", Kind.CONTINUOUS, "'gaussian'"),
-        ("ipf", Kind.NOMINAL, "'dirichlet'"),
-    ],
-)
-def test_a_method_that_is_not_built_names_the_nearest(name, kind, nearest):
-    package = next(m.package for m in METHODS if m.name == name)
-    text = rf"column 'x': method '{name}' of {package} is not built yet \(.*\); nearest that is: "
-    with pytest.raises(SpecError, match=text + nearest):
-        translate(name, kind, "x")

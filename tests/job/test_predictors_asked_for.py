@@ -66,9 +66,10 @@ BAD = {
     "unknown strata": (("--strata", "smokes"), "strata: unknown column 'smokes'; .* 'smoke'"),
     "numeric strata": (("--strata", "age"), "strata 'age': it is count; strata are levels"),
     "unknown file": (("--predictors", "no.csv"), "predictor matrix 'no.csv' cannot be read"),
-    "method that is not built": (
+    "method for groups without them": (
         ("--method", "bmi=2lonly.mean"),
-        r"column 'bmi': method '2lonly.mean' of mice is not built yet .*; nearest that is: 'gau",
+        r"column 'bmi': method '2lonly.mean' is for a column that is constant within groups; say "
+        r"which: 2lonly.mean\(per_group=COLUMN\)",
     ),
     "engine of a tree": (
         ("--method", "bmi=cart", "--engine", "nuts"),

@@ -14,16 +14,13 @@ class Method:
     name, package : str
         Its name, and whose it is.
     families : tuple of str
-        Families that stand for it, the best first; some may not be built.
+        Families that stand for it: the first that suits the column's kind is used.
     why : str
         How the two differ, and why it is proper or not.
     approximate : bool
         Whether draws carry parameter uncertainty only approximately.
     settings : Mapping
-        What the conditional is told beside its family; a method that needs one which conditionals
-        do not know is not built.
-    nearest : tuple of str
-        What to use while none of the families is built.
+        What the conditional is told beside its family.
     """
 
     name: str
@@ -32,7 +29,6 @@ class Method:
     why: str
     approximate: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
-    nearest: tuple[str, ...] = ("gaussian", "bernoulli", "categorical")
 
 
 MICE, SYNTHPOP, BOTH = "mice", "synthpop", "mice and synthpop"
@@ -43,6 +39,7 @@ _SHRUNK = ("gaussian_horseshoe",)
 _SHRUNK_LOGIT = ("bernoulli_horseshoe",)
 _SELECTION = "horseshoe; mice selects first, which leaves the uncertainty of selection out"
 _LASSO = "horseshoe with its posterior, where mice bootstraps a lasso"
+_ROOT = "regression on a monotone scale learned from the column, in place of the {} root"
 _FOREST = ("forest",)
 _TREES = ("cart",)
 
@@ -60,7 +57,6 @@ METHODS = (
         ("midastouch",),
         "donors weighted by distance, on a bootstrap (outout = FALSE); copies values of the source",
         approximate=True,
-        nearest=("pmm", "cart"),
     ),
     Method(
         "sample",
@@ -84,7 +80,6 @@ METHODS = (
         _FOREST,
         "10 resampled trees on Bayesian bootstrap weights a copy; leaves smoothed, no row copied",
         approximate=True,
-        nearest=_TREES,
     ),
     Method("mean", MICE, ("constant_mean",), "repeats the mean: no noise, no uncertainty"),
     Method("norm", BOTH, ("gaussian",), "posterior draw; prior 'jeffreys' is mice's own"),
@@ -125,9 +120,8 @@ METHODS = (
     Method(
         "2l.norm",
         MICE,
-        ("location_scale_ml", "gaussian_ml"),
+        ("location_scale_ml",),
         "random intercepts and slopes, and a spread of each group's own; " + _ASK.format("norm"),
-        nearest=("location_scale", "gaussian"),
     ),
     Method(
         "2l.lmer",
@@ -135,21 +129,18 @@ METHODS = (
         _GROUPS,
         "random intercepts and slopes; variances drawn, where lme4's may be fixed; "
         + _ASK.format("lmer"),
-        nearest=("gaussian",),
     ),
     Method(
         "2l.pan",
         MICE,
         _GROUPS,
         "random intercepts and slopes, independent; " + _ASK.format("pan"),
-        nearest=("gaussian",),
     ),
     Method(
         "2l.bin",
         MICE,
         _GROUPED_LOGIT,
         "logistic regression with random intercepts and slopes; " + _ASK.format("bin"),
-        nearest=("bernoulli",),
     ),
     Method(
         "2lonly.norm",
@@ -162,9 +153,10 @@ METHODS = (
     Method(
         "2lonly.mean",
         MICE,
-        ("group_level",),
-        "a column that is constant within groups is drawn, not copied: gaussian(per_group=COLUMN)",
-        nearest=("gaussian",),
+        ("gaussian", "bernoulli", "categorical"),
+        "a column that is constant within groups is drawn once a group, where mice repeats the "
+        "group's own value; write 2lonly.mean(per_group=COLUMN)",
+        settings={"per_group": ""},
     ),
     Method(
         "2lonly.pmm",
@@ -173,7 +165,6 @@ METHODS = (
         "pmm on one row a group; write 2lonly.pmm(per_group=COLUMN)",
         settings={"per_group": ""},
         approximate=True,
-        nearest=("gaussian",),
     ),
     Method(
         "normrank",
@@ -181,24 +172,21 @@ METHODS = (
         ("gaussian",),
         "normal regression of scores, mapped to a smoothed margin",
         settings={"scale": "learned"},
-        nearest=("cart", "gaussian"),
     ),
-    Method(
-        "lognorm", SYNTHPOP, ("lognormal",), "regression of the logarithm", nearest=("gaussian",)
-    ),
+    Method("lognorm", SYNTHPOP, ("lognormal",), "regression of the logarithm"),
     Method(
         "sqrtnorm",
         SYNTHPOP,
-        ("sqrtnormal",),
-        "regression of the square root",
-        nearest=("gamma", "lognormal", "gaussian"),
+        ("gaussian",),
+        _ROOT.format("square"),
+        settings={"scale": "learned"},
     ),
     Method(
         "cubertnorm",
         SYNTHPOP,
-        ("cubertnormal",),
-        "regression of the cube root",
-        nearest=("gamma", "lognormal", "gaussian"),
+        ("gaussian",),
+        _ROOT.format("cube"),
+        settings={"scale": "learned"},
     ),
     Method(
         "ctree",
@@ -213,9 +201,8 @@ METHODS = (
         _FOREST,
         "as rf; scales = {share = 1} makes it a bag",
         approximate=True,
-        nearest=_TREES,
     ),
-    Method("ranger", SYNTHPOP, _FOREST, "as rf", approximate=True, nearest=_TREES),
+    Method("ranger", SYNTHPOP, _FOREST, "as rf", approximate=True),
     Method(
         "nested",
         SYNTHPOP,
@@ -226,16 +213,16 @@ METHODS = (
     Method(
         "ipf",
         SYNTHPOP,
-        ("loglinear",),
-        "log-linear model of a table",
-        nearest=("dirichlet", "categorical"),
+        ("bernoulli", "categorical"),
+        "logits of main effects: every two columns have an association of their own, as in the "
+        "two-way margins that ipf fits by default; 'catall' is the saturated table",
     ),
     Method(
         "survctree",
         SYNTHPOP,
-        ("survival",),
-        "times with censoring, by a regression in place of a tree",
-        nearest=("weibull", "gamma", "gaussian"),
+        ("weibull",),
+        "time given the event or censoring that ended it, which is visited first; location and "
+        "shape by regression in place of a tree",
     ),
     Method(
         "passive",

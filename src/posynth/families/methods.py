@@ -1,15 +1,11 @@
-"""Method names of mice and synthpop, each with the family of posynth that stands for it.
+"""Method names of mice and synthpop, each with the family of posynth that stands for it."""
 
-Whether a family is built is read from the registry; what is not is said to be "not yet".
-"""
-
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.options import read_groups, read_method
-from posynth.chain.spec import Conditional
 from posynth.errors import SpecError
 from posynth.families import families
 from posynth.families.method_names import METHODS, Method
@@ -45,14 +41,13 @@ def methods() -> "pd.DataFrame":
     Returns
     -------
     pandas.DataFrame
-        One row a method: package, family, built or not yet, proper or not and why, what must be
-        asked for in so many words, and the nearest family where none is built. Every name of a
-        method is accepted where a family is.
+        One row a method: package, family, proper or not and why, and what must be asked for in so
+        many words. Every name of a method is accepted where a family is.
 
     Examples
     --------
-    >>> methods().loc["logreg", ["family", "built", "proper"]].tolist()
-    ['bernoulli', 'yes', 'yes']
+    >>> methods().loc["logreg", ["family", "proper"]].tolist()
+    ['bernoulli', 'yes']
     """
     import pandas as pd
 
@@ -60,7 +55,7 @@ def methods() -> "pd.DataFrame":
 
 
 def table() -> list[dict[str, str]]:
-    """Return one row a method name: package, family, built or not, proper or not, and why."""
+    """Return one row a method name: package, family, proper or not, and why."""
     return [_row(method) for method in METHODS]
 
 
@@ -84,7 +79,7 @@ def translate(name: str, kind: Kind, column: str) -> Translation:
     Raises
     ------
     SpecError
-        If the method's family is not built, with the nearest that is.
+        If the method is for columns constant within groups and no groups are named.
 
     Examples
     --------
@@ -98,14 +93,7 @@ def translate(name: str, kind: Kind, column: str) -> Translation:
     method = next((m for m in METHODS if m.name == name), None)
     if name in known or is_reference(name) or method is None:
         return Translation(name, settings)
-    found = _built(method.families, kind) if _known(method) else None
-    if found is None:
-        nearest = _built(method.nearest, kind)
-        hint = f"; nearest that is: {nearest!r}" if nearest else ""
-        raise SpecError(
-            f"column {column!r}: method {name!r} of {method.package} is not built yet "
-            f"({method.why}){hint}. `posynth methods` lists them all"
-        )
+    found = _suited(method.families, kind)
     if "per_group" in method.settings and "per_group" not in settings:
         raise SpecError(
             f"column {column!r}: method {name!r} is for a column that is constant within groups; "
@@ -115,30 +103,21 @@ def translate(name: str, kind: Kind, column: str) -> Translation:
     return Translation(found, {**method.settings, **settings}, "" if found == name else note)
 
 
-def _built(names: Iterable[str], kind: Kind | None) -> str | None:
-    """Return the first of these families that exists: best one for such columns, else any."""
-    known = [families()[name].facts for name in names if name in families()]
-    fitting = [facts.name for facts in known if kind in facts.kinds]
-    return next(iter([*fitting, *(facts.name for facts in known)]), None)
-
-
-def _known(method: Method) -> bool:
-    """Whether conditionals can be told all that the method needs."""
-    return set(method.settings) <= {field.name for field in fields(Conditional)}
+def _suited(names: tuple[str, ...], kind: Kind) -> str:
+    """Return the first of these families that is for such columns, else the first."""
+    known = families()
+    return next((name for name in names if kind in known[name].facts.kinds), names[0])
 
 
 def _row(method: Method) -> dict[str, str]:
-    built = [name for name in method.families if name in families() and _known(method)]
-    facts = [families()[name].facts for name in built]
+    facts = [families()[name].facts for name in method.families]
     return {
         "method": method.name,
         "package": method.package,
-        "family": " or ".join(built or method.families[:1]),
-        "built": "yes" if built else "not yet",
+        "family": " or ".join(method.families),
         "proper": _proper(method, facts),
         "why": method.why,
         "needs": ", ".join(_needs(facts)),
-        "nearest": "" if built else _built(method.nearest, None) or "",
     }
 
 
@@ -149,7 +128,7 @@ def _needs(facts: list[FamilyFacts]) -> list[str]:
 
 
 def _proper(method: Method, facts: list[FamilyFacts]) -> str:
-    """Tell the family's own fact where it is built, and what it is to be where it is not."""
+    """Tell whether draws carry parameter uncertainty: by the families' facts, or the method's."""
     if any(not f.proper for f in facts):
         return "no"
     return "approximately" if method.approximate else "yes"
