@@ -163,7 +163,7 @@ def test_fits_are_the_same_under_a_seed(name, prior, fitted):
     again, other = (fit(task, "auto", np.random.default_rng(s)) for s in (1, 2))
     for key, a in first.draws.items():
         np.testing.assert_array_equal(a, again.draws[key])
-        assert not np.array_equal(a[:, :100], other.draws[key][:, :100])
+        assert not a.size or not np.array_equal(a[:, :100], other.draws[key][:, :100])
 
 
 def _own_log_density(compiled, theta, X, y):
@@ -285,7 +285,7 @@ def test_parameters_are_recovered_from_a_small_table(name, fitted):
     _, truth, found = fitted(name, families()[name].facts.default_prior)
     for key, a in found.draws.items():
         z = (a.mean(axis=(0, 1)) - truth[key][0]) / a.std(axis=(0, 1))
-        assert np.abs(z).max() < 5
+        assert np.abs(z).max(initial=0.0) < 5
 
 
 APPROXIMATE = [(n, p) for n, p in PAIRS if p not in families()[n].facts.exact_priors]
@@ -304,4 +304,4 @@ def test_draws_have_the_moments_of_nuts(name, prior, fitted):
             ((ours - ours.mean(0)) ** 2, (theirs - theirs.mean(0)) ** 2),
         ):
             error = np.sqrt(here.var(0) / found.mixed.ess + there.var(0) / nuts.mixed.ess)
-            assert np.abs((here.mean(0) - there.mean(0)) / error).max() < 4.5
+            assert np.abs((here.mean(0) - there.mean(0)) / error).max(initial=0.0) < 4.5

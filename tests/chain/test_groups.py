@@ -60,6 +60,13 @@ def test_slopes_need_straight_lines(pupils):
         chain.change("y", formula="x")
 
 
+def test_two_slopes_have_no_exact_draws(pupils):
+    chain = _asked(pupils.assign(w=pupils["x"] ** 2), "gaussian_ml(keep_groups=school, slopes=x+w)")
+    text = "family 'gaussian_ml' has no exact posterior with more than 1 slope; use engine 'auto'"
+    with pytest.raises(SpecError, match=text):
+        chain.change("y", engine="exact")
+
+
 def test_a_slope_that_is_constant_cannot_vary(pupils):
     rare = pupils.assign(x=(np.arange(240) == 3).astype(int))
     chain = _asked(rare, "gaussian_ml(keep_groups=school, slopes=x)")
@@ -120,7 +127,7 @@ def test_copies_keep_the_effects_of_groups_or_draw_them_anew(new):
     z = np.linspace(-2.0, 2.0, J)
     parameters = {
         "alpha": np.zeros(1), "beta": np.zeros((1, 1)), "tau": np.array([[tau]]),
-        "z": z[None, :, None], "sigma": np.array([sigma]),
+        "z": z[None, :, None], "sigma": np.array([sigma]), "agreement": np.empty((1, 0)),
     }  # fmt: skip
     coding = _coding(J, new)
     sampler = RowSampler(families()["gaussian_ml"], "y", coding, "weak", parameters).use()

@@ -208,11 +208,10 @@ def _check_engine(conditional: Conditional, facts: FamilyFacts) -> None:
             f"column {conditional.column!r}: family {facts.name!r} is fitted by {facts.fitted_by}, "
             f"not by an engine; use engine 'auto' in place of {conditional.engine!r}"
         )
-    if conditional.engine == "exact" and prior not in facts.exact_priors:
-        having = ", ".join(map(repr, facts.exact_priors))
-        where = f" under prior {prior!r} (it has one under {having})" if having else ""
+    inexact = facts.inexact(prior, len(conditional.slopes))
+    if conditional.engine == "exact" and inexact:
         raise SpecError(
-            f"column {conditional.column!r}: family {facts.name!r} has no exact posterior{where}; "
+            f"column {conditional.column!r}: family {facts.name!r} {inexact}; "
             "use engine 'auto', 'laplace' or 'nuts'"
         )
 

@@ -36,6 +36,8 @@ class FamilyFacts:
         Name of the exact sampler of its posterior, or ``""``.
     exact_priors : tuple of str
         The priors under which that sampler holds.
+    exact_slopes : int
+        Slopes that vary between groups, up to which it holds.
     gibbs : bool
         Whether it has the Gibbs sampler of ``engines.gibbs``.
     chain : str
@@ -67,6 +69,7 @@ class FamilyFacts:
     design: str = "standardised"
     exact: str = ""
     exact_priors: tuple[str, ...] = ()
+    exact_slopes: int = 0
     gibbs: bool = False
     chain: str = ""
     proper: bool = True
@@ -81,3 +84,12 @@ class FamilyFacts:
     def default_prior(self) -> str:
         """Name of the prior used where none is asked for."""
         return next(iter(self.priors))
+
+    def inexact(self, prior: str, slopes: int = 0) -> str:
+        """Say why draws under a prior, with so many varying slopes, are not exact; or ``""``."""
+        if prior not in self.exact_priors:
+            having = ", ".join(map(repr, self.exact_priors))
+            under = f" under prior {prior!r} (it has one under {having})" if having else ""
+            return f"has no exact posterior{under}"
+        few = slopes <= self.exact_slopes
+        return "" if few else f"has no exact posterior with more than {self.exact_slopes} slope"

@@ -75,12 +75,13 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
         return _CHAINS[task.family.facts.chain](task, rng)
     if task.family.fitter is not None:
         return fit_own(task, rng)
-    if task.prior in task.family.facts.exact_priors and engine in ("auto", "exact"):
+    inexact = task.family.facts.inexact(task.prior, len(task.design.slopes))
+    if not inexact and engine in ("auto", "exact"):
         return fit_exact(task, rng).because("posterior known in closed form")
     if engine == "exact":
         raise FitError(
-            f"column {task.response.name!r}: family {task.family.facts.name!r} has no exact "
-            f"posterior under prior {task.prior!r}; use engine 'auto', 'laplace' or 'nuts'"
+            f"column {task.response.name!r}: family {task.family.facts.name!r} {inexact}; use "
+            "engine 'auto', 'laplace' or 'nuts'"
         )
     tried = ""
     if task.family.facts.gibbs and engine == "auto":

@@ -1,6 +1,6 @@
 r"""Exact posteriors: linear regression from cross-products, Dirichlet from counts.
 
-That of regressions with random effects stands in ``engines.mixed``.
+That of regressions with random effects stands in ``engines.spread_grid``.
 
 Linear regression. With :math:`A = [1\ X]`, everything needed is :math:`A'A, A'y, y'y, n`.
 Under ``conjugate``, ``jeffreys`` and ``flat`` the posterior is normal-inverse-gamma in closed
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.diagnostics import Convergence
-from posynth.engines.mixed import draw_mixed
+from posynth.engines.spread_grid import draw_mixed
 from posynth.errors import FitError
+from posynth.families.grouped import effect_names
 
 type Floats = NDArray[np.float64]
 
@@ -56,7 +57,7 @@ def fit_exact(task: Task, rng: np.random.Generator) -> Fit:
         "predictor": task.design.predictors,
         "level": task.response.levels,
         "group": task.design.groups,
-        "effect": ("intercept", *task.design.slopes),
+        **effect_names(task.design.slopes),
     }
     return Fit(shaped, dims, coords, "exact", independent=True, mixed=Convergence(1.0, size, 1.01))
 
@@ -189,6 +190,6 @@ def _improper(
 
 _DIMS: dict[str, tuple[str, ...]] = {
     "alpha": (), "beta": ("predictor",), "sigma": (), "variance": (), "p": ("predictor", "level"),
-    "tau": ("effect",), "z": ("group", "effect"),
+    "tau": ("effect",), "agreement": ("pair",), "z": ("group", "effect"),
 }  # fmt: skip
 _SAMPLERS = {"linear": _linear, "dirichlet": _dirichlet, "mixed": draw_mixed}

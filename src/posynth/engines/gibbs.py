@@ -1,43 +1,38 @@
-r"""Gibbs sampler of regression with random effects and a spread of each group's own.
+r"""Gibbs samplers of Gaussian regression with random effects, where no grid is fine enough.
 
-Given log spreads :math:`s_j = \log\sigma_{g}`, rows divided by them are a regression with random
-effects and residual sd 1, so all but a few parameters are drawn exactly. One sweep, in all chains
-at once:
-
-1. :math:`\log\tau` by Metropolis steps on its density given s, with theta and z integrated out;
-2. theta given tau and s, then z given theta, exactly (``engines.mixed``);
-3. each :math:`s_j` given its group's sum of squares and (gamma, omega), by an independence
-   Metropolis step whose proposal is a t about the mode of this log-concave density;
-4. gamma (log sigma) and :math:`\log\omega` by Metropolis steps, first given s, then given
-   :math:`v_j = (s_j - \gamma)/\omega`, which moves s with them (Yu and Meng 2011): the one mixes
-   where groups are large, the other where they are small.
-
-Steps are tuned while the chains warm up, and fixed after.
-
-References
-----------
-Yu, Y. and Meng, X.-L. (2011). To center or not to center: that is not the question. Journal of
-Computational and Graphical Statistics 20, 531-570.
+Coefficients and effects are drawn exactly given spreads and correlations (``engines.mixed``), which
+move by Metropolis steps on their marginal density: with one residual spread here, with one of each
+group's own in ``engines.own_spreads``. Steps are tuned while the chains warm up, and fixed after.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.diagnostics import Convergence, convergence
-from posynth.engines.mixed import Products, draw_coefficients, draw_effects, regression
+from posynth.engines.mixed import Products, draw_given, log_density
+from posynth.engines.own_spreads import OwnSpreads
+from posynth.engines.walk import Walk
+from posynth.families.grouped import effect_names
 
 type Floats = NDArray[np.float64]
 
 WARM_UP, THIN = 300, 4
 DOUBLINGS = 3
-STEPS = 2  # Metropolis steps of each parameter in a sweep
-WANTED = 0.44  # share of them to be accepted
-FREEDOM, WIDER = 5.0, 1.1  # of the t proposal of a group's log spread
-NEWTON = 12
+
+
+class Sweeps(Protocol):
+    """Chains side by side that move by sweeps."""
+
+    def sweep(self, tune: bool = False) -> None:
+        """Move every chain."""
+        ...
+
+    def draw(self) -> dict[str, Floats]:
+        """Return the parameters of the model, each (chain, ...)."""
+        ...
 
 
 def fit_gibbs(task: Task, rng: np.random.Generator) -> Fit:
@@ -55,7 +50,8 @@ def fit_gibbs(task: Task, rng: np.random.Generator) -> Fit:
     Fit
         Draws with R-hat and ESS; ``draws`` is empty if they do not suffice.
     """
-    chains = _Chains(task, rng)
+    own = "omega" in task.priors
+    chains: Sweeps = OwnSpreads(task, rng) if own else _OneSpread(task, rng)
     for _ in range(WARM_UP):
         chains.sweep(tune=True)
     kept: list[dict[str, Floats]] = []
@@ -70,9 +66,10 @@ def fit_gibbs(task: Task, rng: np.random.Generator) -> Fit:
             coords = {
                 "predictor": task.design.predictors,
                 "group": task.design.groups,
-                "effect": ("intercept", *task.design.slopes),
+                **effect_names(task.design.slopes),
             }
-            return Fit(draws, _DIMS, coords, "gibbs", mixed, "Gibbs sampler of this family")
+            dims = {name: _DIMS[name] for name in draws}
+            return Fit(draws, dims, coords, "gibbs", mixed, "Gibbs sampler of this family")
     why = f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {task.need} needed"
     return Fit({}, {}, {}, "gibbs", mixed, why)
 
@@ -83,161 +80,30 @@ def _convergence(draws: dict[str, Floats], need: int) -> Convergence:
     return convergence(np.concatenate(flat, axis=2), need)
 
 
-@dataclass
-class _Walk:
-    """Random-walk Metropolis, one parameter after the other, steps tuned to their acceptance."""
-
-    size: Floats  # (chain, d)
-
-    def move(
-        self, x: Floats, density: Callable[[Floats], Floats], rng: np.random.Generator, tune: bool
-    ) -> Floats:
-        """Take steps from x (chain, d) under a log density of such points, (chain,)."""
-        here = density(x)
-        for step in range(STEPS * x.shape[1]):
-            at = step % x.shape[1]
-            there = x.copy()
-            there[:, at] += self.size[:, at] * rng.standard_normal(len(x))
-            value = density(there)
-            moved = np.log(rng.random(len(x))) < value - here
-            x, here = np.where(moved[:, None], there, x), np.where(moved, value, here)
-            if tune:
-                self.size[:, at] *= np.exp(0.1 * (moved - WANTED))
-        return x
-
-
-class _Chains:
-    """The state of the chains, each (chain, ...)."""
+class _OneSpread:
+    """Points of the marginal posterior of spreads and correlations, (chain, q + pairs + 1)."""
 
     def __init__(self, task: Task, rng: np.random.Generator) -> None:
-        self.task, self.rng = task, rng
-        self.products = Products.of(task)
-        codes = task.design.X[:, 0].astype(np.int64)
-        J, q = len(task.design.groups), self.products.effects
-        A = np.column_stack([np.ones(len(codes)), task.design.X[:, 1:], task.response.y])
-        self.rows = np.bincount(codes, minlength=J).astype(float)
-        self.total = np.zeros((J, A.shape[1], A.shape[1]))
-        np.add.at(self.total, codes, A[:, :, None] * A[:, None, :])
-        spread = float(np.std(task.response.y)) or 1.0
-        self.common = np.column_stack(
-            [
-                np.log(spread) + 0.5 * rng.standard_normal(CHAINS),
-                -1.0 + 0.5 * rng.standard_normal(CHAINS),
-            ]
-        )
-        self.s = self.common[:, :1] + 0.3 * rng.standard_normal((CHAINS, J))
-        self.log_tau = -0.7 + 0.5 * rng.standard_normal((CHAINS, q))
-        self.walks = [_Walk(np.full((CHAINS, d), 0.3)) for d in (q, 2, 2)]
+        self.task, self.rng, self.products = task, rng, Products.of(task)
+        q, log_spread = self.products.effects, np.log(float(np.std(task.response.y)) or 1.0)
+        center = np.array([-0.7] * q + [0.0] * (q * (q - 1) // 2) + [log_spread])
+        self.point = center + 0.5 * rng.standard_normal((CHAINS, len(center)))
+        self.walk = Walk(np.full(self.point.shape, 0.3))
 
     @np.errstate(over="ignore", invalid="ignore")  # a density that overflows is not moved to
     def sweep(self, tune: bool = False) -> None:
-        """Move every chain by the numbered steps above."""
-        weighted = self._weighted()
-        of_tau, of_s, of_v = self.walks
-        self.log_tau = of_tau.move(
-            self.log_tau, lambda x: self._tau_density(weighted, x), self.rng, tune
-        )
-        tau, ones = np.exp(self.log_tau), np.ones((CHAINS, 1))
-        self.theta = draw_coefficients(regression(weighted, self.task, tau), ones, self.rng)
-        self.z = draw_effects(weighted, tau, ones, self.theta, self.rng)
-        squares = self._squares(tau)
-        self.s = self._spreads(squares)
-        self.common = of_s.move(self.common, self._centred, self.rng, tune)
-        gamma, omega = self.common[:, :1], np.exp(self.common[:, 1:])
-        v = (self.s - gamma) / omega
-        self.common = of_v.move(
-            self.common, lambda x: self._non_centred(squares, v, x), self.rng, tune
-        )
-        self.s = self.common[:, :1] + np.exp(self.common[:, 1:]) * v
+        """Move every chain by Metropolis steps."""
+        self.point = self.walk.move(self.point, self._density, self.rng, tune)
 
     def draw(self) -> dict[str, Floats]:
-        """Return the parameters of the model."""
-        gamma, omega = self.common[:, 0], np.exp(self.common[:, 1])
-        return {
-            "alpha": self.theta[:, 0],
-            "beta": self.theta[:, 1:],
-            "tau": np.exp(self.log_tau),
-            "z": self.z,
-            "sigma": np.exp(gamma),
-            "omega": omega,
-            "v": (self.s - gamma[:, None]) / omega[:, None],
-        }
+        """Return the parameters of the model, coefficients and effects drawn anew."""
+        return draw_given(self.products, self.task, self.point, self.rng)
 
-    def _weighted(self) -> Products:
-        w = np.exp(-2 * self.s)
-        return Products(
-            self.products.n,
-            np.einsum("rj,jab->rab", w, self.total),
-            w[..., None, None] * self.products.within,
-            w[..., None, None] * self.products.across,
-        )
-
-    def _tau_density(self, weighted: Products, log_tau: Floats) -> Floats:
-        given = regression(weighted, self.task, np.exp(log_tau))
-        found = np.sum(given.cross**2 / (given.lam + 1.0), axis=1) - given.square
-        found -= np.log(given.lam + 1.0).sum(axis=1) + given.log_det
-        prior = (log_tau - self.task.priors["tau"] * np.exp(log_tau)).sum(axis=1)
-        density: Floats = 0.5 * found + prior
-        return density
-
-    def _squares(self, tau: Floats) -> Floats:
-        """Return the sum of squared residuals of every group, (chain, group)."""
-        b = np.column_stack([-self.theta, np.ones(CHAINS)])
-        u = tau[:, None, :] * self.z
-        found = np.einsum("ra,jab,rb->rj", b, self.total, b, optimize=True)
-        found -= 2 * np.einsum("rjq,jqb,rb->rj", u, self.products.across, b, optimize=True)
-        found += np.einsum("rjq,jqp,rjp->rj", u, self.products.within, u, optimize=True)
-        squares: Floats = np.maximum(found, 0.0)
-        return squares
-
-    def _spreads(self, squares: Floats) -> Floats:
-        """Step 3."""
-        gamma, precision = self.common[:, :1], np.exp(-2 * self.common[:, 1:])
-
-        def density(s: Floats) -> Floats:
-            pull = precision * (s - gamma) ** 2
-            found: Floats = -self.rows * s - 0.5 * squares * np.exp(-2 * s) - 0.5 * pull
-            return found
-
-        # Below the mode, from where Newton steps on a convex slope climb without overshooting.
-        own = 0.5 * np.log((squares + 1e-300) / np.maximum(self.rows, 1.0))
-        mode = np.maximum(np.minimum(gamma, own), gamma - self.rows / precision)
-        for _ in range(NEWTON):
-            fit = squares * np.exp(-2 * mode)
-            slope = fit - self.rows - precision * (mode - gamma)
-            mode = mode + slope / (2 * fit + precision)
-        width = WIDER / np.sqrt(2 * squares * np.exp(-2 * mode) + precision)
-        there = mode + width * self.rng.standard_t(FREEDOM, mode.shape)
-        gain = density(there) - _log_t((there - mode) / width)
-        gain -= density(self.s) - _log_t((self.s - mode) / width)
-        moved: Floats = np.where(np.log(self.rng.random(gain.shape)) < gain, there, self.s)
-        return moved
-
-    def _prior(self, common: Floats) -> Floats:
-        """Log prior density of gamma and log omega."""
-        sigma, omega = np.exp(common).T
-        of_sigma, of_omega = (self.task.priors[name] for name in ("sigma", "omega"))
-        found: Floats = common.sum(axis=1) - of_sigma * sigma - of_omega * omega
-        return found
-
-    def _centred(self, common: Floats) -> Floats:
-        v = (self.s - common[:, :1]) / np.exp(common[:, 1:])
-        found: Floats = -0.5 * np.sum(v**2, axis=1) - self.s.shape[1] * common[:, 1]
-        return found + self._prior(common)
-
-    def _non_centred(self, squares: Floats, v: Floats, common: Floats) -> Floats:
-        s = common[:, :1] + np.exp(common[:, 1:]) * v
-        found: Floats = -np.sum(self.rows * s + 0.5 * squares * np.exp(-2 * s), axis=1)
-        return found + self._prior(common)
+    def _density(self, point: Floats) -> Floats:
+        return log_density(self.products, self.task, point[:, :-1], point[:, -1:])[:, 0]
 
 
 _DIMS: dict[str, tuple[str, ...]] = {
-    "alpha": (), "beta": ("predictor",), "tau": ("effect",), "z": ("group", "effect"),
-    "sigma": (), "omega": (), "v": ("group",),
+    "alpha": (), "beta": ("predictor",), "tau": ("effect",), "agreement": ("pair",),
+    "z": ("group", "effect"), "sigma": (), "omega": (), "v": ("group",),
 }  # fmt: skip
-
-
-def _log_t(x: Floats) -> Floats:
-    """Log-density of t with that many degrees of freedom, up to a constant."""
-    found: Floats = -0.5 * (FREEDOM + 1) * np.log1p(x**2 / FREEDOM)
-    return found

@@ -1,21 +1,18 @@
-r"""Exact posterior of Gaussian regression with random intercepts and slopes.
+r"""Gaussian regression with random intercepts and slopes, given the spreads between groups.
 
-.. math:: y = A\theta + \sum_k W_k \tau_k z_k + \sigma e
+.. math:: y = A\theta + \sigma W M z + \sigma e, \quad M = diag(\rho) L, \quad
+    \rho_k = \tau_k/\sigma
 
-with :math:`A = [1\ X]` has, given :math:`\rho_k = \tau_k/\sigma` and :math:`\sigma`, a normal
-posterior of :math:`\theta` and z. What is left, the marginal posterior of the few spreads, is known
-up to a constant from cross-products within groups:
+with :math:`A = [1\ X]` has, given M and :math:`\sigma`, a normal posterior of :math:`\theta` and
+z. What is left, the marginal posterior of the spreads and correlations, is known up to a constant
+from cross-products within groups: the covariance of y is :math:`\sigma^2 K` with, group by group,
+:math:`K_j = I + G_j G_j'` and :math:`G_j = W_j M`; :math:`K_j^{-1} = I - G_j B_j^{-1} G_j'`,
+:math:`B_j = I + G_j'G_j`. With :math:`A'K^{-1}A` and :math:`A'K^{-1}y` in place of A'A and A'y the
+rest is linear regression. Where a group has one effect or two, spreads are drawn exactly
+(``engines.spread_grid``); where it has three, by Metropolis steps (``engines.gibbs``).
 
-1. The covariance of y is :math:`\sigma^2 K` with, group by group, :math:`K_j = I + G_j G_j'` and
-   :math:`G_j = W_j diag(\rho)`; :math:`K_j^{-1} = I - G_j B_j^{-1} G_j'`,
-   :math:`B_j = I + G_j'G_j`. With :math:`A'K^{-1}A` and :math:`A'K^{-1}y` in place of A'A and A'y
-   the rest is linear regression.
-2. That density is found on a grid of log spreads, narrowed to where they are probable.
-3. A cell is drawn with probability proportional to the density at its center, a point uniformly
-   within it, and the point is accepted with probability proportional to its density over that of
-   the center. Accepted points are independent draws; the only approximations are that spreads
-   less probable than e^-20 are left out, and that the bound of the ratio is the largest seen.
-4. :math:`\theta` given the spreads, then z given both, are normal.
+Spreads and correlations are held as :math:`\log\rho_k`, or :math:`\log\tau_k`, and the logit of
+each ``agreement`` of the model: a point, (q + pairs).
 """
 
 from dataclasses import dataclass
@@ -23,17 +20,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from posynth.engines.base import Task
+from posynth.families.grouped import agreement_shape, pairs_of
 
 type Floats = NDArray[np.float64]
 
-LOG_RHO = (-14.0, 12.0)
-SMALLEST = 1e-7  # of the root mean square of y: the smallest residual sd told from rounding
-PROBABLE = 20.0  # log units below the largest density within which spreads are looked at
-NARROWINGS = 8
-#: Points a side of the grid, by the number of spreads beside sigma: while narrowing, and at last.
-POINTS = {1: (25, 121), 2: (15, 41), 3: (11, 19)}
 CHUNK = 2_000_000  # numbers of an intermediate array
 
 
@@ -50,7 +43,7 @@ class Products:
     within : ndarray, shape (groups, q, q) or (r, groups, q, q)
         W_j'W_j.
     across : ndarray, shape (groups, q, c) or (r, groups, q, c)
-        W_j'[A y]_j. Products weighted in r ways come with r values of rho.
+        W_j'[A y]_j. Products weighted in r ways come with r values of M.
     """
 
     n: int
@@ -77,14 +70,35 @@ class Products:
         """Number of effects a group has, q."""
         return int(self.within.shape[-1])
 
-    def gains(self, rho: Floats) -> tuple[Floats, Floats]:
-        """Return B_j and G_j'[A y]_j of every rho, (r, groups, q, q) and (r, groups, q, c)."""
-        scaled = rho[:, None, :, None] * self.within * rho[:, None, None, :]
-        return scaled + np.eye(self.effects), rho[:, None, :, None] * self.across
+    def gains(self, M: Floats) -> tuple[Floats, Floats]:
+        """Return B_j and G_j'[A y]_j of every M, (r, groups, q, q) and (r, groups, q, c)."""
+        turned = M.transpose(0, 2, 1)[:, None]
+        return turned @ self.within @ M[:, None] + np.eye(self.effects), turned @ self.across
+
+
+def spread_factor(points: Floats, effects: int) -> Floats:
+    """Return M = diag(exp(first q)) L of every point, (r, q, q), L of the others' correlations."""
+    M = np.zeros((len(points), effects, effects))
+    M[:, range(effects), range(effects)] = 1.0
+    left = np.ones((len(points), effects))  # of each effect's sd, by the earlier ones
+    for (i, j), logit in zip(pairs_of(effects), points[:, effects:].T, strict=True):
+        partial = np.tanh(logit / 2)
+        M[:, i, j] = partial * left[:, i]
+        left[:, i] = left[:, i] / np.cosh(logit / 2)
+        M[:, i, i] = left[:, i]
+    return np.exp(points[:, :effects, None]) * M
+
+
+def log_agreement(points: Floats, task: Task) -> Floats:
+    """Return the log prior density of the logits of agreement, (r,), up to a constant."""
+    effects = 1 + len(task.design.slopes)
+    shape = agreement_shape(effects, task.priors["lkj"])
+    found: Floats = -2 * np.log(np.cosh(points[:, effects:] / 2)) @ shape
+    return found
 
 
 class Regression(NamedTuple):
-    """Linear regression given every rho, in coordinates in which the prior is standard normal.
+    """Linear regression given every M, in coordinates in which the prior is standard normal.
 
     With D the prior sds and D A'K^-1 A D = Q diag(lam) Q', theta = D Q u and u ~ N(0, I) a priori.
     """
@@ -96,34 +110,38 @@ class Regression(NamedTuple):
     log_det: Floats  # (r,)
 
 
-def draw_mixed(task: Task, size: int, rng: np.random.Generator) -> dict[str, Floats]:
-    """Draw from the posterior of a Gaussian regression with random effects.
+def draw_given(
+    groups: Products, task: Task, points: Floats, rng: np.random.Generator
+) -> dict[str, Floats]:
+    """Draw theta and z given spreads, and return the parameters of the model.
 
     Parameters
     ----------
+    groups : Products
+        The rows.
     task : Task
-        Data and prior; the first column of X is the group.
-    size : int
-        Draws.
+        The prior.
+    points : ndarray, shape (size, q + pairs + 1)
+        Log rho, logits of agreement, and log sigma.
     rng : numpy.random.Generator
         Source of randomness.
 
     Returns
     -------
     dict of str to ndarray, shape (size, ...)
-        alpha, beta, tau, z and sigma.
+        alpha, beta, tau, agreement, z and sigma.
     """
-    groups = Products.of(task)
-    points = _draw_spreads(groups, task, size, rng)
-    rho, sigma = np.exp(points[:, :-1]), np.exp(points[:, -1:])
+    q, size = groups.effects, len(points)
+    M, sigma = spread_factor(points[:, :-1], q), np.exp(points[:, -1:])
     theta, z = np.empty((size, groups.total.shape[-1] - 1)), []
-    for part in _parts(size, groups.across.size + groups.total.size):
-        theta[part] = draw_coefficients(regression(groups, task, rho[part]), sigma[part], rng)
-        z.append(draw_effects(groups, rho[part], sigma[part], theta[part], rng))
+    for part in parts(size, groups.across.size + groups.total.size):
+        theta[part] = draw_coefficients(regression(groups, task, M[part]), sigma[part], rng)
+        z.append(draw_effects(groups, M[part], sigma[part], theta[part], rng))
     return {
         "alpha": theta[:, 0],
         "beta": theta[:, 1:],
-        "tau": rho * sigma,
+        "tau": np.exp(points[:, :q]) * sigma,
+        "agreement": expit(points[:, q:-1]),
         "z": np.concatenate(z),
         "sigma": sigma[:, 0],
     }
@@ -140,10 +158,10 @@ def draw_coefficients(given: Regression, sigma: Floats, rng: np.random.Generator
 
 
 def draw_effects(
-    groups: Products, rho: Floats, sigma: Floats, theta: Floats, rng: np.random.Generator
+    groups: Products, M: Floats, sigma: Floats, theta: Floats, rng: np.random.Generator
 ) -> Floats:
     """Draw z given all else: N(B^-1 G'(y - A theta) / sigma, B^-1), (r, groups, q)."""
-    B, gained = groups.gains(rho)
+    B, gained = groups.gains(M)
     rest = gained[..., -1] - np.einsum("rjqa,ra->rjq", gained[..., :-1], theta)
     lower = np.linalg.cholesky(B)
     # L L' z = G'rest / sigma + L noise has the mean and the variance wanted.
@@ -153,9 +171,9 @@ def draw_effects(
     return drawn
 
 
-def regression(groups: Products, task: Task, rho: Floats) -> Regression:
-    """Reduce rows with random effects to linear regression, for every rho (r, q)."""
-    B, gained = groups.gains(rho)
+def regression(groups: Products, task: Task, M: Floats) -> Regression:
+    """Reduce rows with random effects to linear regression, for every M (r, q, q)."""
+    B, gained = groups.gains(M)
     explained = np.einsum("rjqa,rjqb->rab", gained, np.linalg.solve(B, gained))
     products = groups.total - explained
     sd = np.full(groups.total.shape[-1] - 1, task.priors["slope"])
@@ -167,13 +185,17 @@ def regression(groups: Products, task: Task, rho: Floats) -> Regression:
     return Regression(np.maximum(lam, 0.0), cross, products[:, -1, -1], rotation, log_det)
 
 
-def _log_density(groups: Products, task: Task, rho: Floats, log_sigma: Floats) -> Floats:
-    """Log posterior of log rho and log sigma, up to a constant.
+def log_density(groups: Products, task: Task, points: Floats, log_sigma: Floats) -> Floats:
+    """Log posterior of log rho, logits of agreement and log sigma, up to a constant.
 
     Parameters
     ----------
-    rho : ndarray, shape (r, q)
-        Spreads between groups, in units of sigma.
+    groups : Products
+        The rows.
+    task : Task
+        The prior.
+    points : ndarray, shape (r, q + pairs)
+        Log spreads between groups, in units of sigma, and logits of agreement.
     log_sigma : ndarray, shape (r, s)
         Points to be looked at with each of them.
 
@@ -181,10 +203,11 @@ def _log_density(groups: Products, task: Task, rho: Floats, log_sigma: Floats) -
     -------
     ndarray, shape (r, s)
     """
-    found = np.empty(log_sigma.shape)
+    found, rho = np.empty(log_sigma.shape), np.exp(points[:, : groups.effects])
+    M = spread_factor(points, groups.effects)
     each = max(groups.across.size, log_sigma.shape[1] * len(groups.total))
-    for part in _parts(len(rho), each):
-        given = regression(groups, task, rho[part])
+    for part in parts(len(points), each):
+        given = regression(groups, task, M[part])
         s2 = np.exp(2 * log_sigma[part])
         shrunk = given.lam[:, None, :] + s2[..., None]
         quadratic = given.square[:, None] - np.sum(given.cross[:, None, :] ** 2 / shrunk, axis=-1)
@@ -195,68 +218,11 @@ def _log_density(groups: Products, task: Task, rho: Floats, log_sigma: Floats) -
     found -= (task.priors["sigma"] + task.priors["tau"] * total) * sigma
     # The Jacobian: d tau = sigma d rho, and logs.
     jacobian = (groups.effects + 1) * log_sigma + np.log(rho).sum(axis=1)[:, None]
-    density: Floats = found + jacobian
+    density: Floats = found + jacobian + log_agreement(points, task)[:, None]
     return density
 
 
-def _draw_spreads(groups: Products, task: Task, size: int, rng: np.random.Generator) -> Floats:
-    """Draw log rho and log sigma, (size, q + 1), by the numbered steps above."""
-    axes = _probable(groups, task)
-    values = _on_grid(groups, task, axes)
-    weight = np.exp(values - values.max()).ravel()
-    width = np.array([axis[1] - axis[0] for axis in axes])
-    centers, log_ratios, kept = np.empty((0, len(axes))), np.empty(0), np.empty(0, dtype=bool)
-    uniforms = np.empty(0)
-    while kept.sum() < size:
-        more = rng.choice(len(weight), size=2 * size, p=weight / weight.sum())
-        at = np.column_stack(
-            [axis[i] for axis, i in zip(axes, np.unravel_index(more, values.shape), strict=True)]
-        )
-        at += width * (rng.random(at.shape) - 0.5)
-        new = _log_density(groups, task, np.exp(at[:, :-1]), at[:, -1:])[:, 0]
-        centers = np.concatenate([centers, at])
-        log_ratios = np.concatenate([log_ratios, new - values.ravel()[more]])
-        uniforms = np.concatenate([uniforms, rng.random(len(more))])
-        kept = np.log(uniforms) < log_ratios - log_ratios.max()
-    return centers[kept][:size]
-
-
-def _on_grid(groups: Products, task: Task, axes: list[Floats]) -> Floats:
-    mesh = np.stack(np.meshgrid(*axes[:-1], indexing="ij"), axis=-1).reshape(-1, groups.effects)
-    log_sigma = np.broadcast_to(axes[-1], (len(mesh), len(axes[-1])))
-    return _log_density(groups, task, np.exp(mesh), log_sigma).reshape([len(a) for a in axes])
-
-
-def _probable(groups: Products, task: Task) -> list[Floats]:
-    """Return a grid around the spreads that are probable, an axis each."""
-    few, many = POINTS[groups.effects]
-    root = float(np.sqrt(groups.total[-1, -1] / max(groups.n, 1))) or 1.0
-    floor = float(np.log(SMALLEST * root))
-    limits = [LOG_RHO] * groups.effects + [(floor, floor + 30.0)]
-    axes = [np.linspace(*limit, few) for limit in limits]
-    for step in range(NARROWINGS + 1):
-        values = _on_grid(groups, task, axes)
-        inside = np.nonzero(values > values.max() - PROBABLE)
-        count = few if step < NARROWINGS else many
-        axes = [
-            _around(axis, at, limit, count)
-            for axis, at, limit in zip(axes, inside, limits, strict=True)
-        ]
-    return axes
-
-
-def _around(
-    axis: Floats, inside: NDArray[np.int64], limit: tuple[float, float], count: int
-) -> Floats:
-    """Return an axis from one step before to one behind the points inside.
-
-    That may be beyond the axis: the best point of a coarse grid need not be next to the mode.
-    """
-    step = axis[1] - axis[0]
-    low, high = axis[inside.min()] - step, axis[inside.max()] + step
-    return np.linspace(max(low, limit[0]), min(high, limit[1]), count)
-
-
-def _parts(count: int, each: int) -> list[slice]:
+def parts(count: int, each: int) -> list[slice]:
+    """Cut a long axis of so many entries, of so many numbers each, into pieces that fit."""
     step = max(1, CHUNK // max(each, 1))
     return [slice(at, at + step) for at in range(0, count, step)]

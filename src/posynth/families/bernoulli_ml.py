@@ -1,10 +1,10 @@
 r"""Logistic regression with random intercepts and slopes.
 
-.. math:: logit P(y_i = 1) = \alpha + x_i\beta + \sum_k w_{ik} u_{g(i)k}, \quad
-    u_{jk} \sim N(0, \tau_k)
+.. math:: logit P(y_i = 1) = \alpha + x_i\beta + w_i' u_{g(i)}, \quad
+    u_j \sim N(0, diag(\tau) R\, diag(\tau))
 
 with :math:`\alpha \sim N(0, 5)` and :math:`\beta_j \sim N(0, 2.5)` as in ``bernoulli``, and
-:math:`\tau_k \sim Exp(1)`; w as in ``gaussian_ml``.
+:math:`\tau_k \sim Exp(1)`, :math:`R \sim LKJ(2)`; w as in ``gaussian_ml``.
 """
 
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ FAMILY = Family(
         kinds=frozenset({Kind.BINARY}),
         summary="logistic regression with random intercepts and slopes, "
         "logit P(y = 1) = alpha + X beta + W u_group",
-        priors={"weak": {"intercept": 5.0, "slope": 2.5, "tau": 1.0}},
+        priors={"weak": {"intercept": 5.0, "slope": 2.5, "tau": 1.0, "lkj": 2.0}},
         design="grouped",
     ),
     build,

@@ -1,13 +1,13 @@
 r"""Linear regression with random intercepts and slopes.
 
-.. math:: y_i \sim N(\alpha + x_i\beta + \sum_k w_{ik} u_{g(i)k}, \sigma), \quad
-    u_{jk} \sim N(0, \tau_k)
+.. math:: y_i \sim N(\alpha + x_i\beta + w_i' u_{g(i)}, \sigma), \quad
+    u_j \sim N(0, diag(\tau) R\, diag(\tau))
 
 on the standardised response and standardised predictors, one :math:`\sigma` for all groups;
-:math:`w_{i0} = 1`, further w are the predictors named in ``slopes``. Effects of a group are
-independent of each other a priori. Prior: :math:`\alpha, \beta_j \sim N(0, 2.5)`,
-:math:`\sigma \sim Exp(1)` as in ``gaussian``, and :math:`\tau_k \sim Exp(1)`, whose density at
-zero lets groups not differ at all. The posterior is drawn exactly (``engines.mixed``).
+:math:`w_{i0} = 1`, further w are the predictors named in ``slopes``. Prior:
+:math:`\alpha, \beta_j \sim N(0, 2.5)`, :math:`\sigma \sim Exp(1)` as in ``gaussian``,
+:math:`\tau_k \sim Exp(1)`, whose density at zero lets groups not differ at all, and
+:math:`R \sim LKJ(2)`. The posterior is drawn exactly (``engines.mixed``), except with two slopes.
 
 The intraclass correlation of copies is that of the posterior predictive, not that of the source.
 With 18 groups of 10 rows (reaction times of sleepstudy, source .395) its exact expectation is .388
@@ -51,11 +51,13 @@ FAMILY = Family(
         kinds=NUMERIC,
         summary="linear regression with random intercepts and slopes, "
         "y ~ N(alpha + X beta + W u_group, sigma)",
-        priors={"weak": {"intercept": 2.5, "slope": 2.5, "tau": 1.0, "sigma": 1.0}},
+        priors={"weak": {"intercept": 2.5, "slope": 2.5, "tau": 1.0, "lkj": 2.0, "sigma": 1.0}},
         response="standardised",
         design="grouped",
         exact="mixed",
         exact_priors=("weak",),
+        exact_slopes=1,
+        gibbs=True,
     ),
     build,
     contents=grouped_contents,

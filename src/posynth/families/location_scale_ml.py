@@ -1,7 +1,7 @@
 r"""Linear regression with random intercepts and slopes, and a spread of each group's own.
 
-.. math:: y_i \sim N(\alpha + x_i\beta + \sum_k w_{ik} u_{g(i)k}, \sigma_{g(i)}), \quad
-    u_{jk} \sim N(0, \tau_k), \quad \log\sigma_j \sim N(\log\sigma, \omega)
+.. math:: y_i \sim N(\alpha + x_i\beta + w_i' u_{g(i)}, \sigma_{g(i)}), \quad
+    u_j \sim N(0, diag(\tau) R\, diag(\tau)), \quad \log\sigma_j \sim N(\log\sigma, \omega)
 
 as ``mice.impute.2l.norm``, whose :math:`\sigma_j^2` vary too, by an inverse gamma in place of the
 lognormal. Prior: as in ``gaussian_ml``, and :math:`\omega \sim Exp(2)`, whose density at zero lets
@@ -47,7 +47,16 @@ FAMILY = Family(
         kinds=NUMERIC,
         summary="linear regression with random intercepts and slopes and a spread of each group's "
         "own, y ~ N(alpha + X beta + W u_group, sigma_group)",
-        priors={"weak": {"intercept": 2.5, "slope": 2.5, "tau": 1.0, "sigma": 1.0, "omega": 2.0}},
+        priors={
+            "weak": {
+                "intercept": 2.5,
+                "slope": 2.5,
+                "tau": 1.0,
+                "lkj": 2.0,
+                "sigma": 1.0,
+                "omega": 2.0,
+            }
+        },
         response="standardised",
         design="grouped",
         gibbs=True,

@@ -134,7 +134,7 @@ METHODS = (
         "2l.pan",
         MICE,
         _GROUPS,
-        "random intercepts and slopes, independent; " + _ASK.format("pan"),
+        "random intercepts and slopes, correlated; " + _ASK.format("pan"),
     ),
     Method(
         "2l.bin",

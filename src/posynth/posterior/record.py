@@ -142,7 +142,9 @@ class Posterior:
 
         With standardised predictors z = (x - c) / s the model's alpha + z beta equals
         ``intercept + x slope``; a standardised response is scaled back too. On a learned scale
-        they are about the response's normal score.
+        they are about the response's normal score. Of random effects it has the spreads ``tau``
+        and the correlations, where there are three effects partial ones in the order of the
+        effects.
 
         Raises
         ------
@@ -168,6 +170,8 @@ class Posterior:
         intercept = origin + dataset["alpha"] * unit - (slope * center).sum("predictor")
         natural = xr.Dataset({"intercept": intercept, "slope": slope})
         spreads = {name: dataset[name] * unit for name in ("sigma", "tau") if name in dataset}
+        if "agreement" in dataset:
+            natural["correlation"] = 2 * dataset["agreement"] - 1
         return natural.assign(spreads)
 
     def diagnostics(self) -> "pd.DataFrame":

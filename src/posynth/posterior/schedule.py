@@ -80,7 +80,7 @@ class Job:
         """Whether the posterior is known in closed form."""
         prior = self.conditional.prior or self.family.facts.default_prior
         asked = self.conditional.engine in ("auto", "exact")
-        return asked and prior in self.family.facts.exact_priors
+        return asked and not self.family.facts.inexact(prior, len(self.conditional.slopes))
 
     @property
     def cost(self) -> float:
