@@ -298,7 +298,8 @@ def test_draws_have_the_moments_of_nuts(name, prior, fitted):
     task, _, found = fitted(name, prior)
     nuts = fit(replace(task, draws=500), "nuts", np.random.default_rng(3))
     for key, a in found.draws.items():
-        ours, theirs = (np.reshape(d, (-1, *d.shape[2:])) for d in (a, nuts.draws[key]))
+        both = (a, nuts.draws[key])
+        ours, theirs = (d.reshape(d.shape[0] * d.shape[1], *d.shape[2:]) for d in both)
         for here, there in (
             (ours, theirs),
             ((ours - ours.mean(0)) ** 2, (theirs - theirs.mean(0)) ** 2),

@@ -38,8 +38,10 @@ class FamilyFacts:
         The priors under which that sampler holds.
     exact_slopes : int
         Slopes that vary between groups, up to which it holds.
-    gibbs : bool
-        Whether it has the Gibbs sampler of ``engines.gibbs``.
+    sampler : str
+        Name of a sampler of its own in ``engines.choose`` that ``"auto"`` tries first, or ``""``.
+    sampler_slopes : int
+        Slopes that vary between groups, up to which it is tried.
     chain : str
         Name of its own Markov chain in ``engines.choose``, or ``""``.
     proper : bool
@@ -70,7 +72,8 @@ class FamilyFacts:
     exact: str = ""
     exact_priors: tuple[str, ...] = ()
     exact_slopes: int = 0
-    gibbs: bool = False
+    sampler: str = ""
+    sampler_slopes: int = 2
     chain: str = ""
     proper: bool = True
     noisy: bool = True
@@ -84,6 +87,10 @@ class FamilyFacts:
     def default_prior(self) -> str:
         """Name of the prior used where none is asked for."""
         return next(iter(self.priors))
+
+    def samples(self, slopes: int) -> bool:
+        """Whether its own sampler is for so many varying slopes."""
+        return bool(self.sampler) and slopes <= self.sampler_slopes
 
     def inexact(self, prior: str, slopes: int = 0) -> str:
         """Say why draws under a prior, with so many varying slopes, are not exact; or ``""``."""

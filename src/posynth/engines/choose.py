@@ -11,6 +11,7 @@ from posynth.engines.compiled import CompiledModel
 from posynth.engines.density import Density
 from posynth.engines.exact import fit_exact
 from posynth.engines.gibbs import fit_gibbs
+from posynth.engines.integrated import fit_integrated
 from posynth.engines.mode import Mode, find_mode, refine
 from posynth.engines.own import fit_own
 from posynth.engines.reuse import same_form
@@ -26,6 +27,8 @@ WORTH_A_TRY = 0.5
 _FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}
 #: Markov chains that serve families which are not PyMC models, by name.
 _CHAINS = {"backfitting": fit_additive}
+#: Samplers that use the form of a family, by name.
+_SAMPLERS = {"gibbs": fit_gibbs, "integrated": fit_integrated}
 _shared: dict[tuple[str, str, str], CompiledModel] = {}
 _own: dict[tuple[str, str, str, str], CompiledModel] = {}
 
@@ -55,7 +58,7 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
     task : Task
         Data and prior.
     engine : str
-        ``"auto"``: exact where the posterior is known, a Gibbs sampler where the family has one,
+        ``"auto"``: exact where the posterior is known, the family's own sampler where it has one,
         else Laplace with independence Metropolis steps, else (a poor proposal or too few effective
         draws) whitened HMC, else NUTS. Or one of exact, laplace, hmc and nuts by name.
     rng : numpy.random.Generator
@@ -84,12 +87,12 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
             "engine 'auto', 'laplace' or 'nuts'"
         )
     tried = ""
-    if task.family.facts.gibbs and engine == "auto":
-        found = fit_gibbs(task, rng)
-        if found.draws:
-            return found
-        tried = f"the Gibbs sampler fails: {found.why}; "
     try:
+        if engine == "auto" and task.family.facts.samples(len(task.design.slopes)):
+            found = _SAMPLERS[task.family.facts.sampler](task, rng)
+            if found.draws:
+                return found
+            tried = f"the sampler of this family fails: {found.why}; "
         found = _approximate(task, engine, rng)
         return found.because(tried + found.why) if tried else found
     except FitError as error:

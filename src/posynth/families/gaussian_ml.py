@@ -57,7 +57,7 @@ FAMILY = Family(
         exact="mixed",
         exact_priors=("weak",),
         exact_slopes=1,
-        gibbs=True,
+        sampler="gibbs",
     ),
     build,
     contents=grouped_contents,

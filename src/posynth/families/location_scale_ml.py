@@ -59,7 +59,7 @@ FAMILY = Family(
         },
         response="standardised",
         design="grouped",
-        gibbs=True,
+        sampler="gibbs",
     ),
     build,
     contents=grouped_contents,
