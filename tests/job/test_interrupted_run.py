@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 
 import posynth
+from posynth import screen, terminal
 from posynth.copies import output as writing
 from posynth.errors import StoreError
 from posynth.posterior import store
@@ -180,3 +182,16 @@ def test_an_interrupt_is_told_in_one_line(people_csv, tmp_path, ended):
     assert process.returncode == 130
     assert all(ended(pid) for pid in found)
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("way", [screen.shown, screen.counted])
+def test_an_interrupt_that_a_library_swallowed_is_raised_at_the_next_step(way, capsys):
+    with pytest.raises(typer.Exit) as ended, terminal.errors(), way(terminal.err) as progress:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except BaseException:  # as libraries do that look for another way
+            pass
+        progress(*(["fit"] if way is screen.shown else ["fit", 1, 2]))
+    assert ended.value.exit_code == 130
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
