@@ -25,7 +25,7 @@ SEE_ALL = (
     *("readout", "reporting"),
     *("cli_studies", "studies"),  # the verbs on methods
 )
-SEEN_BY_ALL = ("errors", "interrupts", "results")
+SEEN_BY_ALL = ("errors", "results")
 SAMPLERS = ("pymc", "pytensor", "nutpie")
 
 

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posynth.interrupts import check
-
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
@@ -46,7 +44,7 @@ def shown(console: "Console", stages: "Sequence[str]" = ("fit", "draw")) -> "Ite
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     if not console.is_terminal:
-        yield lambda step: check()
+        yield lambda step: None
         return
     columns = (
         TextColumn("{task.description:>8}"),
@@ -62,7 +60,6 @@ def shown(console: "Console", stages: "Sequence[str]" = ("fit", "draw")) -> "Ite
         }
 
         def tell(step: "Step") -> None:
-            check()
             piece = f"{step.name} {step.engine}".rstrip()
             bar = known[step.stage]
             bars.update(bar, completed=step.done, total=step.total, visible=True, piece=piece)
@@ -85,15 +82,10 @@ def counted(console: "Console") -> "Iterator[Callable[[str, int, int], None]]":
         To be told (step, number done, number in all).
     """
     if not console.is_terminal:
-        yield lambda step, done, total: check()
+        yield lambda step, done, total: None
         return
     with console.status("judging") as status:
-
-        def tell(step: str, done: int, total: int) -> None:
-            check()
-            status.update(f"{plain(step)} ({done} of {total})")
-
-        yield tell
+        yield lambda step, done, total: status.update(f"{plain(step)} ({done} of {total})")
 
 
 def plain(text: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from posynth import interrupts, screen
+from posynth import screen
 from posynth.errors import PosynthError
 
 out = screen.console()
@@ -23,8 +23,7 @@ def errors(*files: Path | None) -> Iterator[None]:
         The files and folders the command works on.
     """
     try:
-        with interrupts.remembered():
-            yield
+        yield
     except PosynthError as error:
         text = str(error)
         known = [file.name for file in files if file is not None]
