@@ -85,8 +85,10 @@ class _OneSpread:
 
     def __init__(self, task: Task, rng: np.random.Generator) -> None:
         self.task, self.rng, self.products = task, rng, Products.of(task)
-        q, log_spread = self.products.effects, np.log(float(np.std(task.response.y)) or 1.0)
-        center = np.array([-0.7] * q + [0.0] * (q * (q - 1) // 2) + [log_spread])
+        log_spread = np.log(float(np.std(task.response.y)) or 1.0)
+        center = np.array(
+            [-0.7] * self.products.effects + [0.0] * self.products.pairs + [log_spread]
+        )
         self.point = center + 0.5 * rng.standard_normal((CHAINS, len(center)))
         self.walk = Walk(np.full(self.point.shape, 0.3))
 

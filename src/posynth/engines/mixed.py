@@ -70,6 +70,11 @@ class Products:
         """Number of effects a group has, q."""
         return int(self.within.shape[-1])
 
+    @property
+    def pairs(self) -> int:
+        """Number of pairs of them, each with a correlation."""
+        return len(pairs_of(self.effects))
+
     def gains(self, M: Floats) -> tuple[Floats, Floats]:
         """Return B_j and G_j'[A y]_j of every M, (r, groups, q, q) and (r, groups, q, c)."""
         turned = M.transpose(0, 2, 1)[:, None]

@@ -47,8 +47,7 @@ class OwnSpreads:
         self.task, self.rng = task, rng
         self.products = Products.of(task)
         codes = task.design.X[:, 0].astype(np.int64)
-        J, q = len(task.design.groups), self.products.effects
-        pairs = q * (q - 1) // 2
+        J, q, pairs = len(task.design.groups), self.products.effects, self.products.pairs
         A = np.column_stack([np.ones(len(codes)), task.design.X[:, 1:], task.response.y])
         self.rows = np.bincount(codes, minlength=J).astype(float)
         self.total = np.zeros((J, A.shape[1], A.shape[1]))

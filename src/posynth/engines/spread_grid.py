@@ -18,8 +18,6 @@ from posynth.engines.mixed import Products, draw_given, log_density
 
 type Floats = NDArray[np.float64]
 
-#: Effects of a group for which a grid is fine enough.
-MOST_EFFECTS = 2
 LOG_RHO = (-14.0, 12.0)
 LOGIT = (-14.0, 14.0)
 SMALLEST = 1e-7  # of the root mean square of y: the smallest residual sd told from rounding
@@ -121,8 +119,7 @@ def _probable(groups: Products, task: Task) -> list[Floats]:
     few, many = POINTS[groups.effects]
     root = float(np.sqrt(groups.total[-1, -1] / max(groups.n, 1))) or 1.0
     floor = float(np.log(SMALLEST * root))
-    q = groups.effects
-    limits = [LOG_RHO] * q + [LOGIT] * (q * (q - 1) // 2) + [(floor, floor + 30.0)]
+    limits = [LOG_RHO] * groups.effects + [LOGIT] * groups.pairs + [(floor, floor + 30.0)]
     axes = [np.linspace(*limit, few) for limit in limits]
     for step in range(NARROWINGS + 1):
         values = _on_grid(groups, task, axes)
