@@ -1,6 +1,6 @@
 """The manifest: what a reader of the copies must know to use them rightly."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -9,6 +9,12 @@ from posynth.posterior.record import Posterior
 
 DRAWS_A_COPY = 20
 _VERSIONS = ("numpy", "pandas", "pymc", "pytensor", "nutpie", "xarray", "formulaic")
+#: All that is published. Everything else stays with the data holder, and so does every key that a
+#: later version adds, until it is named here.
+PUBLIC = (
+    *("posynth", "n", "k", "m", "nests", "proper", "improper", "without_noise", "copies_values"),
+    *("complete", "unsynthesised", "filled", "missing", "passed", "versions"),
+)
 
 
 def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
@@ -38,6 +44,35 @@ def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
         "passed": _passed(posterior, m),
         "versions": {name: version(name) for name in _VERSIONS},
     }
+
+
+def public_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what may be published of a manifest: what is needed to use and pool the copies.
+
+    Whoever knows all rows of the source but one can run posynth on them with every guess at the
+    missing row, and compare. Whatever the run makes out of the rows would tell him which guess is
+    right: seeds and streams (with them he gets the copies themselves), the hash of the chain,
+    priors and engines (they follow the data), rules, the names of columns with missing values, the
+    posterior draws taken, times. They are left out, and so is the name of the source's file.
+
+    Parameters
+    ----------
+    manifest : Mapping
+        A manifest, as `Copies.manifest` returns it or ``manifest.json`` holds it.
+
+    Returns
+    -------
+    dict
+        Versions, sizes n, k and m, whether the copies are proper and complete and what is an
+        exception to it, which columns hold placeholders, how missing values were treated, and
+        whether the diagnostics passed; keys that the manifest lacks are left out.
+
+    Examples
+    --------
+    >>> public_manifest({"n": 299, "k": 299, "m": 5, "seed": 1, "source": "patients.csv"})
+    {'n': 299, 'k': 299, 'm': 5}
+    """
+    return {key: manifest[key] for key in PUBLIC if key in manifest}
 
 
 def _passed(posterior: Posterior, m: int) -> bool:
