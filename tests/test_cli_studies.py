@@ -21,7 +21,9 @@ def call(*arguments):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("validity")
-    return call("validity", MODELS / "validity_study.toml", "-r", 3, "-o", folder), folder
+    return call(
+        "validity", MODELS / "validity_study.toml", "-r", 3, "--allow-code", "-o", folder
+    ), folder
 
 
 def test_the_study_of_models_runs_and_writes_its_parts(study):
@@ -44,10 +46,13 @@ def test_the_study_of_models_runs_and_writes_its_parts(study):
 def test_it_goes_on_and_gives_the_same(study):
     _, folder = study
     before = (folder / "summary.csv").read_text()
-    again = call("validity", MODELS / "validity_study.toml", "-r", 3, "-o", folder)
+    again = call("validity", MODELS / "validity_study.toml", "-r", 3, "--allow-code", "-o", folder)
     assert again.exit_code == 0
     assert (folder / "summary.csv").read_text() == before
-    other = call("validity", MODELS / "validity_study.toml", "-r", 3, "--seed", 1, "-o", folder)
+    other = call(
+        *("validity", MODELS / "validity_study.toml", "-r", 3, "--seed", 1, "--allow-code"),
+        *("-o", folder),
+    )
     assert other.exit_code == 2
     assert "another study" in " ".join(other.stderr.split())
 

@@ -9,7 +9,7 @@ import typer
 
 import posynth
 from posynth import cli_studies, cli_verbs, screen
-from posynth.cli_options import Asked, takes_chain
+from posynth.cli_options import AllowCode, Asked, takes_chain
 from posynth.errors import SpecError
 from posynth.posterior.crew import SELDOM, Crew
 from posynth.terminal import err, errors, out
@@ -150,6 +150,7 @@ def draw(
     to: Annotated[
         Path | None, typer.Option("-o", "--out", help="Output folder; FOLDER by default.")
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Draw m copies from a posterior; the confidential table is not needed."""
     from posynth.posterior.store import load_posterior
@@ -158,7 +159,8 @@ def draw(
     with errors(), screen.shown(err) as progress:
         if to is None and (folder / "posterior.json").is_file():
             raise SpecError(f"{str(folder)!r} is itself a posterior; say where to write with -o")
-        copies = run(load_posterior(folder), m, k, seed=seed, progress=progress)
+        posterior = load_posterior(folder, allow_code=allow_code)
+        copies = run(posterior, m, k, seed=seed, progress=progress)
         copies.save(to or folder, format.value if format else None)
     tell(copies, to or folder, diagnostics=False)
 

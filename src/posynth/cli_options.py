@@ -67,6 +67,14 @@ Violations = Annotated[
     float | None,
     typer.Option("--violations", min=0, max=1, help="Share of rows in which a rule need not hold."),
 ]
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Run Python files that a chain, study or stored posterior names (file.py:function); "
+        "read them first.",
+    ),
+]
 KindOption = Annotated[
     list[str] | None, typer.Option("--kind", help="COLUMN=KIND, over the guess; may be repeated.")
 ]
@@ -123,6 +131,7 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
     chain: ChainFile = None,
     engine: EngineOption = EngineName.AUTO,
     missing: Missing = "pattern",
+    allow_code: AllowCode = False,
 ) -> Asked:
     """Pack the options; their declarations are those of every command that takes them."""
     wishes = {
@@ -133,6 +142,7 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
         "copies_values": copies_values,
         "engine": engine.value,
         "missing": missing,
+        "allow_code": allow_code,
     }
     return Asked(wishes, chain, method, formula, kind, passive, violations)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posynth import screen
+from posynth.cli_options import AllowCode
 from posynth.terminal import err, errors, names, out
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def validity(
     to: Annotated[
         Path, typer.Option("-o", "--out", help="Output folder; a study stopped there goes on.")
     ] = Path("validity"),
+    allow_code: AllowCode = False,
 ) -> None:
     """Check by simulation that intervals pooled from the copies cover as often as they say."""
     with errors(study):
@@ -86,7 +88,8 @@ def validity(
 
         try:
             with timed(err, "replications") as progress:
-                found = run(study, to, workers, progress, replications=replications, seed=seed)
+                changes = {"replications": replications, "seed": seed}
+                found = run(study, to, workers, progress, allow_code=allow_code, **changes)
         except KeyboardInterrupt:
             err.print(
                 f"stopped; finished replications are in {screen.plain(str(to))}: run the same "
@@ -121,6 +124,7 @@ def sbc(  # noqa: PLR0913, PLR0917 - options of a command
         int, typer.Option("--rows", min=10, help="Rows of each simulated table.")
     ] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything.")] = 0,
+    allow_code: AllowCode = False,
     to: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for plots, CSV.")] = None,
 ) -> None:
     """Check posteriors by simulation-based calibration: the truth's rank among draws is uniform."""
@@ -133,14 +137,15 @@ def sbc(  # noqa: PLR0913, PLR0917 - options of a command
         if whole:
             with timed(err, "pairs") as told:
                 pairs = studies.exchangeable(
-                    chain, data, replications, rows=rows, seed=seed, progress=told
-                )
+                    chain, data, replications, rows=rows, seed=seed, progress=told,
+                    allow_code=allow_code,
+                )  # fmt: skip
             results = pairs.results()
         else:
             with timed(err, "fits") as told:
                 found = studies.sbc(
                     chain, data, names(columns), replications, rows=rows, seed=seed,
-                    progress=lambda name, *step: told(*step),
+                    progress=lambda name, *step: told(*step), allow_code=allow_code,
                 )  # fmt: skip
             results = [result for each in found.values() for result in each.results()]
         print_grid(out, calibration_grid(results, replications))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posynth import screen
-from posynth.cli_options import pairs
+from posynth.cli_options import AllowCode, pairs
 from posynth.errors import MeasureError
 from posynth.terminal import err, errors, names, out
 
@@ -97,6 +97,7 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
     impute: Impute = 0,
     delta: Delta = None,
     selection: Selection = None,
+    allow_code: AllowCode = False,
     json: JsonFile = None,
     csv: CsvFile = None,
 ) -> None:
@@ -108,7 +109,7 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
         from posynth.report import risk_tables
 
         options = options_of(family=family, levels=levels, groups=groups, status=status)
-        copies = material.take(folder)
+        copies = material.take(folder, allow_code)
         frame = None if data is None else material.original(data, copies)
         both = {"delta": delta, "selection": selection}
         shifts = {name: numbers(values, f"--{name}") for name, values in both.items()}
@@ -174,6 +175,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - options of a command
     holdout: Holdout = None,
     checks: Checks = False,
     seed: Seed = 0,
+    allow_code: AllowCode = False,
     json: JsonFile = None,
     csv: CsvFile = None,
 ) -> None:
@@ -184,7 +186,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - options of a command
         from posynth.judgement import judged
         from posynth.report import risk_tables, tables
 
-        copies = material.take(folder)
+        copies = material.take(folder, allow_code)
         comparison = material.lay_beside(copies, data, holdout)
         with screen.counted(err) as progress:
             results = judged(
@@ -239,20 +241,22 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
     quantiles: Cut = None,
     holdout: Holdout = None,
     seed: Seed = 0,
+    allow_code: AllowCode = False,
     to: Annotated[
         Path | None, typer.Option("-o", "--out", help="The page; OUT/report.html by default.")
     ] = None,
 ) -> None:
     """Write one page that says what was modelled, how well, and what the copies are good for."""
     with errors(folder, data, holdout):
-        from posynth.reporting import write_report
+        from posynth import material
+        from posynth.reporting import PAGE, write_report
 
         options = options_of(family=family, levels=levels, groups=groups, status=status)
         with screen.counted(err) as progress:
             path = write_report(
-                folder,
+                material.take(folder, allow_code),
                 data,
-                to=to,
+                to=to or folder / PAGE,
                 public=public,
                 checks=checks,
                 model=model,

@@ -13,12 +13,15 @@ from posynth.table.matching import Data, match_table
 type Source = Copies | str | Path
 
 
-def take(copies: Source) -> Copies:
-    """Return the copies themselves, read from their folder where a folder is given."""
+def take(copies: Source, allow_code: bool = False) -> Copies:
+    """Return the copies themselves, read from their folder where a folder is given.
+
+    Python files that its chain names are run only if ``allow_code``.
+    """
     if isinstance(copies, Copies):
         return copies
     if isinstance(copies, str | Path):
-        return load_copies(copies)
+        return load_copies(copies, allow_code=allow_code)
     raise MeasureError(
         f"copies are a {type(copies).__name__}; give what `synthesize` returned, or the output "
         "folder it was saved to: how the copies were made decides how they are judged"

@@ -20,6 +20,7 @@ from posynth.evaluation.validity.summary import Validity
 from posynth.posterior.bound import Chain
 from posynth.posterior.plan import Data, plan
 from posynth.posterior.task import encode_table, make_task
+from posynth.posterior.wishes import Wishes
 from posynth.table.frame import Table
 
 
@@ -28,6 +29,8 @@ def validity(
     folder: str | Path | None = None,
     workers: int = 1,
     progress: Progress = silent,
+    *,
+    allow_code: bool = False,
     **changes: Any,
 ) -> Validity:
     """Run a validity study: samples, copies, pooled inferences, and how often they are right.
@@ -42,6 +45,8 @@ def validity(
         Processes; the result does not depend on it.
     progress : callable
         Told of (replications done, in all, failed).
+    allow_code : bool
+        Run the Python files that a study file names; see `specify`.
     **changes
         Settings to use in place of a file's: replications, seed, n, m, k ...
 
@@ -67,14 +72,16 @@ def validity(
     >>> dict(found.dataset.sizes)["coefficient"]
     2
     """
-    planned = study if isinstance(study, Study) else read_study(study, **changes)
+    planned = (
+        study if isinstance(study, Study) else read_study(study, allow_code=allow_code, **changes)
+    )
     found = run_study(planned, folder, workers, progress)
     if folder is not None:
         save_validity(found, folder)
     return found
 
 
-def sbc(
+def sbc(  # noqa: PLR0913 - what is calibrated, how often, and who is told
     chain: Chain | str | Path,
     data: Data | None = None,
     columns: Iterable[str] = (),
@@ -83,6 +90,7 @@ def sbc(
     rows: int = 100,
     seed: int = 0,
     progress: Callable[[str, int, int, int], None] = lambda name, done, total, failed: None,
+    allow_code: bool = False,
 ) -> dict[str, Calibration]:
     """Check by simulation that posteriors are those of the models: rank the truth among draws.
 
@@ -103,6 +111,8 @@ def sbc(
         Seed of everything.
     progress : callable
         Told of (conditional, done, in all, failed).
+    allow_code : bool
+        Run the Python files that a chain file names; see `specify`.
 
     Returns
     -------
@@ -122,7 +132,7 @@ def sbc(
     >>> found["age"].names[-1]
     'log-likelihood of row 1'
     """
-    table, bound = _calibrated_on(chain, data, rows, seed)
+    table, bound = _calibrated_on(chain, data, rows, seed, allow_code)
     wanted = list(columns) or list(bound.spec.targets)
     encoded, known = encode_table(table, bound.spec), bound.families
     found = {}
@@ -147,12 +157,13 @@ def exchangeable(
     rows: int = 100,
     seed: int = 0,
     progress: Progress = silent,
+    allow_code: bool = False,
 ) -> Exchange:
     """Check a whole chain: a table of its prior predictive and its copy must be exchangeable.
 
     Parameters
     ----------
-    chain, data, replications, rows, seed, progress
+    chain, data, replications, rows, seed, progress, allow_code
         As for `sbc`, but ``progress`` is told of (done, in all, failed).
 
     Returns
@@ -165,19 +176,20 @@ def exchangeable(
     SpecError
         As for `sbc`.
     """
-    table, bound = _calibrated_on(chain, data, rows, seed)
+    table, bound = _calibrated_on(chain, data, rows, seed, allow_code)
     return exchange(bound, table, replications, seed=seed, progress=progress)
 
 
 def _calibrated_on(
-    chain: Chain | str | Path, data: Data | None, rows: int, seed: int
+    chain: Chain | str | Path, data: Data | None, rows: int, seed: int, allow_code: bool
 ) -> tuple[Table, Chain]:
+    wishes = Wishes(allow_code=allow_code)
     if data is None:
         if isinstance(chain, Chain):
             raise SpecError("sbc: a chain that is no file needs data, whose predictors are used")
         given: Data = artificial(read_chain(chain)[1], rows, np.random.default_rng(seed))
-        return plan(given, chain=chain)
-    table, bound = plan(data, chain=chain)
+        return plan(given, wishes, chain)
+    table, bound = plan(data, wishes, chain)
     if len(table.frame) <= rows:
         return table, bound
     few = np.random.default_rng(seed).choice(len(table.frame), rows, replace=False)

@@ -79,6 +79,7 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     missing: str = "pattern",
     chain: str | Path | None = None,
     kinds: Mapping[str, str] | None = None,
+    allow_code: bool = False,
 ) -> Chain:
     """Choose a conditional for every column, or read them from a chain file.
 
@@ -115,6 +116,9 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
         A chain file; order and missing then come from it, methods and engine still override.
     kinds : Mapping, optional
         Column -> kind, in place of the guess.
+    allow_code : bool
+        Run the Python files that a chain file names (``"file.py:function"``); those named here in
+        ``methods`` are run anyway.
 
     Returns
     -------
@@ -132,18 +136,8 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     >>> chain.spec.targets[:2]
     ('sex', 'age')
     """
-    wishes = Wishes(
-        order,
-        methods or {},
-        engine,
-        missing,
-        predictors,
-        formulas or {},
-        strata,
-        improper,
-        copies_values,
-        passive or {},
-    )
+    asked = (order, methods or {}, engine, missing, predictors, formulas or {}, strata)
+    wishes = Wishes(*asked, improper, copies_values, passive or {}, allow_code)
     return plan(data, wishes, chain, kinds)[1]
 
 
@@ -155,6 +149,7 @@ def fit(
     m: int = 5,
     workers: int | None = 1,
     progress: Progress = silent,
+    allow_code: bool = False,
 ) -> Posterior:
     """Fit every conditional of a chain.
 
@@ -172,6 +167,8 @@ def fit(
         Processes, or None for as many as are worth it; the draws do not depend on it.
     progress : callable
         Told of each conditional.
+    allow_code : bool
+        As for ``specify``.
 
     Returns
     -------
@@ -189,7 +186,7 @@ def fit(
     >>> posterior.diagnostics()["engine"].tolist()
     ['exact', 'exact']
     """
-    table, bound = plan(data, chain=chain)
+    table, bound = plan(data, Wishes(allow_code=allow_code), chain)
     return fit_chain(table, bound, seed, max(400, 20 * m), workers, progress)
 
 
@@ -243,6 +240,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     improper: bool = False,
     copies_values: bool = False,
     passive: Mapping[str, Passive] | None = None,
+    allow_code: bool = False,
     workers: int | None = 1,
     progress: Progress = silent,
 ) -> Copies:
@@ -258,7 +256,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
         One seed for fits and draws.
     chain, order, methods, engine, missing, kinds
         What to model, as for ``specify``.
-    predictors, formulas, strata, improper, copies_values, passive
+    predictors, formulas, strata, improper, copies_values, passive, allow_code
         The same.
     workers : int, optional
         Processes, or None for as many as are worth it; the copies do not depend on it.
@@ -283,18 +281,8 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     """
     if m < 1 or (k is not None and k < 1):
         raise SpecError(f"copies m = {m}, rows k = {k}; both must be 1 or more")
-    wishes = Wishes(
-        order,
-        methods or {},
-        engine,
-        missing,
-        predictors,
-        formulas or {},
-        strata,
-        improper,
-        copies_values,
-        passive or {},
-    )
+    asked = (order, methods or {}, engine, missing, predictors, formulas or {}, strata)
+    wishes = Wishes(*asked, improper, copies_values, passive or {}, allow_code)
     table, bound = plan(data, wishes, chain, kinds)
     posterior = fit_chain(table, bound, seed, max(400, 20 * m), workers, progress)
     return draw(posterior, m, k, seed=seed, progress=progress)

@@ -160,7 +160,7 @@ def test_a_file_may_hold_it(heart, tmp_path):
     written = chain.to_toml().replace('family = "gaussian"', 'family = "mine.py:line"')
     written = "\n".join(w for w in written.splitlines() if not w.startswith(("prior", "scales")))
     file.write_text(written)
-    found = posynth.specify(table, chain=file)["age"]
+    found = posynth.specify(table, chain=file, allow_code=True)["age"]
     assert [rv.name for rv in found.model(table).free_RVs] == ["sigma", "Intercept", "sex"]
     assert "Bambi model age ~ sex, family gaussian" in found.family.facts.summary
 

@@ -8,7 +8,8 @@ from posynth.engines.choose import fit
 from posynth.errors import SpecError
 from posynth.families import facts, families, family
 from posynth.families.base import Design, Family, Response
-from posynth.families.own import as_family, conditional, is_reference, load_reference
+from posynth.families.own import as_family, conditional, load_reference
+from posynth.families.permission import is_reference
 from posynth.table.schema import Kind
 
 MODEL = """
@@ -84,7 +85,9 @@ def folder(tmp_path):
 
 def test_a_model_in_a_file_is_loaded_and_fitted(folder):
     assert is_reference("mine.py:double_exponential") and not is_reference("gaussian")
-    member: Family = load_reference("mine.py:double_exponential", [folder / "nowhere", folder])
+    member: Family = load_reference(
+        "mine.py:double_exponential", [folder / "nowhere", folder], allowed=True
+    )
     assert member.facts.name == "mine.py:double_exponential"
     assert member.facts.summary == "Laplace errors"
     rng = np.random.default_rng(4)
@@ -111,4 +114,4 @@ def test_a_model_in_a_file_is_loaded_and_fitted(folder):
 )
 def test_a_reference_that_leads_nowhere_is_refused(reference, text, folder):
     with pytest.raises(SpecError, match=text):
-        load_reference(reference, [folder])
+        load_reference(reference, [folder], allowed=True)

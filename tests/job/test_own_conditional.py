@@ -111,16 +111,17 @@ def test_a_function_in_a_file_needs_the_output_folder_only(cli, folder, tmp_path
     changed = "\n".join(lines).replace('"gaussian"', '"mine.py:robust"')
     chain.write_text(text[:start] + changed)
     options = ("-m", 2, "--seed", 1, "--workers", 1)
-    result = cli("synthesize", data, *options, "--chain", chain, "-o", out)
+    allowed = ("--chain", chain, "--allow-code")
+    result = cli("synthesize", data, *options, *allowed, "-o", out)
     assert "mine.py:robust" in result.stdout
     moved = tmp_path_factory.mktemp("elsewhere") / "received"
     shutil.move(out, moved)
     for name in ("mine.py", "table.csv", "chain.toml"):
         (folder / name).unlink()
     first = (moved / "copies" / "copy-01.csv").read_bytes()
-    cli("draw", moved, "-m", 2)
+    cli("draw", moved, "-m", 2, "--allow-code")
     assert (moved / "copies" / "copy-01.csv").read_bytes() == first
-    cli("draw", moved / "posterior", "-m", 2, "-o", moved / "again")
+    cli("draw", moved / "posterior", "-m", 2, "--allow-code", "-o", moved / "again")
     assert (moved / "again" / "copies" / "copy-01.csv").read_bytes() == first
 
 
@@ -136,7 +137,7 @@ def test_the_written_chain_finds_the_file_again(cli, folder, table):
     (folder / "mine.py").unlink()
     again = folder / "again"
     chain = out / "chain.toml"
-    cli("synthesize", folder / "table.csv", *options, "--chain", chain, "-o", again)
+    cli("synthesize", folder / "table.csv", *options, "--chain", chain, "--allow-code", "-o", again)
     for name in ("copy-01.csv", "copy-02.csv"):
         assert (again / "copies" / name).read_bytes() == (out / "copies" / name).read_bytes()
 

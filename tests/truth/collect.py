@@ -1,9 +1,9 @@
 """Make the committed results from the folders of finished studies.
 
 Run ``python tests/truth/collect.py FOLDER ...`` after
-``posynth validity tests/truth/studies/NAME.toml -o FOLDER/NAME`` (a study stopped half-way can be
-collected too: give ``-r`` the replications that are done). All rules are kept for the population
-value, posynth's own choice for the sample's estimate.
+``posynth validity tests/truth/studies/NAME.toml --allow-code -o FOLDER/NAME`` (a study stopped
+half-way can be collected too: give ``-r`` the replications that are done). All rules are kept for
+the population value, posynth's own choice for the sample's estimate.
 """
 
 import sys

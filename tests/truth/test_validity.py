@@ -24,7 +24,9 @@ STUDIES = Path(__file__).resolve().parent / "studies"
 def clinic():
     """Give the study of models/ (gaussian, bernoulli, categorical, ordinal), small."""
     known = {"replications": 30, "m": [5], "k": [500]}
-    return replace(read_study(MODELS / "validity_study.toml", **known), truth_rows=100_000)
+    return replace(
+        read_study(MODELS / "validity_study.toml", allow_code=True, **known), truth_rows=100_000
+    )
 
 
 def failed(results):
@@ -61,7 +63,9 @@ def test_thresholds_that_each_use_their_own_uniform_are_found_out(clinic, monkey
     "name", ["congenial", "pattern", "plug_in", "misspecified", "specified", "found"]
 )
 def test_the_studies_in_full(name, tmp_path):
-    found = run_study(read_study(STUDIES / f"{name}.toml", replications=200), tmp_path)
+    found = run_study(
+        read_study(STUDIES / f"{name}.toml", allow_code=True, replications=200), tmp_path
+    )
     wrong = failed(verdicts(found))
     # Without its interaction a regression has unequal variances: x covers .87 in the sample itself.
     wrong = {key for key in wrong if not key[1].endswith("without: x")}

@@ -14,7 +14,7 @@ import pandas as pd
 
 from posynth.chain.toml import chain_to_toml
 from posynth.errors import StoreError
-from posynth.posterior.bound import find_families
+from posynth.posterior.chain_families import find_families
 from posynth.posterior.crew import Crew
 from posynth.posterior.record import Posterior
 from posynth.posterior.store import save_posterior
@@ -97,7 +97,8 @@ def write_copies(
 def write_posterior_files(posterior: Posterior, folder: Path) -> None:
     """Write posterior/, chain.toml and diagnostics.csv into an existing folder."""
     save_posterior(posterior, folder / "posterior")
-    known = find_families(posterior.spec, posterior.own, posterior.folders)
+    where = (posterior.own, posterior.folders, posterior.allowed)
+    known = find_families(posterior.spec, *where)
     facts = {name: member.facts for name, member in known.items()}
     text = chain_to_toml(posterior.spec, posterior.schema, facts)
     (folder / "chain.toml").write_text(text, encoding="utf-8")

@@ -17,13 +17,15 @@ from posynth.table.copy_file import read_copy
 NEEDED = ("spec_hash", "n", "k", "m", "seed", "proper")
 
 
-def load_copies(folder: str | Path) -> Copies:
+def load_copies(folder: str | Path, *, allow_code: bool = False) -> Copies:
     """Read an output folder that ``posynth synthesize``, ``posynth draw`` or ``save`` wrote.
 
     Parameters
     ----------
     folder : str or Path
         Holds ``copies/``, ``posterior/`` and ``manifest.json``.
+    allow_code : bool
+        As for ``load_posterior``.
 
     Returns
     -------
@@ -49,7 +51,7 @@ synthesize` wrote
             "synthesize` wrote"
         )
     manifest = _manifest(place)
-    posterior = load_posterior(place)
+    posterior = load_posterior(place, allow_code=allow_code)
     _check_same(manifest, posterior, place)
     frames = tuple(_read(path, posterior, int(manifest["k"])) for path in _paths(place, manifest))
     return Copies(frames, posterior, int(manifest["seed"]), manifest)

@@ -11,7 +11,7 @@ from posynth.chain.blocks import Floats, Rows
 from posynth.chain.group_level import one_row_a_group
 from posynth.chain.spec import Conditional
 from posynth.errors import SpecError
-from posynth.posterior.bound import stored_families
+from posynth.posterior.chain_families import stored_families
 from posynth.posterior.predict import RowSampler, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.schedule import Progress, Step, silent
@@ -130,7 +130,8 @@ def _put(
 
 
 def _samplers(posterior: Posterior) -> dict[str, RowSampler]:
-    known = stored_families(posterior.spec, posterior.own, posterior.folders)
+    where = (posterior.own, posterior.folders, posterior.allowed)
+    known = stored_families(posterior.spec, *where)
     return {
         c.target: RowSampler(
             known[c.family],

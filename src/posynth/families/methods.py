@@ -9,7 +9,7 @@ from posynth.chain.options import read_groups, read_method
 from posynth.errors import SpecError
 from posynth.families import families
 from posynth.families.method_names import METHODS, Method
-from posynth.families.own import is_reference
+from posynth.families.permission import is_reference
 from posynth.table.schema import Kind
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Any
 from posynth.chain.facts import CATEGORICAL, NUMERIC, FamilyFacts
 from posynth.errors import SpecError, unknown
 from posynth.families.base import Build, Family
+from posynth.families.permission import require_permission
 from posynth.table.schema import Kind
 
 _MARK = "posynth_facts"
@@ -137,11 +138,6 @@ def _stands_for_another(
     return name in taken and method not in (taken[name], taken[name].build)
 
 
-def is_reference(name: str) -> bool:
-    """Whether a family name points to a function in a file (``"file.py:function"``)."""
-    return ".py:" in name
-
-
 def find_file(name: str, folders: Sequence[Path]) -> Path | None:
     """Return the file that ``"file.py:function"`` names, or one of its bare name, if any."""
     file = Path(name.rpartition(":")[0])
@@ -149,7 +145,7 @@ def find_file(name: str, folders: Sequence[Path]) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def load_reference(name: str, folders: Sequence[Path]) -> Family:
+def load_reference(name: str, folders: Sequence[Path], *, allowed: bool) -> Family:
     """Load the family that ``"file.py:function"`` points to.
 
     Parameters
@@ -158,16 +154,20 @@ def load_reference(name: str, folders: Sequence[Path]) -> Family:
         The reference; its file is sought in ``folders`` in turn.
     folders : iterable of Path
         Where to look.
+    allowed : bool
+        Whether the file may be run; see ``families.permission``.
 
     Raises
     ------
     SpecError
-        If the file, the function, or a usable function is not found.
+        If the file, the function, or a usable function is not found, or it may not be run.
     """
-    return as_family(load_function(name, folders, "family"), name)
+    return as_family(load_function(name, folders, "family", allowed=allowed), name)
 
 
-def load_function(name: str, folders: Sequence[Path], what: str) -> Callable[..., Any]:
+def load_function(
+    name: str, folders: Sequence[Path], what: str, *, allowed: bool
+) -> Callable[..., Any]:
     """Load the function that ``"file.py:function"`` points to.
 
     Parameters
@@ -178,11 +178,13 @@ def load_function(name: str, folders: Sequence[Path], what: str) -> Callable[...
         Where to look.
     what : str
         What the function is for, in error messages.
+    allowed : bool
+        Whether the file may be run; see ``families.permission``.
 
     Raises
     ------
     SpecError
-        If the file or the function is not found, or the file fails on import.
+        If the file or the function is not found, the file may not be run, or it fails on import.
     """
     file, _, function = name.rpartition(":")
     found = find_file(name, folders)
@@ -192,6 +194,7 @@ def load_function(name: str, folders: Sequence[Path], what: str) -> Callable[...
             f"{what} {name!r}: there is no file {file!r} beside the {naming} file or here; "
             f"write the path relative to the {naming} file"
         )
+    require_permission(name, what, found, allowed)
     module_name = f"posynth_own_{found.stem}"
     spec = importlib.util.spec_from_file_location(module_name, found)
     assert spec is not None and spec.loader is not None

@@ -12,10 +12,11 @@ from posynth.chain.dependence import with_rules
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.chain.toml import chain_to_toml
 from posynth.errors import SpecError, unknown
-from posynth.families import families
-from posynth.families.base import Build, Family
+from posynth.families.base import Family
 from posynth.families.methods import translate
-from posynth.families.own import as_family, is_reference, load_reference, own_names
+from posynth.families.own import own_names
+from posynth.families.permission import references
+from posynth.posterior.chain_families import find_families, own_families
 from posynth.posterior.task import encode_table, make_task
 from posynth.table.codec import encode
 from posynth.table.frame import Table
@@ -42,6 +43,9 @@ class Chain:
         Families of the user's, by the name the chain uses.
     folders : tuple of Path
         Where files that the chain names are sought.
+    allowed : frozenset of str
+        Which of the names ``"file.py:function"`` in the chain may be followed; see
+        ``families.permission``.
     notes : tuple of str
         What reading the table had to decide.
 
@@ -56,6 +60,7 @@ class Chain:
     source: Source = field(default_factory=Source)
     own: Mapping[str, Family] = field(default_factory=dict)
     folders: tuple[Path, ...] = ()
+    allowed: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -65,7 +70,7 @@ class Chain:
     @property
     def families(self) -> dict[str, Family]:
         """Every family the chain may use, by name."""
-        return find_families(self.spec, self.own, self.folders)
+        return find_families(self.spec, self.own, self.folders, self.allowed)
 
     def __getitem__(self, target: str) -> "BoundConditional":
         return BoundConditional(self, self.spec[target])
@@ -103,7 +108,7 @@ class Chain:
                 raise SpecError(f"conditional {target!r}: {unknown('field', key, allowed)}")
         if changes.get("passive"):
             return self._ruled(target, changes)
-        own = dict(self.own)
+        own, may_run = dict(self.own), self.allowed
         if old.passive:
             changes = {"passive": "", "options": {}, **changes}
         if "family" in changes:
@@ -113,12 +118,14 @@ class Chain:
             translation = translate(names[target], kind, old.column)
             changes = {"options": {}, **translation.settings, **changes}
             changes["family"] = translation.family
+            may_run |= references([translation.family])
         # The grounds of the old choice would stand beside the new one, also in the chain file.
         changes = {"note": f"changed: {', '.join(asked)}"} | changes if asked else changes
-        changed = replace(self, own=own)._suited(replace(old, **changes), changes)
+        opened = replace(self, own=own, allowed=may_run)
+        changed = opened._suited(replace(old, **changes), changes)
         if changed != replace(old, **changes) and "note" not in asked:
             changed = replace(changed, note=f"{changed.note}{_dropped(old, changed)}")
-        return replace(self, spec=self.spec.with_conditional(changed), own=own)
+        return replace(opened, spec=self.spec.with_conditional(changed))
 
     def _ruled(self, target: str, changes: Mapping[str, Any]) -> "Chain":
         """Return a chain in which a column is computed by a rule."""
@@ -226,51 +233,6 @@ def _dropped(old: Conditional, new: Conditional) -> str:
     lost_scale = {"learned": "the learned scale", "levels": "numbers as levels"}
     told += [lost_scale[old.scale]] if old.scale in lost_scale and old.scale != new.scale else []
     return f"; dropped: {', '.join(told)}" if told else ""
-
-
-def find_families(
-    spec: ChainSpec, own: Mapping[str, Family], folders: tuple[Path, ...]
-) -> dict[str, Family]:
-    """Return built-in, installed and own families, and those in files that the chain names."""
-    found = families() | dict(own)
-    for conditional in spec:
-        if is_reference(conditional.family) and conditional.family not in found:
-            found[conditional.family] = load_reference(conditional.family, (*folders, Path.cwd()))
-    return found
-
-
-def stored_families(
-    spec: ChainSpec, own: Mapping[str, Family], folders: tuple[Path, ...]
-) -> dict[str, Family]:
-    """Return families as find_families does, for a posterior that may have been loaded.
-
-    Raises
-    ------
-    SpecError
-        If the chain uses a function that was passed in Python, which no folder holds.
-    """
-    found = find_families(spec, own, folders)
-    for conditional in spec:
-        if conditional.family not in found:
-            raise SpecError(
-                f"conditional {conditional.target!r} uses {conditional.family!r}, a function that "
-                "was passed in Python and is not stored; pass it again: "
-                f"load_posterior(folder, methods={{{conditional.target!r}: "
-                f"{conditional.family}}}), or keep it in a file and name it 'file.py:function'"
-            )
-    return found
-
-
-def own_families(builds: Mapping[str, Build | Family] | None) -> dict[str, Family]:
-    """Make families of functions, by the name given to each."""
-    return {
-        name: replace(build, facts=replace(build.facts, name=name))
-        if isinstance(build, Family) and build.facts.name != name
-        else build
-        if isinstance(build, Family)
-        else as_family(build, name)
-        for name, build in (builds or {}).items()
-    }
 
 
 def conform(df: pd.DataFrame, schema: Schema, source: Source) -> Table:

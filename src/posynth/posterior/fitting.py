@@ -76,6 +76,7 @@ def fit_chain(
         seed=seed,
         version=posynth.__version__,
         folders=chain.folders,
+        allowed=chain.allowed,
         own=chain.own,
         learned=rows.learned,
     )

@@ -17,7 +17,8 @@ from posynth.engines.base import Task
 from posynth.engines.choose import compiled_for
 from posynth.engines.compiled import CompiledModel
 from posynth.families.base import Family
-from posynth.posterior.bound import conform, stored_families
+from posynth.posterior.bound import conform
+from posynth.posterior.chain_families import stored_families
 from posynth.posterior.predict import natural_scale, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, stream
@@ -58,8 +59,8 @@ class Coded:
 
 def family_of(posterior: Posterior, target: str) -> Family:
     """Return the family of a conditional."""
-    known = stored_families(posterior.spec, posterior.own, posterior.folders)
-    return known[posterior.spec[target].family]
+    where = (posterior.own, posterior.folders, posterior.allowed)
+    return stored_families(posterior.spec, *where)[posterior.spec[target].family]
 
 
 def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:

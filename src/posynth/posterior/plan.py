@@ -15,7 +15,9 @@ from posynth.engines.threads import one_thread
 from posynth.errors import SpecError, TableError, unknown
 from posynth.families import families
 from posynth.families.own import own_names
-from posynth.posterior.bound import Chain, conform, own_families
+from posynth.families.permission import references
+from posynth.posterior.bound import Chain, conform
+from posynth.posterior.chain_families import own_families
 from posynth.posterior.support import check_column
 from posynth.posterior.task import encode_table, learn_scales
 from posynth.posterior.wishes import Wishes, adjusted, new_chain, permitted, translated_chain
@@ -53,7 +55,8 @@ def _planned(
         names, own = own_names(wishes.methods, families())
         spec = new_chain(table.schema, wishes, names)
         spec = _refined(table, spec, {**names, **wishes.passive})
-        bound = Chain(spec, table.schema, table.source, own_families(own), notes=table.notes)
+        parts = (spec, table.schema, table.source, own_families(own))
+        bound = Chain(*parts, allowed=references(c.family for c in spec), notes=table.notes)
         return table, held_to(table, bound)
     if wishes.order:
         raise SpecError(
@@ -128,7 +131,11 @@ def _from_file(
     table = conform(table.frame, schema, table.source)
     folder = path.resolve().parent
     spec = permitted(translated_chain(spec, schema), wishes.improper, wishes.copies_values)
-    return table, Chain(spec, schema, table.source, folders=(folder, folder / "posterior"))
+    folders = (folder, folder / "posterior")
+    # What the user names himself may be run; what only the file names, if he allows that.
+    named = (c.family for c in spec) if wishes.allow_code else wishes.methods.values()
+    allowed = references(named)
+    return table, Chain(spec, schema, table.source, folders=folders, allowed=allowed)
 
 
 def _refuse_unknown(declared: Iterable[str], table: Table, path: Path) -> None:

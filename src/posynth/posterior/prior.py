@@ -56,6 +56,7 @@ def from_prior(chain: Chain, table: Table, rng: np.random.Generator, draws: int 
         seed=0,
         version=posynth.__version__,
         folders=chain.folders,
+        allowed=chain.allowed,
         own=chain.own,
         learned=rows.learned,
     )

@@ -92,6 +92,9 @@ class Posterior:
         Version of posynth that fitted it.
     folders : tuple of Path
         Where files of a user's own families are sought.
+    allowed : frozenset of str
+        Which of the names ``"file.py:function"`` in the chain may be followed; see
+        ``families.permission``.
     own : Mapping of str to Family
         Families that were passed in Python; they are not stored.
     learned : Mapping of str to Scale
@@ -106,6 +109,7 @@ class Posterior:
     seed: int
     version: str
     folders: tuple[Path, ...] = field(default=(), compare=False)
+    allowed: frozenset[str] = field(default=frozenset(), compare=False)
     own: Mapping[str, Family] = field(default_factory=dict, compare=False)
     learned: Mapping[str, Scale] = field(default_factory=dict)
 

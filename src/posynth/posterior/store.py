@@ -19,8 +19,9 @@ from posynth.chain.scale import Scale
 from posynth.chain.scores import Warp
 from posynth.chain.spec import ChainSpec
 from posynth.errors import StoreError
-from posynth.families.own import find_file, is_reference
-from posynth.posterior.bound import own_families
+from posynth.families.own import find_file
+from posynth.families.permission import is_reference, references
+from posynth.posterior.chain_families import own_families
 from posynth.posterior.coding import Coding
 from posynth.posterior.record import Diagnosis, Link, Posterior, node_name
 from posynth.posterior.wishes import Method
@@ -90,13 +91,20 @@ def _copy_models(posterior: Posterior, folder: Path) -> None:
     """Keep files of own models with the draws, so that rows can be drawn from the folder alone."""
     for conditional in posterior.spec:
         name = conditional.family
-        found = find_file(name, (*posterior.folders, Path.cwd())) if is_reference(name) else None
-        if found is not None:
+        if not is_reference(name):
+            continue
+        found = find_file(name, (*posterior.folders, Path.cwd()))
+        if found is not None and (name in posterior.allowed or _is_inside(found, posterior)):
             path = Path(name.rpartition(":")[0])
             inside = not path.is_absolute() and ".." not in path.parts
             final = folder / (path if inside else path.name)
             final.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(found, final)
+
+
+def _is_inside(file: Path, posterior: Posterior) -> bool:
+    """Whether a file lies in a folder of the posterior: others are not copied unasked."""
+    return any(file.resolve().is_relative_to(folder) for folder in posterior.folders)
 
 
 def _facts(posterior: Posterior) -> dict[str, Any]:
@@ -113,7 +121,9 @@ def _facts(posterior: Posterior) -> dict[str, Any]:
     }
 
 
-def load_posterior(folder: str | Path, methods: Mapping[str, Method] | None = None) -> Posterior:
+def load_posterior(
+    folder: str | Path, methods: Mapping[str, Method] | None = None, *, allow_code: bool = False
+) -> Posterior:
     """Read a posterior from the folder that ``save_posterior`` or ``posynth fit`` wrote.
 
     Parameters
@@ -122,6 +132,9 @@ def load_posterior(folder: str | Path, methods: Mapping[str, Method] | None = No
         That folder, or an output folder that holds it as ``posterior/``.
     methods : Mapping, optional
         Conditional -> function, for those whose model was passed as a function in Python.
+    allow_code : bool
+        Whether Python files that the stored chain names, and that lie beside it, may be run when
+        rows are drawn; see ``families.permission``.
 
     Raises
     ------
@@ -151,7 +164,9 @@ def load_posterior(folder: str | Path, methods: Mapping[str, Method] | None = No
     own = {posterior.spec[target].family: method for target, method in (methods or {}).items()}
     functions = {name: method for name, method in own.items() if not isinstance(method, str)}
     folders = (place.resolve(), place.resolve().parent)
-    return replace(posterior, folders=folders, own=own_families(functions))
+    named = (c.family for c in posterior.spec) if allow_code else (methods or {}).values()
+    allowed = references(named)
+    return replace(posterior, folders=folders, allowed=allowed, own=own_families(functions))
 
 
 def _from_facts(facts: Mapping[str, Any], file: Path) -> Posterior:

@@ -45,6 +45,8 @@ class Wishes:
         Column -> the rule that computes it, or rule and share of rows in which it need not hold.
     improper, copies_values : bool
         Whether families are meant that are not proper, or that copy values.
+    allow_code : bool
+        Whether Python files that a chain file names may be run.
     """
 
     order: Iterable[str] = ()
@@ -57,6 +59,7 @@ class Wishes:
     improper: bool = False
     copies_values: bool = False
     passive: Mapping[str, Passive] = field(default_factory=dict)
+    allow_code: bool = False
 
 
 def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> ChainSpec:

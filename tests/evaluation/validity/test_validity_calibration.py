@@ -95,7 +95,7 @@ def test_a_conditional_of_ones_own_is_calibrated_and_compiled_once(tmp_path):
     )
     counts = []
     found = sbc(
-        tmp_path / "chain.toml", columns=["y"], replications=40, rows=40, seed=2,
+        tmp_path / "chain.toml", columns=["y"], replications=40, rows=40, seed=2, allow_code=True,
         progress=lambda name, done, total, failed: counts.append(dict(compilations)),
     )["y"]  # fmt: skip
     assert failed(found.results()) == set()

@@ -49,7 +49,9 @@ def study_file(tmp_path):
 
 
 def test_a_study_file_is_read(study_file):
-    study = read_study(study_file("seed = 4\nm = [1, 5]\nk = 30\n" + STUDY), replications=7)
+    study = read_study(
+        study_file("seed = 4\nm = [1, 5]\nk = 30\n" + STUDY), replications=7, allow_code=True
+    )
     assert (study.n, study.m, study.k, study.seed, study.replications) == (50, (1, 5), (30,), 4, 7)
     assert study.chain.spec.targets == ("x", "y")
     assert study.chain.schema.rows == 50
@@ -85,18 +87,19 @@ def test_a_study_file_is_read(study_file):
 )  # fmt: skip
 def test_a_wrong_study_file_is_explained(study_file, text, message):
     with pytest.raises(SpecError, match=message):
-        read_study(study_file(text))
+        read_study(study_file(text), allow_code=True)
 
 
 def test_a_missing_file_and_a_wrong_formula_are_told(study_file, tmp_path):
     with pytest.raises(SpecError, match=r"'none.toml' cannot be read: FileNotFoundError"):
         read_study(tmp_path / "none.toml")
     with pytest.raises(MeasureError, match="z"):
-        read_study(study_file(STUDY.replace("y ~ x", "y ~ z")))
+        read_study(study_file(STUDY.replace("y ~ x", "y ~ z")), allow_code=True)
     with pytest.raises(SpecError, match=r"unknown coefficient 'slope'; allowed: 'Intercept', 'x'"):
-        run_study(read_study(study_file(STUDY + "[truth]\nrows = 100\nvalues = {slope = 1.0}\n")))
+        text = STUDY + "[truth]\nrows = 100\nvalues = {slope = 1.0}\n"
+        run_study(read_study(study_file(text), allow_code=True))
     with pytest.raises(SpecError, match=r"seed -1"):
-        read_study(study_file("seed = -1\n" + STUDY))
+        read_study(study_file("seed = -1\n" + STUDY), allow_code=True)
     with pytest.raises(SpecError, match=r"unknown settings \['reps'\]"):
         design_study(lambda n, rng: None, 10, reps=3)
 

@@ -51,7 +51,7 @@ def test_a_replication_is_decided_by_its_number_alone(study):
 
 
 def test_workers_do_not_change_the_result(folder_of_files):
-    study = read_study(folder_of_files / "study.toml", replications=4)
+    study = read_study(folder_of_files / "study.toml", allow_code=True, replications=4)
     same(run_study(study), run_study(study, workers=2))
 
 
@@ -86,7 +86,8 @@ def test_a_study_goes_on_where_it_was_stopped(study, tmp_path):
 
 
 def test_a_killed_process_loses_at_most_the_replications_at_work(folder_of_files):
-    command = [sys.executable, "-m", "posynth.cli", "validity", "study.toml", "-o", "out"]
+    command = [sys.executable, "-m", "posynth.cli", "validity", "study.toml", "--allow-code"]
+    command += ["-o", "out"]
     process = subprocess.Popen(command, cwd=folder_of_files, stdout=subprocess.DEVNULL)
     file = folder_of_files / "out" / "replications.jsonl"
     for _ in range(1200):
@@ -96,7 +97,7 @@ def test_a_killed_process_loses_at_most_the_replications_at_work(folder_of_files
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    study = read_study(folder_of_files / "study.toml")
+    study = read_study(folder_of_files / "study.toml", allow_code=True)
     with Journal(file, study.digest(), {}) as journal:
         had = len(journal.replications)
     assert 2 <= had < 40

@@ -34,6 +34,7 @@ def design_study(  # noqa: PLR0913 - a study has many parts
     kinds: Mapping[str, str] | None = None,
     holes: Sequence[Hole] = (),
     folders: tuple[Path, ...] = (),
+    allow_code: bool = False,
     **settings: Any,
 ) -> Study:
     """Design a validity study.
@@ -53,6 +54,8 @@ def design_study(  # noqa: PLR0913 - a study has many parts
         Values taken out of every sample.
     folders : tuple of Path
         Where files named ``"file.py:function"`` are sought.
+    allow_code : bool
+        Whether Python files that a chain file names may be run.
     **settings
         Fields of `Study`: m, k, draws, rules, replications, seed, truth, truth_rows, level, need,
         name.
@@ -87,7 +90,8 @@ def design_study(  # noqa: PLR0913 - a study has many parts
         else tuple(model)
     )
     draft = _Draft(source, n, tuple(holes), int(settings.get("seed", 0)))
-    bound = draft.plan(chain, order, methods or {}, kinds or {})
+    wishes = Wishes(order=order, methods=methods or {}, allow_code=allow_code)
+    bound = draft.plan(chain, wishes, kinds or {})
     study = Study(source, n, bound, analyses, holes=tuple(holes), **settings)
     study.analyse(draft.sample)  # a wrong formula is met before the first replication
     return study
@@ -119,15 +123,14 @@ class _Draft:
     def plan(
         self,
         chain: str | Path | Chain | None,
-        order: Iterable[str],
-        methods: Mapping[str, Method],
+        wishes: Wishes,
         kinds: Mapping[str, str],
     ) -> Chain:
         """Describe columns on the pilot, and count rows and holes in the sample."""
         if chain is not None:
-            if list(order):
+            if list(wishes.order):
                 raise SpecError("study: both a chain and an order; reorder the chain instead")
-            bound = plan(self.pilot, Wishes(methods=methods), chain, kinds or None)[1]
+            bound = plan(self.pilot, wishes, chain, kinds or None)[1]
             return replace(taken(bound, self.sample)[1], source=Source())
         table = counted(as_table(self.pilot, kinds).schema, self.sample)
-        return plan(table, Wishes(order=order, methods=methods))[1]
+        return plan(table, wishes)[1]

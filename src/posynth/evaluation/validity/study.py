@@ -55,7 +55,8 @@ class Analysis:
     def compiled(self) -> Callable[[pd.DataFrame], Any]:
         """Return the analysis as a function; main effects are fitted directly."""
         if isinstance(self.function, str):
-            return load_function(self.function, self.folders, "analysis")
+            # A name that a study file gives was refused by ``read_study`` unless code is allowed.
+            return load_function(self.function, self.folders, "analysis", allowed=True)
         if self.function is not None:
             return self.function
         if set(self.options) <= {"levels"}:

@@ -12,8 +12,11 @@ from posynth.evaluation.validity.design import design_study
 from posynth.evaluation.validity.holes import Hole
 from posynth.evaluation.validity.population import Finite, Population, Predictive, Prior, Simulator
 from posynth.evaluation.validity.study import Analysis, Study
+from posynth.families.own import find_file
+from posynth.families.permission import is_reference, require_permission
 from posynth.posterior.plan import plan
 from posynth.posterior.store import load_posterior
+from posynth.posterior.wishes import Wishes
 from posynth.table.io import read_table
 
 _SIZES: dict[str, Any] = {
@@ -28,13 +31,15 @@ _TRUTH = {"rows": int, "values": dict}
 _POPULATIONS = ("simulator", "table", "posterior", "prior")
 
 
-def read_study(path: str | Path, **changes: Any) -> Study:
+def read_study(path: str | Path, *, allow_code: bool = False, **changes: Any) -> Study:
     """Read a study file.
 
     Parameters
     ----------
     path : str or Path
         The TOML file; files it names are relative to it.
+    allow_code : bool
+        Whether Python files that the study, its chain or its posterior name may be run.
     **changes
         Settings to use instead of the file's: replications, seed, n, m, k ...
 
@@ -52,7 +57,9 @@ def read_study(path: str | Path, **changes: Any) -> Study:
     data = _parsed(file, where)
     folder = file.resolve().parent
     try:
-        return _study(data, folder, {key: v for key, v in changes.items() if v is not None})
+        _require_permissions(data, folder, allow_code)
+        given = {key: value for key, value in changes.items() if value is not None}
+        return _study(data, folder, given, allow_code)
     except SpecError as error:
         raise SpecError(f"{where}: {error}") from None
 
@@ -68,7 +75,27 @@ def _parsed(file: Path, where: str) -> dict[str, Any]:
         raise SpecError(f"{where}: not a TOML document: {error}") from None
 
 
-def _study(data: dict[str, Any], folder: Path, changes: dict[str, Any]) -> Study:
+def _require_permissions(data: Any, folder: Path, allow_code: bool) -> None:
+    """Refuse a study that names a function in a file, unless files it names may be run."""
+    named = [("family", text) for text in _texts(data.get("chain"), ["methods"])]
+    named += [("simulator", text) for text in _texts(data.get("population"), [])]
+    named += [("analysis", text) for text in _texts(data.get("analysis"), [])]
+    for what, name in named:
+        if is_reference(name):
+            file = find_file(name, (folder, Path.cwd())) or Path(name.rpartition(":")[0])
+            require_permission(name, what, file, allow_code)
+
+
+def _texts(given: Any, inner: list[str]) -> list[str]:
+    """Return the texts of a section of the file, or of the section inside it."""
+    entries = given if isinstance(given, list) else [given]
+    sections = [entry for entry in entries if isinstance(entry, Mapping)]
+    if inner:
+        return _texts([entry.get(inner[0]) for entry in sections], inner[1:])
+    return [text for entry in sections for text in entry.values() if isinstance(text, str)]
+
+
+def _study(data: dict[str, Any], folder: Path, changes: dict[str, Any], allow_code: bool) -> Study:
     for key in data:
         if key not in _TOP:
             raise SpecError(unknown("key", key, _TOP))
@@ -91,12 +118,13 @@ def _study(data: dict[str, Any], folder: Path, changes: dict[str, Any]) -> Study
     if "file" in chain:
         chain["chain"] = folder / chain.pop("file")
     return design_study(
-        _population(data["population"], folder),
+        _population(data["population"], folder, allow_code),
         sizes.pop("n"),
         _analyses(data["analysis"], folder),
         **chain,
         holes=[Hole(**_table("missing", e, _HOLE)) for e in _entries("missing", data)],
         folders=(folder,),
+        allow_code=allow_code,
         truth=truth.get("values", {}),
         **sizes,
     )
@@ -143,7 +171,7 @@ def _analyses(given: Any, folder: Path) -> tuple[Analysis, ...]:
     return tuple(found)
 
 
-def _population(given: Any, folder: Path) -> Population:
+def _population(given: Any, folder: Path, allow_code: bool) -> Population:
     allowed = {name: str for name in (*_POPULATIONS, "data")}
     about = _table("population", given, allowed)
     kind = [name for name in _POPULATIONS if name in about]
@@ -155,12 +183,14 @@ def _population(given: Any, folder: Path) -> Population:
     make: dict[str, Callable[[], Population]] = {
         "simulator": lambda: Simulator(about["simulator"], (folder,)),
         "table": lambda: Finite(read_table(folder / about["table"]).frame),
-        "posterior": lambda: Predictive(load_posterior(folder / about["posterior"])),
-        "prior": lambda: _prior(folder / about["prior"], folder / about["data"]),
+        "posterior": lambda: Predictive(
+            load_posterior(folder / about["posterior"], allow_code=allow_code)
+        ),
+        "prior": lambda: _prior(folder / about["prior"], folder / about["data"], allow_code),
     }
     return make[kind[0]]()
 
 
-def _prior(chain: Path, data: Path) -> Prior:
-    table, bound = plan(data, chain=chain)
+def _prior(chain: Path, data: Path, allow_code: bool) -> Prior:
+    table, bound = plan(data, Wishes(allow_code=allow_code), chain)
     return Prior(bound, table)
