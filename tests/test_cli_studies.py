@@ -38,6 +38,10 @@ def test_the_study_of_models_runs_and_writes_its_parts(study):
         assert data.sizes["coefficient"] == 24
         assert data.attrs["replications"] == 3
         assert float(data["seconds"].sum()) > 0
+    choices = pd.read_csv(folder / "choices.csv")
+    assert (choices["replications"] == 3).all() and choices["share"].between(0, 1).all()
+    assert "the chain was chosen anew in each replication" in result.stdout
+    assert "stay: gaussian" in result.stdout
     for name in ("coverage.png", "zip.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
     assert not list(folder.glob(".*.tmp"))
@@ -55,6 +59,17 @@ def test_it_goes_on_and_gives_the_same(study):
     )
     assert other.exit_code == 2
     assert "another study" in " ".join(other.stderr.split())
+
+
+def test_one_chain_for_all_replications_is_another_study(study):
+    _, folder = study
+    given = ("validity", MODELS / "validity_study.toml", "--allow-code", "-r", 3, "-o", folder)
+    once = call(*given, "--plan", "once")
+    assert once.exit_code == 2
+    assert "another study" in " ".join(once.stderr.split())
+    wrong = call(*given, "--plan", "twice")
+    assert wrong.exit_code == 2
+    assert "unknown plan 'twice'; allowed: 'each'" in " ".join(wrong.stderr.split())
 
 
 def test_a_wrong_study_is_told_in_a_sentence(tmp_path):

@@ -77,6 +77,14 @@ def validity(
     replications: Replications = None,
     seed: SeedOption = None,
     workers: Workers = 1,
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            "--plan",
+            help="When the chain is chosen: each (in every replication; coverage then contains "
+            "the choice) or once, over the file's.",
+        ),
+    ] = None,
     to: Annotated[
         Path, typer.Option("-o", "--out", help="Output folder; a study stopped there goes on.")
     ] = Path("validity"),
@@ -88,7 +96,7 @@ def validity(
 
         try:
             with timed(err, "replications") as progress:
-                changes = {"replications": replications, "seed": seed}
+                changes = {"replications": replications, "seed": seed, "plan": plan}
                 found = run(study, to, workers, progress, allow_code=allow_code, **changes)
         except KeyboardInterrupt:
             err.print(
@@ -102,10 +110,10 @@ def validity(
 
 def _print_validity(found: "Validity") -> None:
     from posynth.readout import print_grid
-    from posynth.report.study_tables import failures, validity_grid
+    from posynth.report.study_tables import failures, planning, validity_grid
 
     print_grid(out, validity_grid(found))
-    for line in failures(found):
+    for line in [*planning(found), *failures(found)]:
         out.print(screen.plain(line))
 
 

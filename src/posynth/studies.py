@@ -48,7 +48,7 @@ def validity(
     allow_code : bool
         Run the Python files that a study file names; see `specify`.
     **changes
-        Settings to use in place of a file's: replications, seed, n, m, k ...
+        Settings to use in place of a file's: replications, seed, n, m, k, plan ...
 
     Returns
     -------

@@ -13,7 +13,7 @@ import pandas as pd
 
 RESULTS = Path(__file__).resolve().parent / "results"
 COLUMNS = [
-    "draws", "k", "m", "rule", "estimand", "coefficient", "replications", "truth", "bias",
+    "plan", "draws", "k", "m", "rule", "estimand", "coefficient", "replications", "truth", "bias",
     "bias_mcse", "empirical_se", "mean_se", "coverage", "coverage_mcse", "width_ratio", "negative",
 ]  # fmt: skip
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from posynth.evaluation.validity.study import EACH, GIVEN, ONCE
 from posynth.evaluation.validity.summary import Validity
 from posynth.report.grid import Grid, fixed, grid, p_value, verdict
 from posynth.results import Result
@@ -16,6 +17,9 @@ HEADS = (
     "copies", "rule", "coverage", "lowest", "highest", "of q_obs", "SE ratio", "bias/SE", "width",
     "T<0",
 )  # fmt: skip
+
+#: Choices shown for a conditional, the most frequent ones.
+MOST_CHOICES = 6
 
 
 def validity_grid(validity: Validity) -> Grid:
@@ -84,6 +88,29 @@ def calibration_grid(results: Sequence[Result], replications: int) -> Grid:
         flagged=[i for i, r in enumerate(results) if r.passed is False],
         note=results[0].text if results else "",
     )
+
+
+_PLANS = {
+    EACH: "the chain was chosen anew in each replication: coverage contains the choice",
+    ONCE: "the chain was chosen once, on a first sample: coverage does not contain the choice",
+    GIVEN: "the chain was given: nothing was left to choose",
+}
+
+
+def planning(validity: Validity) -> list[str]:
+    """Say when the chain was chosen, and how often what was chosen for each conditional."""
+    lines = [_PLANS[validity.study.plan]]
+    if validity.study.plan != EACH:
+        return lines
+    found = validity.choices()
+    for target, made in found.groupby("conditional", sort=False):
+        shown = made.nlargest(MOST_CHOICES, "share")
+        pairs = zip(shown["choice"], shown["share"], strict=True)
+        said = ", ".join(f"{choice} {share:.0%}" for choice, share in pairs)
+        rest = len(made) - len(shown)
+        more = f", and {rest} rarer (see choices.csv)" if rest else ""
+        lines.append(f"  {target}: {said}{more}")
+    return lines
 
 
 def failures(validity: Validity) -> list[str]:

@@ -1,4 +1,4 @@
-"""Design a study: plan the chain once, on a pilot sample, for all replications."""
+"""Design a study: describe columns on a pilot sample, and say when the chain is chosen."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from posynth.errors import SpecError
 from posynth.evaluation.validity.holes import Hole, with_holes
 from posynth.evaluation.validity.population import Finite, Population, Predictive, Simulator
 from posynth.evaluation.validity.replicate import PILOT, counted, sample, stream, taken
-from posynth.evaluation.validity.study import Analysis, Study
+from posynth.evaluation.validity.study import EACH, GIVEN, ONCE, Analysis, Study
 from posynth.posterior.bound import Chain
 from posynth.posterior.plan import as_table, plan
 from posynth.posterior.record import Posterior
@@ -49,7 +49,9 @@ def design_study(  # noqa: PLR0913 - a study has many parts
     model, formula
         The analyst's model, as for `pool`; or a function; or several `Analysis`.
     chain, order, methods, kinds
-        What is fitted, as for ``synthesize``; planned once, on a pilot sample.
+        What is fitted, as for ``synthesize``. Kinds and levels are taken from a pilot sample of
+        5000 rows; without a ``chain`` the rest is chosen in each replication, on its own sample,
+        unless ``plan="once"``.
     holes : sequence of Hole
         Values taken out of every sample.
     folders : tuple of Path
@@ -58,7 +60,7 @@ def design_study(  # noqa: PLR0913 - a study has many parts
         Whether Python files that a chain file names may be run.
     **settings
         Fields of `Study`: m, k, draws, rules, replications, seed, truth, truth_rows, level, need,
-        name.
+        name, plan (``"each"``, the default without a ``chain``, or ``"once"``).
 
     Returns
     -------
@@ -75,8 +77,8 @@ def design_study(  # noqa: PLR0913 - a study has many parts
     ...     x = rng.normal(size=rows)
     ...     return pd.DataFrame({"x": x, "y": 1 + x + rng.normal(size=rows)})
     >>> study = design_study(line, 100, "ols", "y ~ x", replications=20, seed=1)
-    >>> study.chain.spec.targets, study.k
-    (('x', 'y'), (100,))
+    >>> study.chain.spec.targets, study.k, study.plan
+    (('x', 'y'), (100,), 'each')
     """
     unknown_keys = set(settings) - set(Study.__dataclass_fields__)
     if unknown_keys:
@@ -89,12 +91,30 @@ def design_study(  # noqa: PLR0913 - a study has many parts
         if callable(model)
         else tuple(model)
     )
+    settings["plan"] = _when(chain, str(settings.get("plan") or ""))
     draft = _Draft(source, n, tuple(holes), int(settings.get("seed", 0)))
-    wishes = Wishes(order=order, methods=methods or {}, allow_code=allow_code)
-    bound = draft.plan(chain, wishes, kinds or {})
-    study = Study(source, n, bound, analyses, holes=tuple(holes), **settings)
+    order = order if isinstance(order, str) else tuple(order)
+    choices = Wishes(order, methods or {}, allow_code=allow_code)
+    bound = draft.plan(chain, choices, kinds or {})
+    study = Study(source, n, bound, analyses, holes=tuple(holes), choices=choices, **settings)
     study.analyse(draft.sample)  # a wrong formula is met before the first replication
     return study
+
+
+def _when(chain: str | Path | Chain | None, asked: str) -> str:
+    """Return when the chain is chosen; one that is given leaves nothing to choose."""
+    if chain is None:
+        if asked == GIVEN:
+            raise SpecError(
+                "study: plan = 'given' needs a chain; name its file, or use plan = 'each' or 'once'"
+            )
+        return asked or EACH
+    if asked == EACH:
+        raise SpecError(
+            "study: plan = 'each' chooses the chain on every sample, but a chain is given; leave "
+            "out the chain, or the plan"
+        )
+    return GIVEN if asked in ("", ONCE) else asked
 
 
 def _population(given: Any, folders: tuple[Path, ...]) -> Population:
@@ -123,14 +143,14 @@ class _Draft:
     def plan(
         self,
         chain: str | Path | Chain | None,
-        wishes: Wishes,
+        choices: Wishes,
         kinds: Mapping[str, str],
     ) -> Chain:
         """Describe columns on the pilot, and count rows and holes in the sample."""
         if chain is not None:
-            if list(wishes.order):
+            if list(choices.order):
                 raise SpecError("study: both a chain and an order; reorder the chain instead")
-            bound = plan(self.pilot, wishes, chain, kinds or None)[1]
+            bound = plan(self.pilot, choices, chain, kinds or None)[1]
             return replace(taken(bound, self.sample)[1], source=Source())
         table = counted(as_table(self.pilot, kinds).schema, self.sample)
-        return plan(table, wishes)[1]
+        return plan(table, choices)[1]

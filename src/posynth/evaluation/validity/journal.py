@@ -11,7 +11,7 @@ from typing import Any
 from posynth.errors import StoreError
 from posynth.evaluation.validity.replicate import Replication
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Journal:
@@ -93,9 +93,9 @@ def _check(path: Path, line: str, digest: str) -> None:
         found = ("", 0)
     if found != (digest, FORMAT):
         raise StoreError(
-            f"{str(path)!r} holds replications of another study (population, chain, sizes, "
-            "analyses or seed differ), which must not be mixed with these; choose another folder "
-            "with -o, or remove the file"
+            f"{str(path)!r} holds replications of another study (population, chain, plan, "
+            "sizes, analyses or seed differ), which must not be mixed with these; choose another "
+            "folder with -o, or remove the file"
         )
 
 

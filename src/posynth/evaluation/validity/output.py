@@ -1,4 +1,4 @@
-"""What a study leaves in its folder: summary as CSV and NetCDF, two pictures, how it was made."""
+"""What a study leaves in its folder: summary as CSV and NetCDF, choices, two pictures."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ from posynth.evaluation.validity.plots import plot_coverage, plot_zip
 from posynth.evaluation.validity.summary import Validity
 
 SUMMARY, CELLS, COVERAGE, ZIP = "summary.csv", "summary.nc", "coverage.png", "zip.png"
+CHOICES = "choices.csv"
 
 
 def save_validity(validity: Validity, folder: str | Path) -> Path:
@@ -42,6 +43,8 @@ def save_validity(validity: Validity, folder: str | Path) -> Path:
     try:
         place.mkdir(parents=True, exist_ok=True)
         write_text(place / SUMMARY, validity.table().to_csv(index=False, float_format="%.6g"))
+        chosen = validity.choices().to_csv(index=False, float_format="%.6g")
+        write_text(place / CHOICES, chosen)
         data = validity.dataset
         _safely(place / CELLS, lambda path: data.to_netcdf(path, engine="h5netcdf"))
         _safely(place / COVERAGE, lambda path: _picture(plot_coverage(validity), path))

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from posynth.copies.walk import as_frame, walk
 from posynth.errors import PosynthError, SpecError
 from posynth.evaluation.inference.estimates import Estimate, aligned, fit_copies
+from posynth.evaluation.validity.choices import chosen
 from posynth.evaluation.validity.holes import Hole, with_holes
 from posynth.evaluation.validity.population import Population
-from posynth.evaluation.validity.study import Study
+from posynth.evaluation.validity.study import EACH, Study
 from posynth.posterior.bound import Chain, conform
 from posynth.posterior.fitting import fit_chain
+from posynth.posterior.plan import plan
 from posynth.posterior.record import Posterior
 from posynth.table.frame import Table
 from posynth.table.schema import Schema
@@ -24,7 +26,7 @@ from posynth.table.source import Source
 
 type Floats = NDArray[np.float64]
 
-STAGES = ("sample", "fit", "draw", "analyse")
+STAGES = ("sample", "plan", "fit", "draw", "analyse")
 #: Streams below the seed: replications are numbered from 0 under the first of them.
 REPLICATION, PILOT, TRUTH = range(3)
 
@@ -49,6 +51,8 @@ class Replication:
         Processor time of each stage.
     engines : Mapping of str to str
         Conditional -> engine that fitted it.
+    choices : Mapping of str to list of str
+        Conditional -> what was chosen for it: family and scale, splines, interactions, predictors.
     failure : str
         Why there is no estimate; ``""`` where there is.
     """
@@ -63,6 +67,7 @@ class Replication:
     truth: tuple[float, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     engines: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, list[str]] = field(default_factory=dict)
     failure: str = ""
 
 
@@ -122,7 +127,9 @@ def _replicate(study: Study, number: int) -> Replication:
     own = joined(parts)
     truth = truths(study, population, of_population) if study.population.varies else None
     clock.lap("analyse")
-    posterior = fit(study, frame, int(of_fit.integers(2**62)))
+    table, chain = planned(study, frame)
+    clock.lap("plan")
+    posterior = fit(table, chain, int(of_fit.integers(2**62)), study.effective)
     clock.lap("fit")
     q: dict[str, list[list[float]]] = {}
     v: dict[str, list[list[float]]] = {}
@@ -143,6 +150,7 @@ def _replicate(study: Study, number: int) -> Replication:
         () if truth is None else tuple(truth.ordered(own.names).q.tolist()),
         {stage: round(seconds, 4) for stage, seconds in clock.seconds.items()},
         {target: link.diagnosis.engine for target, link in posterior.links.items()},
+        {conditional.target: chosen(chain.spec, conditional) for conditional in chain.spec},
     )
 
 
@@ -154,10 +162,19 @@ def sample(
     return with_holes(population.draw(n, of_rows), holes, of_holes)
 
 
-def fit(study: Study, frame: pd.DataFrame, seed: int) -> Posterior:
-    """Fit the study's chain to a sample, whose schema is known and not guessed again."""
-    table, chain = taken(study.chain, frame)
-    return fit_chain(table, chain, seed, study.effective)
+def planned(study: Study, frame: pd.DataFrame) -> tuple[Table, Chain]:
+    """Return a sample as a table and the chain for it, chosen on its rows if the study says so.
+
+    What each column is (kind, levels, decimals) is known, as from a codebook, not guessed again.
+    """
+    if study.plan == EACH:
+        return plan(counted(study.chain.schema, frame), study.choices)
+    return taken(study.chain, frame)
+
+
+def fit(table: Table, chain: Chain, seed: int, need: int) -> Posterior:
+    """Fit a chain to a sample."""
+    return fit_chain(table, chain, seed, need)
 
 
 def taken(chain: Chain, frame: pd.DataFrame) -> tuple[Table, Chain]:

@@ -19,7 +19,10 @@ from posynth.evaluation.validity.holes import Hole
 from posynth.evaluation.validity.population import Population
 from posynth.families.own import load_function
 from posynth.posterior.bound import Chain
+from posynth.posterior.wishes import Wishes
 
+#: When the chain is chosen: in every replication, once before the first, or by the user.
+EACH, ONCE, GIVEN = PLANS = ("each", "once", "given")
 #: ``proper`` copies take posterior draws, ``plug-in`` copies the posterior mean of parameters.
 DRAWS = ("proper", "plug-in")
 DEFAULT_RULES = ("auto", "naive", "t_p_star", "ppd", "simple", "rrr", "rubin")
@@ -77,7 +80,8 @@ class Study:
     n : int
         Rows of a sample.
     chain : Chain
-        What is fitted to every sample; its schema holds for all of them.
+        What is fitted to every sample. If the chain is chosen in each replication, that of a first
+        sample; its schema (kinds, levels, decimals) holds for all of them.
     analyses : tuple of Analysis
         The analyst's models.
     m, k : tuple of int
@@ -101,6 +105,12 @@ class Study:
         Effective draws asked of every fit; 0 for max(400, 20 m), as ``synthesize`` asks.
     name : str
         Title of tables and plots.
+    plan : str
+        When families, scales, splines, interactions and predictors are chosen: ``"each"`` on every
+        replication's own sample, so that coverage contains the choice; ``"once"``, on a first
+        sample before all replications; ``"given"``, by a chain that the user wrote.
+    choices : Wishes
+        What is asked of the chain where it is chosen in each replication: order and methods.
     """
 
     population: Population
@@ -119,6 +129,8 @@ class Study:
     level: float = 0.95
     need: int = 0
     name: str = "validity"
+    plan: str = GIVEN
+    choices: Wishes = field(default_factory=Wishes)
 
     def __post_init__(self) -> None:
         if not self.k:
@@ -132,6 +144,8 @@ class Study:
                 raise SpecError(f"study: {unknown('rule', rule, ('auto', *RULES))}")
             if rule != "auto" and RULES[rule].nested:
                 raise SpecError(f"study: rule {rule!r} needs imputations, which a study has not")
+        if self.plan not in PLANS:
+            raise SpecError(f"study: {unknown('plan', self.plan, PLANS)}")
         for draw in self.draws:
             if draw not in DRAWS:
                 raise SpecError(f"study: {unknown('kind of draws', draw, DRAWS)}")
@@ -172,6 +186,7 @@ class Study:
         about = {
             "n": self.n,
             "chain": self.chain.resolved().digest(),
+            "plan": [self.plan, *_asked(self.choices)],
             "schema": self.chain.schema.to_dict(),
             "analyses": [[a.model, a.formula, _named(a.function)] for a in self.analyses],
             "copies": [self.k, max(self.m), self.draws, self.effective],
@@ -194,6 +209,11 @@ def _run(function: Callable[[pd.DataFrame], Any], frame: pd.DataFrame) -> Estima
             f"the analysis failed with {type(error).__name__}: {error}; run it on one sample alone "
             "to see where"
         ) from error
+
+
+def _asked(choices: Wishes) -> tuple[list[str], list[list[str]]]:
+    """Name what is asked of a chain that is chosen anew: its order and its methods."""
+    return list(choices.order), [[c, _named(m)] for c, m in sorted(choices.methods.items())]
 
 
 def _fingerprint(population: Population) -> str:

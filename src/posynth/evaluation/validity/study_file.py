@@ -21,7 +21,7 @@ from posynth.table.io import read_table
 
 _SIZES: dict[str, Any] = {
     "name": str, "n": int, "m": list, "k": list, "draws": list, "rules": list,
-    "replications": int, "seed": int, "level": float, "need": int,
+    "replications": int, "seed": int, "level": float, "need": int, "plan": str,
 }  # fmt: skip
 _TOP = (*_SIZES, "population", "chain", "analysis", "missing", "truth")
 _CHAIN = {"file": str, "order": list, "methods": dict, "kinds": dict}
@@ -41,7 +41,7 @@ def read_study(path: str | Path, *, allow_code: bool = False, **changes: Any) ->
     allow_code : bool
         Whether Python files that the study, its chain or its posterior name may be run.
     **changes
-        Settings to use instead of the file's: replications, seed, n, m, k ...
+        Settings to use instead of the file's: replications, seed, n, m, k, plan ...
 
     Returns
     -------

@@ -15,6 +15,7 @@ from posynth.evaluation.inference.catalogue import ESTIMANDS, RULES
 from posynth.evaluation.inference.choose import choose
 from posynth.evaluation.inference.estimates import Estimate
 from posynth.evaluation.inference.moments import scalar_moments
+from posynth.evaluation.validity.choices import shares
 from posynth.evaluation.validity.replicate import Replication
 from posynth.evaluation.validity.study import Study
 
@@ -199,7 +200,7 @@ class Validity:
         attrs = {
             "study": study.name, "n": study.n, "replications": len(self.replications),
             "failed": len(self.failures), "level": study.level, "seed": study.seed,
-            "digest": study.digest(),
+            "plan": study.plan, "digest": study.digest(),
         }  # fmt: skip
         return xr.Dataset(variables | originals | about | stages, coords, attrs)
 
@@ -221,7 +222,12 @@ class Validity:
             data["original_width"].to_series()
         )
         table["replications"] = len(self.replications)
+        table["plan"] = self.study.plan
         return table
+
+    def choices(self) -> pd.DataFrame:
+        """Return the share of replications in which each choice was made for each conditional."""
+        return shares([replication.choices for replication in self.replications])
 
 
 def _median(width: Floats) -> Floats:
