@@ -168,6 +168,30 @@ def test_a_file_may_hold_it(heart, tmp_path):
 WRONG = [
     (("y ~ log(x)", "gaussian"), "is a call; name columns, their interactions and groups only"),
     (("y ~ x", "vonmises"), "unknown family 'vonmises'; allowed: 'asymmetriclaplace', 'bernoulli'"),
+    (
+        ("y ~ x + offset(z)", "gaussian"),
+        r"'offset\(z\)' has no unit in a chain, whose pred",
+    ),
+    (
+        ("z ~ x", "gaussian"),
+        "'z ~ x' is used for column 'y'; write its name on the left side",
+    ),
+    (("p(y, n) ~ x", "gaussian"), r"p\(\) on the left side: .* use the family binomial, as metho"),
+    (("censored(y, z) ~ x", "gaussian"), "visit the event first and use weibull, lognormal or g"),
+    (("truncated(y, lb=0) ~ x", "gaussian"), r"use the family truncated, as .*truncated\(lower=0"),
+    (("weighted(y, z) ~ x", "gaussian"), "make the column that they stem from a predictor"),
+    (("c(y, z) ~ x", "gaussian"), "a conditional models one column; write one formula a column"),
+    (("log(y) ~ x", "gaussian"), r"of 40 values have no finite log\(y\), for example -\d"),
+    (
+        ("exp(y) ~ x", "gaussian"),
+        "'gaussian' gives numbers below 0, of which there is no logarithm",
+    ),
+    (
+        ("log(exp(y)) ~ x", "gamma"),
+        r"log\(exp\(y\)\) must be above 0 under family 'gamma', and",
+    ),
+    (("log(y) ~ x", "poisson"), "family 'poisson' models the column itself; name the column alone"),
+    (("y[a] ~ x", "gaussian"), "'a' is no level of a two-level column under family 'bernoulli'"),
     (("y ~ w + x", "gaussian"), "unknown predictor 'w'; allowed: 'g', 's', 'x', 'z'"),
     (("y ~ x + (1 | z)", "gaussian"), "groups 'z' must be a column of levels"),
 ]
@@ -203,3 +227,93 @@ def test_facts_follow_the_family():
         "lower": None,
         "upper": None,
     }
+
+
+def _line_of(formula, family, y, center=0.0, scale=1.0):
+    x = np.random.default_rng(3).normal(size=(len(y), 1))
+    build = posynth.from_bambi(formula, family)
+    return build(Design(x, ("x",)), Response("y", y, (), center, scale), {})
+
+
+LEFT = [
+    # Left side, the function of y it stands for, log of its slope in y.
+    ("log(y)", np.log, lambda y: -np.log(y)),
+    ("np.log10(y + 3)", lambda y: np.log10(y + 3), lambda y: -np.log((y + 3) * np.log(10))),
+    ("log1p(`y`)", np.log1p, lambda y: -np.log1p(y)),
+    ("I(y / 1000)", lambda y: y / 1000, lambda y: np.full(len(y), -np.log(1000))),
+    ("{10 - 2 * y}", lambda y: 10 - 2 * y, lambda y: np.full(len(y), np.log(2))),
+    ("scale(y)", lambda y: (y - 4.0) / 2.5, lambda y: np.full(len(y), -np.log(2.5))),
+    ("center(y)", lambda y: y - 4.0, lambda y: np.zeros(len(y))),
+]
+
+
+@needs_bambi
+@pytest.mark.parametrize(("left", "function", "slope"), LEFT)
+def test_the_density_of_a_function_of_the_column_is_that_of_the_column(left, function, slope):
+    """Change of variables: log p(y) = log p(f(y)) + log |f'(y)|, row by row."""
+    y = np.random.default_rng(2).gamma(4.0, 1.0, 30)
+    model = _line_of(f"{left} ~ x", "gaussian", y, 4.0, 2.5)
+    plain = _line_of("~ x", "gaussian", function(y))
+    point = {name: value + 0.2 for name, value in plain.initial_point().items()}
+    found, known = (
+        m.compile_logp(vars=m.observed_RVs, sum=False, mode="FAST_COMPILE")(point)[0]
+        for m in (model, plain)
+    )
+    np.testing.assert_allclose(found, known + slope(y), rtol=1e-9)
+    # Automatic priors are those Bambi gives the function of the column.
+    prior, same = (
+        m.compile_logp(vars=m.free_RVs, mode="FAST_COMPILE")(point) for m in (model, plain)
+    )
+    assert prior == pytest.approx(same, rel=1e-9)
+
+
+@needs_bambi
+def test_the_square_of_a_normal_has_a_density_that_integrates_to_one():
+    """y = z^2 with z ~ N(1, 1): both roots count, as in a non-central chi-squared."""
+    from scipy import stats
+
+    y = np.linspace(0.05, 30, 40)
+    model = _line_of("sqrt(y) ~ x", "gaussian", y)
+    start = {"sigma_log__": 0.0, "Intercept": 1.0, "x": 0.0}
+    point = {name: np.asarray(start[name]) for name in model.initial_point()}
+    rows = model.compile_logp(vars=model.observed_RVs, sum=False, mode="FAST_COMPILE")(point)[0]
+    np.testing.assert_allclose(rows, stats.ncx2.logpdf(y, 1, 1.0), rtol=1e-8)
+
+
+@needs_bambi
+def test_draws_of_a_function_of_the_column_are_values_of_the_column():
+    compiled = CompiledModel(_line_of("log(y) ~ x", "gaussian", np.exp([0.1, 0.2, 0.7])))
+    theta = {"sigma": 0.5, "Intercept": 2.0, "x": 0.3}
+    x = np.repeat([[-1.0], [1.0]], 20_000, axis=0)
+    compiled.set_rows(x)
+    drawn = compiled.draw([np.asarray(theta[n]) for n in compiled.names], np.random.default_rng(6))
+    assert (drawn > 0).all()
+    # The standard error of a mean of 20 000 logs of sd .5 is .0035, that of their sd .0025.
+    for logs, mean in zip(np.split(np.log(drawn), 2), (1.7, 2.3), strict=True):
+        assert abs(logs.mean() - mean) < 4 * 0.0035 and abs(logs.std() - 0.5) < 4 * 0.0025
+
+
+@needs_bambi
+def test_a_chain_with_a_logarithm_on_the_left_gives_copies_of_the_column():
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=300)
+    frame = pd.DataFrame({"x": x, "fee": np.exp(3 + 0.5 * x + 0.4 * rng.normal(size=300)).round(2)})
+    methods = {"fee": posynth.from_bambi("log(fee) ~ x")}
+    copies = posynth.synthesize(frame, m=4, seed=3, methods=methods)
+    logs = np.log(pd.concat(copies)["fee"])
+    # sd of log fee is .64; that of a copy's mean about the source's is sqrt(2 / 300) of it.
+    assert abs(logs.mean() - np.log(frame["fee"]).mean()) < 4 * 0.64 * np.sqrt(2 / 300 / 4)
+    assert logs.std() == pytest.approx(np.log(frame["fee"]).std(), rel=0.1)
+
+
+@needs_bambi
+def test_a_level_on_the_left_is_the_second_or_is_refused():
+    found, _ = design(40)
+    y = np.random.default_rng(1).integers(0, 2, 40)
+    response = Response("died", y, ("no", "yes"))
+    model = posynth.from_bambi("died['yes'] ~ x", "bernoulli")(found, response, {})
+    plain = posynth.from_bambi("~ x", "bernoulli")(found, response, {})
+    point = plain.initial_point()
+    assert model.compile_logp()(point) == pytest.approx(plain.compile_logp()(point))
+    with pytest.raises(SpecError, match=r"is the second, 'yes'; write 'died\[yes\]', which only"):
+        posynth.from_bambi("died[no] ~ x", "bernoulli")(found, response, {})

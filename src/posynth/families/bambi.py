@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from posynth.chain.facts import NUMERIC, FamilyFacts
 from posynth.errors import SpecError, unknown
 from posynth.families.base import Build, Design, Priors, Response
+from posynth.families.left_side import LeftSide
 from posynth.families.own import declare_facts
 from posynth.table.schema import Kind
 
@@ -54,6 +55,14 @@ def from_bambi(
     posynth's ``categorical``. Levels with fewer than 20 rows (a fiftieth of a table under 1000) are
     pooled, groups too.
 
+    The left side names the column the conditional is for, or there is none (``"~ x"``). It may be
+    an invertible function of the column: ``log``, ``log2``, ``log10``, ``log1p``, ``sqrt``,
+    ``exp`` and ``expm1`` (these two with families of positive numbers), ``scale``, ``center``, and
+    arithmetic with a number (``log(y + 1)``). The model then has the density of the column itself,
+    and its draws are values of the column. Of ``sqrt(y)`` that is the square of what the family
+    gives, from either side of 0. ``y[level]`` names the second of two levels. Trials, censoring,
+    truncation, weights and offsets are refused with what to use instead.
+
     Parameters
     ----------
     formula : str, sequence of str, bambi.Formula or bambi.Model
@@ -95,7 +104,10 @@ def from_bambi(
     if family not in FAMILIES:
         raise SpecError(f"from_bambi {texts[0]!r}: {unknown('family', family, FAMILIES)}")
     kinds, response_form, support = FAMILIES[family]
-    formulas = Formulas.read(texts, family, dict(priors or {}), link, noncentered)
+    positive = support == "positive"
+    settings = {"priors": dict(priors or {}), "link": link, "noncentered": noncentered}
+    formulas = Formulas.read(texts, family, **settings, positive=positive)
+    _require_transformable(formulas.left, family)
 
     def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
         return write(formulas, design, response)
@@ -110,6 +122,24 @@ def from_bambi(
         options={"lower": None, "upper": None} if support == "open" else {},
     )
     return declare_facts(build, facts)
+
+
+def _require_transformable(left: LeftSide, family: str) -> None:
+    """Refuse a function of the response under a family that has no density for it."""
+    if not left.transformed:
+        return
+    _, form, support = FAMILIES[family]
+    if form == "codes" or support not in ("real", "positive"):
+        allowed = [n for n, (_, f, s) in FAMILIES.items() if f == "natural" and s != "whole"]
+        raise SpecError(
+            f"from_bambi {left.text!r}: family {family!r} models the column itself; name the "
+            f"column alone, or use a family of continuous numbers: {', '.join(sorted(allowed))}"
+        )
+    if support == "real" and any(step.positive for step in left.steps):
+        raise SpecError(
+            f"from_bambi {left.text!r}: family {family!r} gives numbers below 0, of which there is "
+            "no logarithm to come back by; use a family of positive numbers, such as 'gamma'"
+        )
 
 
 def _taken(formula: Any, family: str, link: Any) -> tuple[tuple[str, ...], str, Any]:
