@@ -98,7 +98,8 @@ def from_bambi(
         raise SpecError(
             "from_bambi needs Bambi, which is not installed: pip install 'posynth[bambi]'"
         )
-    from posynth.families.bambi_graph import Formulas, write
+    from posynth.families.bambi_formulas import Formulas
+    from posynth.families.bambi_graph import write
 
     texts, family, link = _taken(formula, family, link)
     if family not in FAMILIES:

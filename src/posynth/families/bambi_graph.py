@@ -7,7 +7,7 @@ written on ``X``: that Bambi's own design of the rows at hand is the same is che
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ import pandas as pd
 
 from posynth.chain.blocks import Floats
 from posynth.errors import SpecError, unknown
+from posynth.families.bambi_formulas import Formulas
+from posynth.families.bambi_response import Observed, require_left, response_term, transformed
 from posynth.families.base import Design, Response
-from posynth.families.left_side import LeftSide, read_left
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -30,85 +31,6 @@ TAKEN = ("X", "y", RESPONSE)
 REFERENCE = "reference level"
 #: Rows of a stand-in where there are no data: a model is written to draw from stored parameters.
 STAND_IN = 60
-
-
-@dataclass(frozen=True)
-class Formulas:
-    """What Bambi is asked for.
-
-    Attributes
-    ----------
-    left : LeftSide
-        Left-hand side of the response's formula.
-    main : str
-        Right-hand side of the response's formula.
-    others : tuple of str
-        Formulas of other parameters.
-    columns : tuple of str
-        Columns they read.
-    family : str
-        Bambi's name of the family.
-    priors : Mapping
-        As Bambi takes them.
-    link : str or Mapping, optional
-        As Bambi takes it.
-    noncentered : bool
-        Whether group-specific terms are non-centred.
-    positive : bool
-        Whether the family allows positive numbers only.
-    """
-
-    left: LeftSide
-    main: str
-    others: tuple[str, ...]
-    columns: tuple[str, ...]
-    family: str
-    priors: Mapping[str, Any]
-    link: Any
-    noncentered: bool
-    positive: bool = False
-
-    @classmethod
-    def read(cls, texts: tuple[str, ...], family: str, **settings: Any) -> "Formulas":
-        """Read formulas; refuse terms that cannot be written on a design.
-
-        ``settings`` are the fields from ``priors`` on.
-        """
-        left = read_left(texts[0])
-        right = texts[0].partition("~")[2].strip() or texts[0].strip()
-        columns = {
-            name: None
-            for text in (right, *(each.partition("~")[2] for each in texts[1:]))
-            for name in _variables(text, texts[0])
-        }
-        return cls(left, right, texts[1:], tuple(columns), family, **settings)
-
-
-def _variables(right: str, text: str) -> list[str]:
-    import formulae
-    from formulae.terms.variable import Variable
-
-    found: list[str] = []
-    for term in formulae.model_description(right).terms:
-        parts = [getattr(term, side) for side in ("expr", "factor") if hasattr(term, side)]
-        for part in parts or [term]:
-            for component in getattr(part, "components", ()):
-                if not isinstance(component, Variable):
-                    raise SpecError(_no_call(text, str(getattr(component, "name", component))))
-                found.append(component.name)
-    return found
-
-
-def _no_call(text: str, call: str) -> str:
-    if call.startswith("offset("):
-        return (
-            f"from_bambi {text!r}: {call!r} has no unit in a chain, whose predictors are "
-            "standardised; use the column as a predictor, or write the model in PyMC"
-        )
-    return (
-        f"from_bambi {text!r}: {call!r} is a call; name columns, their interactions and groups "
-        "only, and compute others as passive columns"
-    )
 
 
 def write(formulas: Formulas, design: Design, response: Response) -> "pm.Model":
@@ -124,7 +46,7 @@ def write(formulas: Formulas, design: Design, response: Response) -> "pm.Model":
     from bambi.backend.model_components import ConstantComponent
     from bambi.backend.pymc import PyMCModel
 
-    _require_left(formulas, response)
+    require_left(formulas, response)
     formulas = replace(formulas, left=formulas.left.settled(response.center, response.scale))
     marks = {name: _marks(name, design.predictors) for name in formulas.columns}
     spec, read = _spec(formulas, marks, design, response)
@@ -140,56 +62,9 @@ def write(formulas: Formulas, design: Design, response: Response) -> "pm.Model":
             backend.components[name].build(backend, spec)
         for name, component in spec.conditional_parameters.items():
             backend.components[name] = _linear(component, spec, marks, X, read)
-        term = _Observed(spec.response_term, observed)
-        _response_term(formulas.left)(term, spec.family).build(backend, spec)
+        term = Observed(spec.response_term, observed)
+        response_term(formulas.left)(term, spec.family).build(backend, spec)
     return model
-
-
-def _require_left(formulas: Formulas, response: Response) -> None:
-    """Refuse a left side that speaks of another column, level or form than there is."""
-    left, where = formulas.left, f"from_bambi {formulas.left.text!r}"
-    if left.column not in ("", response.name):
-        raise SpecError(
-            f"{where} is used for column {response.name!r}; write its name on the left side, or "
-            "no left side for a formula of several columns"
-        )
-    if left.level and (formulas.family != "bernoulli" or left.level not in response.levels):
-        raise SpecError(
-            f"{where}: {left.level!r} is no level of a two-level column under family 'bernoulli'; "
-            f"levels of {response.name!r}: {', '.join(map(repr, response.levels)) or 'none'}"
-        )
-    if left.level and left.level != response.levels[1]:
-        raise SpecError(
-            f"{where}: the level modelled is the second, {response.levels[1]!r}; write "
-            f"'{response.name}[{response.levels[1]}]', which only turns the signs"
-        )
-
-
-def _response_term(left: LeftSide) -> Any:
-    """Return Bambi's class of response terms, or one whose response is taken back by PyMC."""
-    import pymc as pm
-    from bambi.backend.terms import ResponseTerm
-    from bambi.backend.utils import get_distribution_from_likelihood
-
-    if not left.transformed:
-        return ResponseTerm
-
-    class Transformed(ResponseTerm):  # type: ignore[misc] # Bambi is untyped
-        def build_distribution(self, kwargs: dict[str, Any], backend: Any) -> Any:
-            if hasattr(self.family, "transform_backend_kwargs"):
-                kwargs = self.family.transform_backend_kwargs(kwargs)
-            observed, dims = kwargs.pop("observed"), kwargs.pop("dims")
-            distribution = get_distribution_from_likelihood(self.family.likelihood)
-
-            def back(*arguments: Any) -> Any:
-                *parameters, size = arguments
-                named = dict(zip(kwargs, parameters, strict=True))
-                return left.back(distribution.dist(**named, size=size))
-
-            values = kwargs.values()
-            return pm.CustomDist(self.name, *values, dist=back, observed=observed, dims=dims)
-
-    return Transformed
 
 
 def _marks(name: str, predictors: tuple[str, ...]) -> Marks:
@@ -215,7 +90,7 @@ def _spec(
     if len(np.unique(y)) < 2:
         X, y = _stand_in(formulas, marks, design, response)
     elif formulas.left.transformed:
-        y = _transformed(formulas, y)
+        y = transformed(formulas, y)
     frame = pd.DataFrame({name: _column(X, places) for name, places in marks.items()})
     frame[RESPONSE] = _levels_of(response, y) if len(response.levels) > 2 else y
     try:
@@ -250,18 +125,6 @@ def _stand_in(
         return X, np.arange(STAND_IN) % len(response.levels)
     y = 1.0 + np.arange(STAND_IN) % 5
     return X, y / 7 if formulas.family == "beta" else y
-
-
-def _transformed(formulas: Formulas, y: Floats) -> Floats:
-    z = formulas.left.forward(y)
-    if formulas.positive and (z <= 0).any():
-        left = formulas.left.text.partition("~")[0].strip()
-        raise SpecError(
-            f"from_bambi {formulas.left.text!r}: {left} must be above 0 under family "
-            f"{formulas.family!r}, and is {z[z <= 0][0]:g} for {y[z <= 0][0]:g}; use another "
-            "function or family"
-        )
-    return z
 
 
 def _levels_of(response: Response, codes: Any) -> Any:
@@ -350,13 +213,3 @@ def _require_same(name: str, ours: Floats, theirs: Any) -> None:
     """Refuse a term that Bambi codes otherwise than it is written here."""
     if not np.allclose(ours.ravel(), np.asarray(theirs, dtype=np.float64).ravel()):
         raise SpecError(f"Bambi formula: term {name!r} is coded in a way that cannot be replayed")
-
-
-class _Observed:
-    """Bambi's response term, but for its data."""
-
-    def __init__(self, term: Any, data: Any) -> None:
-        self._term, self.data = term, data
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._term, name)
