@@ -86,7 +86,8 @@ def test_labels_without_an_order_are_not_ordered_in_silence(copies):
         (lambda c: posynth.pool(c, "ols"), "formula '': model 'ols' needs one such as"),
         (lambda c: posynth.pool(c, "ols", FORMULA, rule="rubins"), "Did you mean 'rubin'"),
         (lambda c: posynth.pool(c, "ols", FORMULA, data="x.csv"), "compare\\(copies, data, model"),
-        (lambda c: posynth.pool(list(c), "ols", FORMULA), "copies are a list; give what `synthes"),
+        (lambda c: posynth.pool(list(c), "ols", FORMULA), "needs n, the number of rows of the so"),
+        (lambda c: posynth.compare(list(c), "x.csv"), "copies are a list; give what `synthes"),
     ],
 )
 def test_what_cannot_be_pooled_is_refused(copies, call, said):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from posynth.copies.container import Copies as Copies
     from posynth.copies.reading import load_copies as load_copies
+    from posynth.evaluation.inference.given_estimates import pool_estimates as pool_estimates
     from posynth.evaluation.validity.design import design_study as design_study
     from posynth.evaluation.validity.ecdf import plot_calibration as plot_calibration
     from posynth.evaluation.validity.plots import plot_coverage as plot_coverage
@@ -75,6 +76,7 @@ _HOME = {
     "plot_zip": "posynth.evaluation.validity.plots",
     "methods": "posynth.families.methods",
     "pool": "posynth.judge",
+    "pool_estimates": "posynth.evaluation.inference.given_estimates",
     "read_table": "posynth.table.io",
     "save_posterior": "posynth.posterior.store",
     "sbc": "posynth.studies",

@@ -15,7 +15,7 @@ from posynth.posterior.schedule import Progress, silent
 from posynth.table.schema import Kind
 
 if TYPE_CHECKING:
-    from posynth.evaluation.inference import Agreement, Estimate
+    from posynth.evaluation.inference import Agreement, Estimate, Pooled
     from posynth.table.schema import Level, Schema
 
 type Shifts = Mapping[str, float]
@@ -35,7 +35,7 @@ def analysis_of(  # noqa: PLR0913 - a model, and how its holes are imputed
     **options: Any,
 ) -> Analysis:
     """Return the analysis to run on every copy, with imputation inside it where that is wanted."""
-    analysis = _plain_analysis(copies.posterior.schema, model, formula, **options)
+    analysis = _plain_analysis(copies.schema, model, formula, **options)
     if not impute:
         if delta or selection:
             raise MeasureError(
@@ -49,9 +49,9 @@ def analysis_of(  # noqa: PLR0913 - a model, and how its holes are imputed
     return imputing(
         analysis,
         copies.posterior,
-        named(copies.posterior.schema, formula, **options),
+        named(copies.schema, formula, **options),
         impute,
-        copies.seed,
+        copies.seed_of_draws,
         departure=Departure(delta or {}, selection or {}),
         progress=progress,
         tables=len(copies) if tables is None else tables,
@@ -67,13 +67,22 @@ def how_made(
     selection: Shifts | None = None,
     **options: Any,
 ) -> Provenance:
-    """Tell how the copies were made, as far as the columns of a model are concerned."""
-    made, schema = provenance(copies), copies.posterior.schema
+    """Tell how the copies were made, as far as the columns of a model are concerned.
+
+    Whether their values are missing is read from the copies, not from the source: whoever has
+    the copies only must come to the same rule.
+    """
+    made, used = provenance(copies), list(named(copies.schema, formula, **options))
     if made.missing == "pattern" and not any(
-        schema[name].missing for name in named(schema, formula, **options)
+        frame[used].isna().to_numpy().any() for frame in copies.frames
     ):
         return replace(made, missing="none")
     return replace(made, imputed=impute)
+
+
+def with_remarks(pooled: "Pooled", copies: Copies) -> "Pooled":
+    """Add to the notes what had to be inferred or assumed of the copies."""
+    return replace(pooled, notes=(*pooled.notes, *copies.remarks))
 
 
 def named(schema: "Schema", formula: str, **options: Any) -> tuple[str, ...]:

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 Folder = Annotated[
     Path, typer.Argument(metavar="OUT", help="Output folder that `posynth synthesize` wrote.")
 ]
+AnyFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT",
+        help="Output folder, or one that was passed on: copies/ and manifest.json suffice.",
+    ),
+]
 Data = Annotated[Path, typer.Option("--data", help="The table that was synthesised.")]
 Model = Annotated[
     str, typer.Option("--model", help="ols, glm, logit, mnlogit, ordered, mixed or phreg.")
@@ -79,7 +86,7 @@ def options_of(**given: str) -> dict[str, Any]:
 
 
 def pool(  # noqa: PLR0913, PLR0917 - options of a command
-    folder: Folder,
+    folder: AnyFolder,
     formula: Formula,
     model: Model = "ols",
     family: FamilyOption = "",
@@ -120,6 +127,7 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
             analysis = analyses.analysis_of(copies, model, formula, **how)
             estimates = analyses.fits(copies, analysis)
             pooled = combine(estimates, made, rule=rule, estimand=estimand, level=level)
+            pooled = analyses.with_remarks(pooled, copies)
             found = None
             if frame is not None:
                 found = analyses.laid_beside(estimates, frame, analysis, made, rule, level)

@@ -3,10 +3,19 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from posynth.analysis import Analysis, Shifts, analysis_of, fits, how_made, laid_beside
+from posynth.analysis import (
+    Analysis,
+    Shifts,
+    analysis_of,
+    fits,
+    how_made,
+    laid_beside,
+    with_remarks,
+)
+from posynth.copies.given import Frames
 from posynth.errors import MeasureError
 from posynth.judgement import Progress, judged
-from posynth.material import Source, lay_beside, original, take
+from posynth.material import Source, lay_beside, original, take, take_any
 from posynth.results import Result
 from posynth.table.matching import Data
 
@@ -15,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
-    copies: Source,
+    copies: Source | Frames,
     model: str | Analysis = "ols",
     formula: str = "",
     *,
@@ -25,14 +34,20 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     impute: int = 0,
     delta: Shifts | None = None,
     selection: Shifts | None = None,
+    n: int | None = None,
+    proper: bool | None = None,
+    unsynthesised: Sequence[str] | None = None,
+    missing: str | None = None,
+    nests: int | None = None,
     **options: Any,
 ) -> "Pooled":
     """Fit a model to every copy and pool the fits into one inference.
 
     Parameters
     ----------
-    copies : Copies or path
-        The copies, or the output folder that holds them.
+    copies : Copies, path, or data frames
+        The copies; or a folder that holds ``copies/`` and ``manifest.json``; or data frames: a
+        list or a mapping of the copies, or one long frame with a column ``copy``.
     model : str or callable
         ``"ols"``, ``"glm"``, ``"logit"``, ``"mnlogit"``, ``"ordered"``, ``"mixed"``, ``"phreg"``;
         or an analysis of your own, a function from a data frame to estimates (see `fit_copies`).
@@ -52,6 +67,18 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
         Column -> how its missing values differ from those present, where they are not missing at
         random: a shift in its units (log-odds, if it is binary), or the change of the log-odds of
         being missing with one unit of it. Assumed, never estimated: vary it.
+    n : int, optional
+        Rows of the source: needed for data frames, and for them only, as are the next four.
+    proper : bool, optional
+        Whether every copy took a posterior draw of its own (mice does, synthpop only with
+        ``proper = TRUE``); taken to be so if not said, which the notes then state.
+    unsynthesised : sequence of str, optional
+        Columns that hold values of the source row by row.
+    missing : str, optional
+        How missing values of the source were treated: ``"none"``, ``"pattern"`` (they are missing
+        in the copies too), ``"impute"`` or ``"joint"``.
+    nests : int, optional
+        Imputations of the source that the copies were made from, copies of one together.
     **options
         Options of the model, as for `fit_statsmodels`: ``family`` of a glm, ``groups`` of mixed,
         ``status`` of phreg, ``levels`` of a categorical response.
@@ -64,15 +91,18 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     Raises
     ------
     MeasureError
-        If the model cannot be fitted to a copy, or the rule does not fit the copies.
+        If the model cannot be fitted to a copy, the rule does not fit the copies, data frames are
+        not alike, or ``n`` is not given for them.
     StoreError
-        If the folder is incomplete.
+        If the folder is incomplete, or imputation is asked for and it holds no posterior.
 
     Examples
     --------
     >>> from posynth import load_heart_failure, synthesize
     >>> copies = synthesize(load_heart_failure()[["age", "platelets"]], m=3, seed=1)
     >>> pool(copies, "ols", "platelets ~ age").names
+    ('Intercept', 'age')
+    >>> pool(copies.to_pandas(), "ols", "platelets ~ age", n=299, proper=True).names
     ('Intercept', 'age')
     """
     from posynth.evaluation.inference import pool as combine
@@ -82,11 +112,13 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
             "pool looks at copies only; compare(copies, data, model, formula) lays the pooled fit "
             "beside that of the original rows"
         )
-    taken = take(copies)
+    given = {"proper": proper, "unsynthesised": unsynthesised, "missing": missing, "nests": nests}
+    taken = take_any(copies, {"n": n, **given})
     how = {"impute": impute, "delta": delta, "selection": selection, **options}
     estimates = fits(taken, analysis_of(taken, model, formula, **how))
     made = how_made(taken, formula, impute=impute, **options)
-    return combine(estimates, made, rule=rule, estimand=estimand, level=level)
+    pooled = combine(estimates, made, rule=rule, estimand=estimand, level=level)
+    return with_remarks(pooled, taken)
 
 
 def compare(  # noqa: PLR0913 - as for pool

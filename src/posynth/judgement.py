@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from posynth.copies.container import Copies
 from posynth.copies.walk import taken_draws
-from posynth.errors import FitError, SpecError
+from posynth.errors import FitError, SpecError, StoreError
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.disclosure import evaluate_disclosure, keys_and_targets
 from posynth.evaluation.disclosure.by_posterior import evaluate_by_posterior
@@ -42,16 +43,15 @@ def judged(  # noqa: PLR0913 - as evaluate
     )
     disclose = partial(evaluate_disclosure, comparison, keys, target, groups=groups)
     disclosure = [] if public else disclose(rng=for_disclosure, progress=progress)
-    order = copies.posterior.spec.columns
+    order = copies.posterior.spec.columns if copies.has_posterior else None
     utility = evaluate_utility(comparison, for_utility, order=order, progress=progress)
-    posterior, used = copies.posterior, taken_draws(copies.posterior, len(copies), copies.seed)
     score = _by_posterior(
-        "log score", partial(log_score.measure, comparison, posterior, rng=for_score)
+        "log score", lambda: log_score.measure(comparison, copies.posterior, rng=for_score)
     )
     if public:
         return [*utility, *score]
-    by_posterior = partial(evaluate_by_posterior, comparison, posterior, used, aims)
-    risk = _by_posterior("attribute risk", partial(by_posterior, rng=for_risk, progress=progress))
+    by_posterior = partial(_by_draws, comparison, copies, aims, rng=for_risk, progress=progress)
+    risk = _by_posterior("attribute risk", by_posterior)
     return [*checked, *utility, *score, *disclosure, *risk]
 
 
@@ -66,10 +66,18 @@ def checked_conditionals(
     return check_conditionals(copies.posterior, comparison.original, seed=seed)
 
 
+def _by_draws(
+    comparison: Comparison, copies: Copies, aims: Sequence[str], **options: Any
+) -> list[Result]:
+    used = taken_draws(copies.posterior, len(copies), copies.seed_of_draws)
+    return evaluate_by_posterior(comparison, copies.posterior, used, aims, **options)
+
+
 def _by_posterior(measure: str, compute: Callable[[], list[Result]]) -> list[Result]:
     """Compute what needs the conditionals' models, or say why it cannot be."""
     try:
         return compute()
-    # A function passed in Python is not stored; a density may have no curvature.
-    except (SpecError, FitError) as error:
+    # A function passed in Python is not stored; a density may have no curvature; copies may have
+    # been passed on without their posterior.
+    except (SpecError, FitError, StoreError) as error:
         return [Result(measure, float("nan"), text=f"Not measured: {error}.")]

@@ -1,16 +1,38 @@
 """What the verbs on copies work on: copies in memory or in a folder, and the original."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from posynth.copies.container import Copies
+from posynth.copies.given import Frames, copies_of_frames
 from posynth.copies.reading import load_copies
 from posynth.errors import MeasureError, TableError
 from posynth.evaluation.base import Comparison, Provenance
 from posynth.table.matching import Data, match_table
 
 type Source = Copies | str | Path
+
+
+def take_any(copies: Source | Frames, made: Mapping[str, Any]) -> Copies:
+    """Return copies, which may be given as data frames with how they were made.
+
+    Raises
+    ------
+    MeasureError
+        If how they were made is not said, or is said although a manifest says it.
+    """
+    said = {key: value for key, value in made.items() if value is not None}
+    if not isinstance(copies, Copies | str | Path):
+        return copies_of_frames(copies, **said)
+    if said:
+        raise MeasureError(
+            f"{next(iter(said))} is for copies given as data frames; how these copies were made is "
+            "read from their manifest: leave it out"
+        )
+    return take(copies)
 
 
 def take(copies: Source, allow_code: bool = False) -> Copies:
@@ -35,8 +57,17 @@ def provenance(copies: Copies) -> Provenance:
 
 def original(data: Data, copies: Copies) -> pd.DataFrame:
     """Take the data as the table that was synthesised, or say why it is not."""
-    schema = copies.posterior.schema
-    frame = match_table(data, schema)
+    schema = copies.schema
+    try:
+        frame = match_table(data, schema)
+    except TableError as error:
+        if copies.has_posterior:
+            raise
+        raise TableError(
+            f"{error}. These copies were passed on without their posterior, and what describes "
+            "them lists only levels that occur in them: compare the output folder that holds "
+            "posterior/"
+        ) from None
     if len(frame) != schema.rows:
         name = Path(data).name if isinstance(data, str | Path) else "the data"
         raise TableError(
@@ -78,6 +109,6 @@ def lay_beside(copies: Source, data: Data, holdout: Data | None = None) -> Compa
     ['KS', 'S_KS']
     """
     taken = take(copies)
-    schema = taken.posterior.schema
+    schema = taken.schema
     held = None if holdout is None else match_table(holdout, schema, "the holdout")
     return Comparison(original(data, taken), taken.frames, schema, provenance(taken), held)

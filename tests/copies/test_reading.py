@@ -77,7 +77,7 @@ def test_a_manifest_of_another_posterior(folder, change, said):
         posynth.load_copies(folder)
 
 
-@pytest.mark.parametrize(("text", "said"), [("{", "cannot be read"), ("{}", "lacks 'spec_hash'")])
+@pytest.mark.parametrize(("text", "said"), [("{", "cannot be read"), ("{}", "lacks 'n'")])
 def test_a_manifest_that_is_none(folder, text, said):
     (folder / "manifest.json").write_text(text)
     with pytest.raises(StoreError, match=said):

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from posynth.copies.codebook import Codebook
 from posynth.copies.manifest import manifest
 from posynth.copies.output import write_output
+from posynth.errors import StoreError
 from posynth.posterior.record import Posterior
+from posynth.table.schema import Schema
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,17 +28,18 @@ class Copies:
     ----------
     frames : tuple of pandas.DataFrame
         The copies, k rows each, with the columns, order, dtypes and levels of the source.
-    posterior : Posterior
-        What they were drawn from.
-    seed : int
-        Seed of the draws.
+    origin : Posterior or Codebook
+        What they were drawn from; where they were passed on without it, the description of their
+        columns.
+    seed : int, optional
+        Seed of the draws; a public manifest does not tell it.
     written : Mapping, optional
         The manifest they were read with; versions in it are those of the day they were drawn.
     """
 
     frames: tuple[pd.DataFrame, ...]
-    posterior: Posterior
-    seed: int
+    origin: Posterior | Codebook
+    seed: int | None
     written: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
@@ -48,10 +52,12 @@ class Copies:
         return self.frames[copy]
 
     def __repr__(self) -> str:
-        m, k, posterior = len(self), len(self.frames[0]), self.posterior
-        kind = "proper" if posterior.proper else "not proper"
+        m, k, posterior = len(self), len(self.frames[0]), self.origin
         size = f"{m} {'copy' if m == 1 else 'copies'} of {k} rows from a source of"
-        lines = [f"{size} {posterior.schema.rows} rows, {kind}, seed {self.seed}"]
+        size = f"{size} {self.schema.rows} rows, {'' if self.proper else 'not '}proper"
+        if isinstance(posterior, Codebook):
+            return f"{size}, passed on without their posterior"
+        lines = [f"{size}, seed {self.seed}"]
         if posterior.links:
             draws = {t: ds.sizes["chain"] * ds.sizes["draw"] for t, ds in posterior.draws.items()}
             table = posterior.diagnostics()[["target", "family", "engine", "passed"]]
@@ -82,6 +88,61 @@ class Copies:
         return xr.Dataset(arrays, coords=coords, attrs={"manifest": json.dumps(self.manifest())})
 
     @property
+    def posterior(self) -> Posterior:
+        """What the copies were drawn from.
+
+        Raises
+        ------
+        StoreError
+            If they were passed on without it.
+        """
+        if isinstance(self.origin, Posterior):
+            return self.origin
+        raise StoreError(
+            "these copies were passed on without their posterior, which this needs (copies and "
+            "manifest suffice for pooling); use the output folder that holds posterior/, or ask "
+            "whoever made the copies"
+        )
+
+    @property
+    def has_posterior(self) -> bool:
+        """Whether the posterior is available."""
+        return isinstance(self.origin, Posterior)
+
+    @property
+    def schema(self) -> Schema:
+        """Kinds, levels, decimals and dtypes of the columns; ``rows`` is that of the source."""
+        return self.origin.schema
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What had to be inferred or assumed of copies without a posterior; empty for others."""
+        return self.origin.remarks if isinstance(self.origin, Codebook) else ()
+
+    @property
+    def proper(self) -> bool:
+        """Whether every copy took its own posterior draw of every conditional."""
+        if isinstance(self.origin, Posterior):
+            return self.origin.proper
+        return bool(self.manifest()["proper"])
+
+    @property
+    def seed_of_draws(self) -> int:
+        """Seed of the draws.
+
+        Raises
+        ------
+        StoreError
+            If the manifest does not tell it.
+        """
+        if self.seed is None:
+            raise StoreError(
+                "the manifest of these copies is a public one, without seeds, which this needs; "
+                "use the output folder that `posynth synthesize` or `posynth draw` wrote"
+            )
+        return self.seed
+
+    @property
     def tree(self) -> "xr.DataTree":
         """The posterior as a DataTree, one group a conditional."""
         return self.posterior.tree
@@ -94,7 +155,7 @@ class Copies:
         """Return what a reader of the copies must know: hashes, seeds, sizes, proper or not."""
         if self.written is not None:
             return dict(self.written)
-        return manifest(self.posterior, len(self), len(self.frames[0]), self.seed)
+        return manifest(self.posterior, len(self), len(self.frames[0]), self.seed_of_draws)
 
     def save(self, folder: str | Path, format: str | None = None) -> Path:
         """Write an output folder: copies, chain, posterior, diagnostics and manifest.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
+from posynth.copies.codebook import private_codebook
 from posynth.families import families
 from posynth.posterior.record import Posterior
 
@@ -43,6 +44,7 @@ def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
         "engines": {t: link.diagnosis.engine for t, link in posterior.links.items()},
         "passed": _passed(posterior, m),
         "versions": {name: version(name) for name in _VERSIONS},
+        **private_codebook(schema, posterior.source).to_dict(),
     }
 
 

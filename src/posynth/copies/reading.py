@@ -1,29 +1,41 @@
-"""An output folder read back: the copies, their posterior and their manifest, checked."""
+"""A folder of copies read back, with manifest and, if it is there, posterior, all checked."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from posynth.copies.codebook import Codebook, private_codebook
 from posynth.copies.container import Copies
 from posynth.copies.output import MANIFEST
 from posynth.errors import StoreError, TableError
 from posynth.posterior.record import Posterior
 from posynth.posterior.store import load_posterior
+from posynth.table.alike import read_alike
 from posynth.table.copy_file import read_copy
 
-NEEDED = ("spec_hash", "n", "k", "m", "seed", "proper")
+SIZES = ("n", "k", "m")
+NEEDED = (*SIZES, "proper")
+INFERRED = (
+    "the manifest does not describe the columns, so their kinds, levels and the order of levels "
+    "were inferred from the copies"
+)
 
 
 def load_copies(folder: str | Path, *, allow_code: bool = False) -> Copies:
-    """Read an output folder that ``posynth synthesize``, ``posynth draw`` or ``save`` wrote.
+    """Read a folder of copies.
+
+    An output folder of ``posynth synthesize``, ``posynth draw`` or ``save`` holds ``posterior/``
+    too. Copies that were passed on have none: their columns are those that the manifest
+    describes, or are inferred from the copies where it does not.
 
     Parameters
     ----------
     folder : str or Path
-        Holds ``copies/``, ``posterior/`` and ``manifest.json``.
+        Holds ``copies/`` and ``manifest.json``, and perhaps ``posterior/``.
     allow_code : bool
         As for ``load_posterior``.
 
@@ -51,10 +63,31 @@ synthesize` wrote
             "synthesize` wrote"
         )
     manifest = _manifest(place)
-    posterior = load_posterior(place, allow_code=allow_code)
-    _check_same(manifest, posterior, place)
-    frames = tuple(_read(path, posterior, int(manifest["k"])) for path in _paths(place, manifest))
-    return Copies(frames, posterior, int(manifest["seed"]), manifest)
+    paths = _paths(place, manifest)
+    seed = None if manifest.get("seed") is None else int(manifest["seed"])
+    if (place / "posterior").is_dir():
+        posterior = load_posterior(place, allow_code=allow_code)
+        _check_same(manifest, posterior, place)
+        codebook = Codebook(posterior.schema, posterior.source)
+        frames = tuple(_read(path, codebook, manifest["k"]) for path in paths)
+        return Copies(frames, posterior, seed, manifest)
+    described = Codebook.from_manifest(manifest)
+    if described is None:
+        return _inferred(paths, manifest, seed)
+    frames = tuple(_read(path, described, manifest["k"]) for path in paths)
+    return Copies(frames, described, seed, manifest)
+
+
+def _inferred(paths: list[Path], manifest: dict[str, Any], seed: int | None) -> Copies:
+    try:
+        table, frames = read_alike(paths)
+    except TableError as error:
+        raise StoreError(f"{error}; ask whoever made the copies for them again") from None
+    for path, frame in zip(paths, frames, strict=True):
+        _check_rows(path, frame, manifest["k"])
+    schema = replace(table.schema, rows=manifest["n"])
+    guess = replace(private_codebook(schema, table.source), remarks=(INFERRED,))
+    return Copies(frames, guess, seed, manifest)
 
 
 def _manifest(place: Path) -> dict[str, Any]:
@@ -62,18 +95,30 @@ def _manifest(place: Path) -> dict[str, Any]:
     if not path.is_file():
         drawn = (place / "posterior").is_dir()
         step = f"`posynth draw {place}`" if drawn else "`posynth synthesize`"
-        raise StoreError(
+        text = (
             f"output folder {str(place)!r} holds no {MANIFEST}, so no copies were finished there; "
             f"{step} writes them"
         )
+        if (place / "copies").is_dir() and not drawn:
+            text += (
+                "; if the copies were passed on without it, ask for it, or pool their data frames "
+                "in Python: posynth.pool(frames, n=ROWS OF THE SOURCE, model=..., formula=...)"
+            )
+        raise StoreError(text)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = dict(json.loads(path.read_text(encoding="utf-8")))
         absent = [key for key in NEEDED if key not in found]
     except (OSError, ValueError, TypeError) as error:
         raise StoreError(f"{str(path)!r} cannot be read ({error}); draw the copies again") from None
     if absent:
         raise StoreError(f"{str(path)!r} lacks {absent[0]!r}; draw the copies again")
-    return dict(found)
+    for key in SIZES:
+        if type(found[key]) is not int or found[key] < 1:
+            raise StoreError(
+                f"{str(path)!r} has {key} = {found[key]!r}, which is no whole number above 0; "
+                "draw the copies again"
+            )
+    return found
 
 
 def _check_same(manifest: Mapping[str, Any], posterior: Posterior, place: Path) -> None:
@@ -83,7 +128,7 @@ def _check_same(manifest: Mapping[str, Any], posterior: Posterior, place: Path) 
         "proper": posterior.proper,
     }
     for key, expected in facts.items():
-        if manifest[key] != expected:
+        if key in manifest and manifest[key] != expected:
             raise StoreError(
                 f"output folder {str(place)!r}: the manifest has {key} = {manifest[key]!r}, the "
                 f"posterior {expected!r}, so they do not belong together; draw the copies again"
@@ -94,20 +139,25 @@ def _paths(place: Path, manifest: Mapping[str, Any]) -> list[Path]:
     folder = place / "copies"
     paths = sorted(p for p in folder.glob("copy-*") if p.suffix in (".csv", ".parquet"))
     if len(paths) != manifest["m"]:
+        drawn = (place / "posterior").is_dir()
+        step = f"`posynth draw {place}` writes them all" if drawn else "ask for all of them"
         raise StoreError(
-            f"{str(folder)!r} holds {len(paths)} copies, the manifest says {manifest['m']}; "
-            f"`posynth draw {place}` writes them all"
+            f"{str(folder)!r} holds {len(paths)} copies, the manifest says {manifest['m']}; {step}"
         )
     return paths
 
 
-def _read(path: Path, posterior: Posterior, k: int) -> pd.DataFrame:
+def _read(path: Path, codebook: Codebook, k: int) -> pd.DataFrame:
     try:
-        frame = read_copy(path, posterior.schema, posterior.source)
+        frame = read_copy(path, codebook.schema, codebook.source)
     except TableError as error:
         raise StoreError(str(error)) from None
+    _check_rows(path, frame, k)
+    return frame
+
+
+def _check_rows(path: Path, frame: pd.DataFrame, k: int) -> None:
     if len(frame) != k:
         raise StoreError(
             f"{path.name} has {len(frame)} rows, the manifest says {k}; draw the copies again"
         )
-    return frame

@@ -145,9 +145,16 @@ def load_posterior(
     place = place / "posterior" if (place / "posterior").is_dir() else place
     for name in (FACTS_FILE, DRAWS_FILE):
         if not (place / name).is_file():
-            raise StoreError(
-                f"no posterior in {str(folder)!r}: {name} is not there; `posynth fit` writes one"
+            received = (Path(folder) / "copies").is_dir() and (
+                Path(folder) / "manifest.json"
+            ).is_file()
+            step = (
+                "its copies were passed on without it, and only pooling can do without; use the "
+                "output folder that holds posterior/, or ask whoever made the copies"
+                if received
+                else "`posynth fit` writes one"
             )
+            raise StoreError(f"no posterior in {str(folder)!r}: {name} is not there; {step}")
     try:
         facts = json.loads((place / FACTS_FILE).read_text(encoding="utf-8"))
         if facts["format"] != FORMAT:

@@ -4,9 +4,10 @@ import contextlib
 import io
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -20,6 +21,9 @@ from posynth.table.infer import as_datetimes, infer_column
 from posynth.table.render import render
 from posynth.table.schema import Schema
 from posynth.table.source import Source
+
+if TYPE_CHECKING:
+    import pyarrow
 
 DELIMITED = {".csv": None, ".txt": None, ".tsv": "\t", ".tab": "\t"}
 PARQUET = (".parquet", ".pq")
@@ -66,10 +70,12 @@ def read_table(path: str | Path, *, kinds: Mapping[str, str] | None = None) -> T
 
 def _parse(raw: bytes, path: Path, kinds: Mapping[str, str] | None) -> Table:
     if raw.startswith(MAGIC):
-        return replace(_read_parquet(raw, kinds), source=Source(path.name, "parquet"))
+        return replace(
+            table_from_arrow([arrow_table(raw)], kinds), source=Source(path.name, "parquet")
+        )
     if path.suffix.lower() in PARQUET:
         raise TableError("this is no Parquet file; rename it to .csv if it is text")
-    return _from_text(parse_delimited(raw, path.name, DELIMITED[path.suffix.lower()]), kinds)
+    return table_from_text(parse_delimited(raw, path.name, DELIMITED[path.suffix.lower()]), kinds)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -88,7 +94,8 @@ def _read_bytes(path: Path) -> bytes:
         raise TableError(f"{path.name}: cannot be read ({error.strerror}); check it") from None
 
 
-def _from_text(text: TextTable, kinds: Mapping[str, str] | None) -> Table:
+def table_from_text(text: TextTable, kinds: Mapping[str, str] | None = None) -> Table:
+    """Describe columns of text cells; arguments as for `read_table`."""
     source, declared = text.source, declared_kinds(kinds, text.columns)
     check_rows(len(next(iter(text.columns.values()))))
     # Where some columns are quoted and others bare, the quotes say which are text.
@@ -103,13 +110,40 @@ def _from_text(text: TextTable, kinds: Mapping[str, str] | None) -> Table:
     return table_of(columns, source, text.notes)
 
 
-def _read_parquet(raw: bytes, kinds: Mapping[str, str] | None) -> Table:
+def arrow_table(raw: bytes) -> "pyarrow.Table":
+    """Read the bytes of a Parquet file.
+
+    Raises
+    ------
+    TableError
+        If the file is damaged.
+    """
     from pyarrow import ArrowException, parquet
 
     try:
-        table = parquet.read_table(io.BytesIO(raw))
+        return parquet.read_table(io.BytesIO(raw))
     except (ArrowException, OSError) as error:
         raise TableError(f"the Parquet file is damaged ({error}); export it again") from None
+
+
+def table_from_arrow(
+    tables: "Sequence[pyarrow.Table]", kinds: Mapping[str, str] | None = None
+) -> Table:
+    """Describe the rows of one or more Arrow tables of the same columns.
+
+    Raises
+    ------
+    TableError
+        If their columns have types that cannot be joined, or no model uses.
+    """
+    from pyarrow import ArrowException, concat_tables
+
+    try:
+        table = concat_tables(tables, promote_options="permissive")
+    except ArrowException as error:
+        raise TableError(
+            f"the Parquet files cannot be joined ({error}); export them again"
+        ) from None
     frame = table.to_pandas()
     for field in table.schema:
         # Arrow would widen integers and truth values with gaps to float64 and object.

@@ -10,6 +10,7 @@ from posynth.evaluation.inference.choose import Choice, choose
 from posynth.evaluation.inference.compare import Agreement, compare_analysis, compare_fits
 from posynth.evaluation.inference.direct import fit_direct
 from posynth.evaluation.inference.estimates import Estimate, combine_imputations, fit_copies
+from posynth.evaluation.inference.given_estimates import pool_estimates
 from posynth.evaluation.inference.mix import mix_posteriors, mixing_inflation
 from posynth.evaluation.inference.models import fit_statsmodels
 from posynth.evaluation.inference.plots import plot_agreement
@@ -36,6 +37,7 @@ __all__ = [
     "mixing_inflation",
     "plot_agreement",
     "pool",
+    "pool_estimates",
     "proportion",
     "quantile",
     "rule_named",

@@ -108,13 +108,19 @@ class Pooled:
         Raises
         ------
         MeasureError
-            If a name is not among the coefficients, or their covariance matrix is singular.
+            If a name is not among the coefficients, or their covariances are not known or
+            singular.
         """
         wanted = self.names if names is None else tuple(names)
         for name in wanted:
             if name not in self.names:
                 raise MeasureError(unknown("coefficient", name, self.names))
         part = _part(self.moments, [self.names.index(name) for name in wanted])
+        if np.isnan(part.within).any():
+            raise MeasureError(
+                "a joint test needs the covariances of the coefficients, and only variances were "
+                "given; pass covariance matrices, (m, p, p)"
+            )
         difference = part.center - np.broadcast_to(np.asarray(null, dtype=float), len(wanted))
         try:
             with np.errstate(divide="ignore", invalid="ignore"):
