@@ -157,7 +157,7 @@ def test_shown_copies_say_that_they_were_passed_on(copies, tmp_path):
         ({"columns": [{"name": "x", "kind": "count", "dtype": "int65"}]}, "cannot be read"),
         ({"columns": [{"name": "x", "kind": "number", "dtype": "int64"}]}, "Did you mean|unknown"),
         ({"dialect": {"encoding": "no such"}}, "unknown encoding"),
-        ({"dialect": {"delimiter": ["a"]}}, "cannot be read|delimiter"),
+        ({"dialect": {"delimiter": ["a"]}}, '"delimiter" must be string'),
         ({"n": "many"}, "n = 'many', which is no whole number above 0"),
         ({"k": True}, "k = True, which is no whole number above 0"),
         ({"m": 0}, "m = 0, which is no whole number above 0"),

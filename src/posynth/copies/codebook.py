@@ -1,5 +1,6 @@
 """What a reader of copies must know of their columns; it goes with the copies, in the manifest."""
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -60,7 +61,8 @@ class Codebook:
         try:
             schema = Schema.from_dict({"columns": manifest[COLUMNS], "rows": manifest["n"]})
             source = Source.from_dict({**manifest.get(DIALECT, {}), "format": "csv"})
-            "".encode(source.encoding)
+            csv.reader([], delimiter=source.delimiter)
+            "".replace(source.decimal, ".").encode(source.encoding)
             modelled = [column.name for column in schema if column.kind.is_modelled]
             decode_frame(replace(schema, rows=0), {name: np.array([]) for name in modelled})
         # The file was written elsewhere: a wrong type may fail in any of these steps.
@@ -94,7 +96,7 @@ def private_codebook(schema: Schema, source: Source) -> Codebook:
     [{'name': 'bmi', 'kind': 'continuous', 'dtype': 'float64', 'decimals': 1, 'missing': 1}]
     """
     columns = tuple(replace(c, missing=int(c.missing > 0), note="") for c in schema)
-    return Codebook(replace(schema, columns=columns), replace(source, name=""))
+    return Codebook(replace(schema, columns=columns), replace(source, name="", format="csv"))
 
 
 def public_codebook(codebook: Codebook, frames: Sequence[pd.DataFrame]) -> Codebook:
