@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from posynth.copies.container import Copies as Copies
     from posynth.copies.reading import load_copies as load_copies
+    from posynth.errors import DiagnosticWarning as DiagnosticWarning
     from posynth.evaluation.inference.given_estimates import pool_estimates as pool_estimates
     from posynth.evaluation.validity.design import design_study as design_study
     from posynth.evaluation.validity.ecdf import plot_calibration as plot_calibration
@@ -53,6 +54,7 @@ _HOME = {
     "Analysis": "posynth.evaluation.validity.study",
     "Chain": "posynth.posterior.bound",
     "Copies": "posynth.copies.container",
+    "DiagnosticWarning": "posynth.errors",
     "Posterior": "posynth.posterior.record",
     "compare": "posynth.judge",
     "conditional": "posynth.families.own",

@@ -72,7 +72,8 @@ def how_made(
     Whether their values are missing is read from the copies, not from the source: whoever has
     the copies only must come to the same rule.
     """
-    made, used = provenance(copies), list(named(copies.schema, formula, **options))
+    used = list(named(copies.schema, formula, **options))
+    made = provenance(copies, used)
     if made.missing == "pattern" and not any(
         frame[used].isna().to_numpy().any() for frame in copies.frames
     ):

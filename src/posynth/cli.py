@@ -9,13 +9,16 @@ import typer
 
 import posynth
 from posynth import cli_studies, cli_verbs, screen
-from posynth.cli_options import AllowCode, Asked, takes_chain
+from posynth.cli_options import AllowCode, AllowFailed, Asked, takes_chain
 from posynth.errors import SpecError
 from posynth.posterior.crew import SELDOM, Crew
-from posynth.terminal import err, errors, out
+from posynth.terminal import FAILED, err, errors, out
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from posynth.copies.container import Copies
+    from posynth.copies.failed import FailedConditional
 
 app = typer.Typer(
     name="posynth",
@@ -24,6 +27,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    epilog="Exit codes: 0 done; 2 an error, nothing written; 3 done and written, but a conditional "
+    "that was used did not pass its diagnostics (0 with --allow-failed); 130 interrupted.",
 )
 
 
@@ -99,6 +104,7 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
     workers: Workers = None,
     format: FormatOption = None,
     to: Out = Path("synthetic"),
+    allow_failed: AllowFailed = False,
 ) -> None:
     """Fit the chain and draw m copies into a folder, with posterior and diagnostics."""
     with errors(data), Crew.called(workers) as crew, screen.shown(err) as progress:
@@ -114,7 +120,7 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
                 copies = drawn(posterior, m, k, seed=seed, progress=progress)
                 parts = (copies.frames, posterior, copies.manifest(), draft.path)
                 write_copies(*parts, format.value if format else None, crew)
-    tell(copies, to)
+    tell(copies, to, allow_failed)
 
 
 @app.command()
@@ -126,9 +132,11 @@ def fit(
     seed: Seed = 0,
     workers: Workers = None,
     to: Out = Path("synthetic"),
+    allow_failed: AllowFailed = False,
 ) -> None:
     """Fit the chain only: posterior, chain and diagnostics; copies are drawn later."""
     with errors(data), Crew.called(workers) as crew, screen.shown(err) as progress:
+        from posynth.copies.failed import failures
         from posynth.copies.output import Draft, write_posterior_files
         from posynth.posterior.fitting import fit_chain
 
@@ -138,10 +146,11 @@ def fit(
             write_posterior_files(posterior, draft.path)
     screen.print_diagnostics(out, posterior.diagnostics())
     out.print(f"posterior written to {screen.plain(str(to / 'posterior'))}")
+    end(failures(posterior, m), allow_failed)
 
 
 @app.command()
-def draw(
+def draw(  # noqa: PLR0913, PLR0917 - options of a command
     folder: Annotated[Path, typer.Argument(help="Folder that `posynth fit` wrote.")],
     m: M = 5,
     k: Rows = None,
@@ -151,6 +160,7 @@ def draw(
         Path | None, typer.Option("-o", "--out", help="Output folder; FOLDER by default.")
     ] = None,
     allow_code: AllowCode = False,
+    allow_failed: AllowFailed = False,
 ) -> None:
     """Draw m copies from a posterior; the confidential table is not needed."""
     from posynth.posterior.store import load_posterior
@@ -162,7 +172,7 @@ def draw(
         posterior = load_posterior(folder, allow_code=allow_code)
         copies = run(posterior, m, k, seed=seed, progress=progress)
         copies.save(to or folder, format.value if format else None)
-    tell(copies, to or folder, diagnostics=False)
+    tell(copies, to or folder, allow_failed, diagnostics=False)
 
 
 @app.command()
@@ -192,19 +202,36 @@ def methods(
 
 
 @app.command()
-def demo(to: Out = Path("demo"), m: M = 5, seed: Seed = 1, workers: Workers = None) -> None:
+def demo(
+    to: Out = Path("demo"),
+    m: M = 5,
+    seed: Seed = 1,
+    workers: Workers = None,
+    allow_failed: AllowFailed = False,
+) -> None:
     """Synthesise the embedded heart_failure table (299 x 13, CC BY 4.0)."""
     from importlib.resources import as_file, files
 
     with as_file(files("posynth") / "data" / "heart_failure.csv") as path:
-        synthesize(data=path, m=m, seed=seed, workers=workers, to=to)
+        synthesize(data=path, m=m, seed=seed, workers=workers, to=to, allow_failed=allow_failed)
 
 
-def tell(copies: "Copies", folder: Path, diagnostics: bool = True) -> None:
+def tell(copies: "Copies", folder: Path, allow_failed: bool, diagnostics: bool = True) -> None:
     """Say what was written, and what is to be known of it."""
+    from posynth.copies.failed import failed_conditionals
+
     if diagnostics:
         screen.print_diagnostics(out, copies.diagnostics())
-    screen.print_summary(out, copies.manifest(), folder)
+    manifest = copies.manifest()
+    screen.print_summary(out, manifest, folder)
+    end(failed_conditionals(manifest), allow_failed)
+
+
+def end(failed: "Sequence[FailedConditional]", allow_failed: bool) -> None:
+    """End with exit code 3 if a conditional did not pass, unless that is allowed."""
+    screen.print_failed(err, failed, allow_failed)
+    if failed and not allow_failed:
+        raise typer.Exit(FAILED)
 
 
 cli_verbs.register(app)

@@ -84,6 +84,14 @@ Missing = Annotated[
     str, typer.Option("--missing", help="'pattern' reproduces holes, 'error' refuses them.")
 ]
 
+AllowFailed = Annotated[
+    bool,
+    typer.Option(
+        "--allow-failed",
+        help="End with exit code 0, not 3, if a conditional did not pass its diagnostics.",
+    ),
+]
+
 
 @dataclass(frozen=True)
 class Asked:

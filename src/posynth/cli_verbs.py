@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posynth import screen
-from posynth.cli_options import AllowCode, pairs
+from posynth.cli_options import AllowCode, AllowFailed, pairs
 from posynth.errors import MeasureError
-from posynth.terminal import err, errors, names, out
+from posynth.terminal import FAILED, err, errors, names, out
 
 if TYPE_CHECKING:
     from posynth.evaluation.inference import Agreement, Pooled
@@ -107,6 +107,7 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
     allow_code: AllowCode = False,
     json: JsonFile = None,
     csv: CsvFile = None,
+    allow_failed: AllowFailed = False,
 ) -> None:
     """Fit a model to every copy and pool the fits into one valid inference."""
     with errors(folder, data):
@@ -144,6 +145,10 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
             from posynth.copies.output import write_text
 
             write_text(csv, pooled.table.to_csv())
+    if made.failed and not allow_failed:
+        text = f"exit code {FAILED}; --allow-failed accepts conditionals that did not pass"
+        err.print(f"[red]{text}[/red]", highlight=False)
+        raise typer.Exit(FAILED)
 
 
 def numbers(values: list[str] | None, option: str) -> dict[str, float]:

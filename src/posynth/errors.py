@@ -20,6 +20,15 @@ class FitError(PosynthError):
     """A conditional has no usable posterior (improper, not finite, or not explored)."""
 
 
+class DiagnosticWarning(UserWarning):
+    """The posterior draws of some conditional did not pass their diagnostics.
+
+    Copies are drawn and pooled all the same; the warning names the conditionals, what is not
+    within its limit, and what to do. To stop instead: ``warnings.simplefilter("error",
+    posynth.DiagnosticWarning)``.
+    """
+
+
 class StoreError(PosynthError):
     """A posterior or an output folder on disk is missing, incomplete or of another version."""
 

@@ -1,5 +1,6 @@
 """The verbs on finished copies: pool, compare, evaluate and report what they are good for."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from posynth.analysis import (
     with_remarks,
 )
 from posynth.copies.given import Frames
-from posynth.errors import MeasureError
+from posynth.errors import DiagnosticWarning, MeasureError
+from posynth.evaluation.base import Provenance
 from posynth.judgement import Progress, judged
 from posynth.material import Source, lay_beside, original, take, take_any
 from posynth.results import Result
@@ -96,6 +98,12 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     StoreError
         If the folder is incomplete, or imputation is asked for and it holds no posterior.
 
+    Warns
+    -----
+    DiagnosticWarning
+        If a conditional did not pass its diagnostics on which columns of the model depend: their
+        own, those that predict them, those that predict these, and so on.
+
     Examples
     --------
     >>> from posynth import load_heart_failure, synthesize
@@ -117,6 +125,7 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     how = {"impute": impute, "delta": delta, "selection": selection, **options}
     estimates = fits(taken, analysis_of(taken, model, formula, **how))
     made = how_made(taken, formula, impute=impute, **options)
+    _warn(made)
     pooled = combine(estimates, made, rule=rule, estimand=estimand, level=level)
     return with_remarks(pooled, taken)
 
@@ -171,7 +180,13 @@ def compare(  # noqa: PLR0913 - as for pool
     how = {"impute": impute, "delta": delta, "selection": selection, **options}
     analysis = analysis_of(taken, model, formula, tables=len(taken) + 1, **how)
     made = how_made(taken, formula, impute=impute, **options)
+    _warn(made)
     return laid_beside(fits(taken, analysis), frame, analysis, made, rule, level)
+
+
+def _warn(made: Provenance) -> None:
+    if made.failed:
+        warnings.warn("\n".join(made.failed), DiagnosticWarning, stacklevel=3)
 
 
 def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the table

@@ -1,6 +1,6 @@
 """What the verbs on copies work on: copies in memory or in a folder, and the original."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,9 @@ def take(copies: Source, allow_code: bool = False) -> Copies:
     )
 
 
-def provenance(copies: Copies) -> Provenance:
-    """Read from the manifest how the copies were made."""
-    return Provenance.from_manifest(copies.manifest())
+def provenance(copies: Copies, columns: Collection[str] | None = None) -> Provenance:
+    """Read from the manifest how the copies were made, as far as it concerns these columns."""
+    return Provenance.from_manifest(copies.manifest(), columns)
 
 
 def original(data: Data, copies: Copies) -> pd.DataFrame:

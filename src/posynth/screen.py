@@ -10,11 +10,18 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from posynth.copies.failed import FailedConditional
     from posynth.posterior.bound import Chain
     from posynth.posterior.schedule import Progress, Step
     from posynth.table.frame import Table
 
 _VERBS = {"fit": "fitting", "draw": "drawing", "impute": "imputing"}
+#: Diagnostic -> column of its limit, relation that holds if it passed, digits.
+_LIMITS = {
+    "k-hat": ("k_hat_limit", "<", 1),
+    "R-hat": ("r_hat_limit", "<=", 2),
+    "ESS": ("ess_needed", ">=", 0),
+}
 
 
 def console(stderr: bool = False) -> "Console":
@@ -146,12 +153,15 @@ def print_methods(console: "Console", rows: "Iterable[Mapping[str, str]]") -> No
 
 
 def print_diagnostics(console: "Console", table: "pd.DataFrame") -> None:
-    """Print one row a conditional: engine, k-hat, R-hat, ESS, seconds, passed or not."""
+    """Print one row a conditional: engine, every diagnostic beside its limit, passed or not.
+
+    Limits that are the same for all conditionals stand below the name of their column.
+    """
     grid = _grid("diagnostics")
     for name in ("conditional", "family", "engine"):
         grid.add_column(name)
     for name in ("n", "parameters", "k-hat", "R-hat", "ESS", "div.", "seconds"):
-        grid.add_column(name, justify="right")
+        grid.add_column(name + _limit(table, name), justify="right")
     grid.add_column("passed")
     for row in table.itertuples():
         grid.add_row(
@@ -163,7 +173,32 @@ def print_diagnostics(console: "Console", table: "pd.DataFrame") -> None:
         )
     console.print(grid)
     for row in table[~table["passed"]].itertuples():
-        console.print(f"[red]{plain(str(row.target))}[/red]: {plain(str(row.why))}")
+        told, why = str(row.reasons), str(row.why)
+        text = plain(told + (f" (engine: {why})" if why else ""))
+        console.print(f"[red]{plain(str(row.target))} did not pass[/red]: {text}")
+
+
+def print_failed(console: "Console", failed: "Sequence[FailedConditional]", allowed: bool) -> None:
+    """Print which conditionals did not pass, why, and what to do; nothing if all passed."""
+    if not failed:
+        return
+    many = len(failed) > 1
+    accepted = "accepted by --allow-failed" if allowed else "exit code 3; --allow-failed accepts"
+    head = f"{len(failed)} conditional{'s' * many} did not pass the diagnostics ({accepted}):"
+    console.print(f"[red]{head}[/red]", highlight=False)
+    for each in failed:
+        console.print(f"  {plain(str(each))}", highlight=False)
+    for remedy in dict.fromkeys(each.remedy for each in failed):
+        console.print(f"  next: {plain(remedy)}", highlight=False)
+
+
+def _limit(table: "pd.DataFrame", name: str) -> str:
+    """Return a limit to stand beside the name of its diagnostic; nothing where it varies."""
+    column, sign, digits = _LIMITS.get(name, ("", "", 0))
+    limits = set(table[column].dropna()) if column else set()
+    if name == "div.":
+        return "\n= 0"
+    return f"\n{sign} {limits.pop():.{digits}f}" if len(limits) == 1 else ""
 
 
 def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Path) -> None:
@@ -182,11 +217,6 @@ def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Pat
         console.print(
             f"[red]note: {plain(name)} repeats values of the source, and the posterior holds "
             "them: both are confidential[/red]"
-        )
-    if not manifest["passed"]:
-        console.print(
-            "note: some conditional did not pass, or holds fewer than 20 effective draws a copy; "
-            "see diagnostics.csv, and fit again with the number of copies you want"
         )
     if manifest["missing"] != "none":
         console.print(f"note: {plain(manifest['missing_note'])}")

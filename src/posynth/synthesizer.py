@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from posynth.copies.container import Copies
+from posynth.copies.failed import failures, warn
 from posynth.copies.walk import as_frame, walk
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
@@ -173,7 +174,8 @@ def fit(
     Returns
     -------
     Posterior
-        ``posterior["age"]`` is a DataTree for ArviZ; ``posterior.diagnostics()`` a table.
+        ``posterior["age"]`` is a DataTree for ArviZ; ``posterior.diagnostics()`` a table. A
+        ``DiagnosticWarning`` names conditionals that did not pass.
 
     Raises
     ------
@@ -187,7 +189,9 @@ def fit(
     ['exact', 'exact']
     """
     table, bound = plan(data, Wishes(allow_code=allow_code), chain)
-    return fit_chain(table, bound, seed, max(400, 20 * m), workers, progress)
+    posterior = fit_chain(table, bound, seed, max(400, 20 * m), workers, progress)
+    warn(failures(posterior, m), "what is drawn from them")
+    return posterior
 
 
 def draw(
@@ -215,11 +219,18 @@ def draw(
     -------
     Copies
         m data frames with their provenance.
+
+    Warns
+    -----
+    DiagnosticWarning
+        If a conditional did not pass its diagnostics, or has too few effective draws for m copies.
     """
     k = posterior.schema.rows if k is None else k
     seed = posterior.seed if seed is None else seed
     arrays = walk(posterior, m, k, seed, progress)
-    return Copies(tuple(as_frame(posterior, copy) for copy in arrays), posterior, seed)
+    frames = tuple(as_frame(posterior, copy) for copy in arrays)
+    warn(failures(posterior, m), "copies drawn from them")
+    return Copies(frames, posterior, seed)
 
 
 def synthesize(  # noqa: PLR0913 - the whole job in one call
@@ -266,7 +277,8 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     Returns
     -------
     Copies
-        Iterates over m data frames; ``to_pandas()``, ``to_xarray()``, ``save(folder)``.
+        Iterates over m data frames; ``to_pandas()``, ``to_xarray()``, ``save(folder)``. A
+        ``DiagnosticWarning`` names conditionals that did not pass, as for ``draw``.
 
     Raises
     ------

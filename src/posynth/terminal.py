@@ -1,5 +1,6 @@
 """Where the command line writes, how it fails, and how it reads lists of columns."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,10 @@ from pathlib import Path
 import typer
 
 from posynth import screen
-from posynth.errors import PosynthError
+from posynth.errors import DiagnosticWarning, PosynthError
+
+#: Exit code of work that was finished although a conditional did not pass its diagnostics.
+FAILED = 3
 
 out = screen.console()
 err = screen.console(stderr=True)
@@ -23,7 +27,10 @@ def errors(*files: Path | None) -> Iterator[None]:
         The files and folders the command works on.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            # The commands say themselves what did not pass, and end with a code of its own.
+            warnings.simplefilter("ignore", DiagnosticWarning)
+            yield
     except PosynthError as error:
         text = str(error)
         known = [file.name for file in files if file is not None]

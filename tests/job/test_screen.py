@@ -9,6 +9,7 @@ from rich.console import Console
 
 import posynth
 from posynth import screen
+from posynth.copies.failed import FailedConditional
 from posynth.posterior.plan import plan
 from posynth.posterior.schedule import Step
 
@@ -66,11 +67,13 @@ def test_the_command_line_prints_names_as_they_are_too(odd, cli, tmp_path):
 
 def test_a_fit_that_did_not_pass_is_explained(odd, terminal, tmp_path):
     copies = posynth.synthesize(odd, m=2, seed=1)
-    table = copies.diagnostics().assign(passed=[True, False, True], why="R-hat 1.2 [high]")
+    reasons = ["", "R-hat 1.2 > 1.01 [high]", ""]
+    table = copies.diagnostics().assign(passed=[True, False, True], reasons=reasons, why="")
     screen.print_diagnostics(terminal, table)
-    assert "[/oops]: R-hat 1.2 [high]" in _text(terminal)
-    screen.print_summary(terminal, {**copies.manifest(), "passed": False}, tmp_path)
-    assert "did not pass, or holds fewer than 20 effective draws a copy" in _text(terminal)
+    assert "[/oops] did not pass: R-hat 1.2 > 1.01 [high]" in _text(terminal)
+    failed = FailedConditional("[/oops]", ("ESS 63 < 400",), ("[/oops]",))
+    screen.print_failed(terminal, [failed], allowed=False)
+    assert "  [/oops]: ESS 63 < 400" in _text(terminal)
     screen.print_summary(terminal, {**copies.manifest(), "proper": False}, tmp_path)
     assert "NOT proper" in _text(terminal)
 

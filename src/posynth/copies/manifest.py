@@ -5,16 +5,17 @@ from importlib.metadata import version
 from typing import Any
 
 from posynth.copies.codebook import private_codebook
+from posynth.copies.failed import failures
 from posynth.families import families
 from posynth.posterior.record import Posterior
 
-DRAWS_A_COPY = 20
 _VERSIONS = ("numpy", "pandas", "pymc", "pytensor", "nutpie", "xarray", "formulaic")
 #: All that is published. Everything else stays with the data holder, and so does every key that a
 #: later version adds, until it is named here.
 PUBLIC = (
     *("posynth", "n", "k", "m", "nests", "proper", "improper", "without_noise", "copies_values"),
-    *("complete", "unsynthesised", "filled", "missing", "passed", "versions"),
+    *("complete", "unsynthesised", "filled", "missing", "passed", "failed_affects"),
+    "versions",
 )
 
 
@@ -23,6 +24,7 @@ def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
     schema, spec = posterior.schema, posterior.spec
     holes = sorted(spec.indicators)
     filled = {c.name: c.kind.value for c in schema if not c.kind.is_modelled}
+    failed = failures(posterior, m)
     return {
         "posynth": posterior.version,
         "spec_hash": spec.digest(),
@@ -42,7 +44,9 @@ def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
         "missing_note": _missing_note(holes),
         "priors": {c.target: _prior(posterior, c.target) for c in spec},
         "engines": {t: link.diagnosis.engine for t, link in posterior.links.items()},
-        "passed": _passed(posterior, m),
+        "passed": not failed,
+        "failed": {each.target: list(each.reasons) for each in failed},
+        "failed_affects": {each.target: list(each.affects) for each in failed},
         "versions": {name: version(name) for name in _VERSIONS},
         **private_codebook(schema, posterior.source).to_dict(),
     }
@@ -67,7 +71,8 @@ def public_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     dict
         Versions, sizes n, k and m, whether the copies are proper and complete and what is an
         exception to it, which columns hold placeholders, how missing values were treated, and
-        whether the diagnostics passed; keys that the manifest lacks are left out.
+        whether the diagnostics passed, and the columns concerned where they did not, without the
+        values of the diagnostics; keys that the manifest lacks are left out.
 
     Examples
     --------
@@ -75,13 +80,6 @@ def public_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     {'n': 299, 'k': 299, 'm': 5}
     """
     return {key: manifest[key] for key in PUBLIC if key in manifest}
-
-
-def _passed(posterior: Posterior, m: int) -> bool:
-    """Whether every fit passed, with the 20 effective draws a copy that make copies independent."""
-    found = [link.diagnosis for link in posterior.links.values()]
-    # ESS is NaN where a family makes its own, independent draws.
-    return all(d.passed and not d.ess < DRAWS_A_COPY * m for d in found)
 
 
 def _exceptions(posterior: Posterior) -> dict[str, dict[str, str]]:

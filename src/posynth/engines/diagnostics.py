@@ -33,7 +33,16 @@ class Convergence:
 
     def enough(self, need: float) -> bool:
         """Whether the draws can be used where ``need`` effective ones are asked for."""
-        return self.ess >= need and self.r_hat <= self.limit
+        return not self.reasons(need)
+
+    def reasons(self, need: float) -> tuple[str, ...]:
+        """Return what is not within its limit, each with value and limit; empty if all is."""
+        found = []
+        if not self.r_hat <= self.limit:
+            found.append(f"R-hat {self.r_hat:.3f} > {self.limit:.3g}")
+        if not self.ess >= need:
+            found.append(f"ESS {self.ess:.0f} < {need:.0f}")
+        return tuple(found)
 
 
 def convergence(thetas: Floats, need: float) -> Convergence:

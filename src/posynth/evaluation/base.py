@@ -1,11 +1,12 @@
 """The two records every judgement works on: where the copies come from, and what is compared."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from posynth.copies.failed import concerning, failed_conditionals, note
 from posynth.table.schema import Schema
 
 NO_HOLDOUT = (
@@ -33,6 +34,8 @@ class Provenance:
         ``"impute"`` (imputed ``nests`` times, then synthesised) or ``"joint"``.
     imputed : int
         Imputations inside each copy, of which each estimate is the total; 0 if there are none.
+    failed : tuple of str
+        Sentences on conditionals that did not pass their diagnostics; notes of every inference.
     nests : int
         Number of imputations m in a nested design of nests x (m / nests) copies; 1 otherwise.
     """
@@ -46,6 +49,7 @@ class Provenance:
     nests: int = 1
     imputed: int = 0
     without_noise: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -58,8 +62,16 @@ class Provenance:
         return self.k / (self.n + self.k)
 
     @classmethod
-    def from_manifest(cls, manifest: Mapping[str, Any]) -> "Provenance":
-        """Read the record from a manifest; keys not listed above are ignored."""
+    def from_manifest(
+        cls, manifest: Mapping[str, Any], columns: Collection[str] | None = None
+    ) -> "Provenance":
+        """Read the record from a manifest; keys not listed above are ignored.
+
+        Of conditionals that did not pass, those are named on which ``columns`` depend; by default
+        all of them.
+        """
+        failed = failed_conditionals(manifest)
+        used = {name for each in failed for name in each.affects} if columns is None else columns
         return cls(
             n=int(manifest["n"]),
             k=int(manifest["k"]),
@@ -69,6 +81,7 @@ class Provenance:
             missing=str(manifest.get("missing", "none")),
             nests=int(manifest.get("nests", 1)),
             without_noise=tuple(manifest.get("without_noise", ())),
+            failed=tuple(note(each, used) for each in concerning(failed, used)),
         )
 
 

@@ -8,7 +8,8 @@ from posynth.engines.threads import one_thread
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
 from posynth.posterior.crew import Crew
-from posynth.posterior.record import Diagnosis, Link, Posterior, to_dataset
+from posynth.posterior.diagnosis import Diagnosis, k_hat_limit, reasons
+from posynth.posterior.record import Link, Posterior, to_dataset
 from posynth.posterior.schedule import Done, Job, Progress, run, silent
 from posynth.posterior.task import encode_table
 from posynth.table.frame import Table
@@ -116,6 +117,8 @@ def _workers(jobs: dict[str, Job]) -> int:
 
 def _diagnose(job: Job, done: Done) -> Diagnosis:
     fit, mixed = done.fit, done.fit.mixed
+    failed = reasons(fit, job.need)
+    nan = float("nan")  # no limit: independent draws need none
     return Diagnosis(
         target=job.conditional.target,
         family=job.conditional.family,
@@ -123,13 +126,17 @@ def _diagnose(job: Job, done: Done) -> Diagnosis:
         n=done.rows,
         parameters=fit.parameters,
         k_hat=fit.k_hat,
+        k_hat_limit=k_hat_limit(fit),
         r_hat=mixed.r_hat,
-        r_hat_limit=mixed.limit,
+        r_hat_limit=nan if fit.independent else mixed.limit,
         ess=mixed.ess,
+        ess_needed=nan if fit.independent else job.need,
         divergences=fit.divergences,
         seconds=round(done.seconds, 3),
         proper=job.family.facts.proper,
         # Independent draws serve a copy each, however few they are.
-        passed=(fit.independent or mixed.enough(job.need)) and not fit.divergences,
+        independent=fit.independent,
+        passed=not failed,
+        reasons=failed,
         why="; ".join(filter(None, (fit.why, pooled_levels(done.coding.predictors)))),
     )

@@ -11,7 +11,8 @@ from posynth.engines.prior import draw_prior
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
 from posynth.posterior.coding import Coding
-from posynth.posterior.record import Diagnosis, Link, Posterior, to_dataset
+from posynth.posterior.diagnosis import Diagnosis
+from posynth.posterior.record import Link, Posterior, to_dataset
 from posynth.posterior.task import encode_table, make_task
 from posynth.table.frame import Table
 
@@ -94,12 +95,16 @@ def _diagnosis(task: Task, fit: Fit) -> Diagnosis:
         n=0,
         parameters=fit.parameters,
         k_hat=nan,
+        k_hat_limit=nan,
         r_hat=nan,
         r_hat_limit=nan,
         ess=fit.mixed.ess,
+        ess_needed=nan,
         divergences=0,
         seconds=0.0,
         proper=True,
+        independent=True,
         passed=True,
+        reasons=(),
         why="drawn from the prior",
     )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,50 +14,13 @@ from posynth.engines.base import Fit
 from posynth.errors import StoreError, unknown
 from posynth.families.base import Family
 from posynth.posterior.coding import Coding
+from posynth.posterior.diagnosis import Diagnosis
 from posynth.table.schema import Schema
 from posynth.table.source import Source
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What is known of how well one conditional was fitted; one row of ``diagnostics.csv``.
-
-    Attributes
-    ----------
-    target, family, engine, why : str
-        The conditional, its family, the engine used and the reason for it.
-    n, parameters : int
-        Rows fitted and scalar parameters.
-    k_hat, r_hat, r_hat_limit, ess : float
-        Pareto k-hat of the Laplace proposal, largest R-hat and its limit, smallest bulk ESS.
-    divergences : int
-        Divergent transitions.
-    seconds : float
-        Time taken to fit.
-    proper : bool
-        Whether a draw carries parameter uncertainty.
-    passed : bool
-        Whether every diagnostic is within its limit.
-    """
-
-    target: str
-    family: str
-    engine: str
-    n: int
-    parameters: int
-    k_hat: float
-    r_hat: float
-    r_hat_limit: float
-    ess: float
-    divergences: int
-    seconds: float
-    proper: bool
-    passed: bool
-    why: str
 
 
 @dataclass(frozen=True)
@@ -179,10 +142,13 @@ class Posterior:
         return natural.assign(spreads)
 
     def diagnostics(self) -> "pd.DataFrame":
-        """Return one row a conditional: family, engine, n, k-hat, R-hat, ESS, seconds ..."""
+        """Return one row a conditional: family, engine, n, k-hat, R-hat, ESS, seconds ...
+
+        Limits stand beside the values, and ``reasons`` names what is not within them.
+        """
         import pandas as pd
 
-        return pd.DataFrame([asdict(link.diagnosis) for link in self.links.values()])
+        return pd.DataFrame([link.diagnosis.row() for link in self.links.values()])
 
     @property
     def estimated(self) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ from posynth.families.own import find_file
 from posynth.families.permission import is_reference, references
 from posynth.posterior.chain_families import own_families
 from posynth.posterior.coding import Coding
-from posynth.posterior.record import Diagnosis, Link, Posterior, node_name
+from posynth.posterior.diagnosis import Diagnosis
+from posynth.posterior.record import Link, Posterior, node_name
 from posynth.posterior.wishes import Method
 from posynth.table.schema import Schema
 from posynth.table.source import Source
@@ -31,7 +32,7 @@ from posynth.table.source import Source
 if TYPE_CHECKING:
     import xarray as xr
 
-FORMAT = 2
+FORMAT = 3
 DRAWS_FILE = "draws.nc"
 FACTS_FILE = "posterior.json"
 WORTH_COMPRESSING = 10_000
@@ -221,6 +222,7 @@ def _link_from_dict(data: Mapping[str, Any], learned: Mapping[str, Scale]) -> Li
     diagnosis: dict[str, Any] = {
         key: float("nan") if value is None else value for key, value in data["diagnosis"].items()
     }
+    diagnosis["reasons"] = tuple(diagnosis["reasons"])
     return Link(Coding(**coding), Diagnosis(**diagnosis))
 
 

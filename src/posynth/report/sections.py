@@ -10,7 +10,7 @@ from posynth.copies.container import Copies
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility import ranked
 from posynth.evaluation.utility.plots import SYNTHETIC
-from posynth.posterior.record import Diagnosis
+from posynth.posterior.diagnosis import Diagnosis
 from posynth.report import figures, risk_tables, tables, words
 from posynth.report.grid import fixed
 from posynth.results import Result
@@ -118,7 +118,7 @@ def _model(found: Findings) -> Section:
 def _diagnostics(found: Findings) -> Section:
     every = _diagnoses(found)
     parts: list[Part] = [("grid", tables.diagnostics(every, sizes=not found.public))]
-    texts = [f"{row.target}: {row.why}" for row in every if not row.passed]
+    texts = [_failed(row) for row in every if not row.passed]
     if texts:
         parts.append(("list", {"title": "Outside their limits", "texts": texts}))
     # Checks see the confidential rows, so they stay out of the public version.
@@ -126,6 +126,11 @@ def _diagnostics(found: Findings) -> Section:
         parts.append(("grid", tables.checks(found.checks)))
         parts.append(_meanings(found.checks))
     return Section("diagnostics", "Diagnostics", words.DIAGNOSED, tuple(parts))
+
+
+def _failed(row: Diagnosis) -> str:
+    told = "; ".join(row.reasons)
+    return f"{row.target}: {told} (engine: {row.why})" if row.why else f"{row.target}: {told}"
 
 
 def _diagnoses(found: Findings) -> list[Diagnosis]:

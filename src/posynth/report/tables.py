@@ -1,13 +1,15 @@
 """Results as tables: what was modelled, how it was fitted, and how like the copies are."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import pandas as pd
 
 from posynth.chain.facts import FamilyFacts
 from posynth.families import families
-from posynth.posterior.record import Diagnosis, Posterior
+from posynth.posterior.diagnosis import Diagnosis
+from posynth.posterior.record import Posterior
 from posynth.report.grid import NONE, Grid, fixed, grid, interval, verdict
 from posynth.results import Result
 
@@ -102,18 +104,31 @@ def diagnostics(found: Sequence[Diagnosis], sizes: bool = True) -> Grid:
     rows = []
     for row in found:
         cells = [row.target, row.family, row.engine, verdict(row.passed), f"{row.n:,}"]
-        cells += [str(row.parameters), fixed(row.k_hat), fixed(row.r_hat, 3), fixed(row.ess, 0)]
+        cells += [str(row.parameters), *_beside_limits(row)]
         rows.append([*map(str, cells), str(row.divergences), fixed(row.seconds, 1)])
     if not sizes:
         heads, rows = _without(heads, rows, 4)
     failed = [i for i, row in enumerate(found) if not row.passed]
     note = (
-        "k-hat up to 0.7: importance weights can be trusted; exact and Markov chain engines have "
-        "none. R-hat near 1: chains agree. They speak of the fit, not of whether the model is "
-        "right."
+        "Limits are in brackets; divergences must be 0. k-hat below 0.7: importance weights can be "
+        "trusted; exact and Markov chain engines have none. R-hat near 1: chains agree. They speak "
+        "of the fit, not of whether the model is right."
     )
     caption = "How well each conditional was fitted"
     return grid(caption, heads, rows, texts=4, flagged=failed, note=note)
+
+
+def _beside_limits(row: Diagnosis) -> list[str]:
+    """Return k-hat, R-hat and ESS, each with the limit it is held to, if it is held to one."""
+    shown = (
+        (row.k_hat, 2, "<", row.k_hat_limit, 1),
+        (row.r_hat, 3, "≤", row.r_hat_limit, 2),
+        (row.ess, 0, "≥", row.ess_needed, 0),
+    )
+    return [
+        fixed(value, digits) + ("" if isnan(limit) else f" ({sign} {fixed(limit, places)})")
+        for value, digits, sign, limit, places in shown
+    ]
 
 
 def _without(

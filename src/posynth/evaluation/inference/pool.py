@@ -38,7 +38,8 @@ class Pooled:
     moments : Moments
         Mean estimates and covariance matrices, for multivariate tests.
     notes : tuple of str
-        Warnings of the choice, of the rule and of the fits, each with its copy.
+        Conditionals that did not pass; warnings of the choice, of the rule and of the fits, each
+        with its copy.
     """
 
     table: pd.DataFrame
@@ -197,7 +198,7 @@ def pool(
         level=level,
         provenance=provenance,
         moments=matrix_moments(q, cov, provenance, df_com),
-        notes=(*choice.warnings, *_refused(table), *fits),
+        notes=(*provenance.failed, *choice.warnings, *_refused(table), *fits),
     )
 
 
