@@ -101,27 +101,28 @@ def holder():
 
 @pytest.fixture(scope="session")
 def prior_draws():
-    """Give draws of a task's parameters from its prior, on the family's shared compiled form."""
+    """Give draws of a task's parameters from its prior, by PyMC, compiled once a family."""
     import pymc as pm
     from pymc.pytensorf import reseed_rngs
     from pytensor.compile.sharedvalue import SharedVariable
     from pytensor.graph.traversal import ancestors
     from pytensor.tensor.random.type import RandomType
 
-    from posynth.engines.choose import compiled_for
-
-    functions: dict[int, tuple] = {}
+    functions: dict[tuple, tuple] = {}
 
     def draws(task, count, seed) -> dict[str, np.ndarray]:
-        compiled = compiled_for(task, task.model())
-        compiled.move(task.model())
-        free = compiled.model.free_RVs
-        if id(compiled) not in functions:
-            nodes = ancestors(free)
-            shared = [n for n in nodes if isinstance(n, SharedVariable)]
+        new = task.model()
+        if task.key not in functions:
+            free = new.free_RVs
+            shared = [n for n in ancestors(free) if isinstance(n, SharedVariable)]
             generators = [n for n in shared if isinstance(n.type, RandomType)]
-            functions[id(compiled)] = pm.compile([], free), generators, compiled
-        function, generators, _ = functions[id(compiled)]
+            functions[task.key] = pm.compile([], free), generators, new
+        function, generators, model = functions[task.key]
+        free = model.free_RVs
+        with model:
+            data = {variable.name: variable.get_value() for variable in new.data_vars}
+            coords = {n: labels for n, labels in new.coords.items() if labels is not None}
+            pm.set_data(data, coords=coords)
         reseed_rngs(generators, seed)
         drawn = [function() for _ in range(count)]
         return {rv.name: np.array([d[i] for d in drawn]) for i, rv in enumerate(free)}
@@ -157,12 +158,11 @@ def make_task():
 @pytest.fixture(scope="session")
 def density_of():
     """Give a task's log-density on the family's shared compiled form."""
-    from posynth.engines.choose import compiled_for
+    from posynth.engines.choose import condition
     from posynth.engines.density import Density
 
     def density(task) -> Density:
-        model = task.model()
-        return Density(compiled_for(task, model), model)
+        return Density(condition(task, task.model()))
 
     return density
 

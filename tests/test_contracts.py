@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
-import pymc as pm
 import pytest
 from scipy import stats
 from scipy.special import expit
 
-from posynth.engines.choose import _CHAINS, compiled_for, fit
+from posynth.engines.choose import _CHAINS, condition, fit
 from posynth.engines.density import Density
 from posynth.engines.exact import _SAMPLERS
 from posynth.families import families
@@ -53,9 +52,9 @@ def toy(make_task, holder, prior_draws):
         proper = _modest(facts, facts.default_prior)
         held = holder(facts, n, levels)
         task = make_task(name, facts.default_prior, X, held, levels=levels, **proper)
-        compiled = _template(task)
+        model = _conditioned(task)
         parameters = prior_draws(task, 1, seed)
-        y = compiled.draw([parameters[key][0] for key in compiled.names], rng)
+        y = model.draw([parameters[key][0] for key in model.names], rng)
         return make_task(name, prior, X, y, levels=levels, **_modest(facts, prior)), parameters
 
     return build
@@ -79,10 +78,8 @@ def _modest(facts, prior):
     return {key: min(value, 1.0) for key, value in facts.priors[prior].items()}
 
 
-def _template(task):
-    compiled = compiled_for(task, task.model())
-    compiled.move(task.model())
-    return compiled
+def _conditioned(task):
+    return condition(task, task.model())
 
 
 @pytest.mark.parametrize("name", families())
@@ -102,7 +99,7 @@ def test_facts_are_consistent(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_default_prior_is_proper(name, toy):
-    assert not _template(toy(name, families()[name].facts.default_prior)[0]).flat
+    assert not _conditioned(toy(name, families()[name].facts.default_prior)[0]).compiled.flat
 
 
 @pytest.mark.parametrize(("name", "prior"), PAIRS)
@@ -122,12 +119,12 @@ def test_the_model_has_the_form_that_engines_rely_on(name, prior, toy):
 @pytest.mark.parametrize(("name", "prior"), PAIRS)
 def test_prior_draws_are_finite_and_in_support(name, prior, toy, unconstrain, prior_draws):
     task, _ = toy(name, prior)
-    compiled = _template(task)
-    if compiled.flat:
+    model = _conditioned(task)
+    if model.compiled.flat:
         pytest.skip("an improper prior has no draws")
-    density, drawn = Density(compiled, task.model()), prior_draws(task, 20, 1)
+    density, drawn = Density(model), prior_draws(task, 20, 1)
     for index in range(20):
-        theta = unconstrain(compiled, {key: a[index] for key, a in drawn.items()})
+        theta = unconstrain(model.compiled, {key: a[index] for key, a in drawn.items()})
         assert np.isfinite(theta).all()
         assert np.isfinite(density(theta)[0])
 
@@ -135,26 +132,24 @@ def test_prior_draws_are_finite_and_in_support(name, prior, toy, unconstrain, pr
 @pytest.mark.parametrize(("name", "prior"), FITS)
 def test_posterior_draws_give_rows_in_support_for_any_row_count(name, prior, fitted, unconstrain):
     task, _, found = fitted(name, prior)
-    compiled = _template(task)
-    assert set(found.draws) == set(compiled.names) and found.dims.keys() == found.draws.keys()
-    for dims, a in ((found.dims[key], found.draws[key]) for key in compiled.names):
-        assert a.shape == (4, found.draws[compiled.names[0]].shape[1], *a.shape[2:])
+    model = _conditioned(task)
+    assert set(found.draws) == set(model.names) and found.dims.keys() == found.draws.keys()
+    for dims, a in ((found.dims[key], found.draws[key]) for key in model.names):
+        assert a.shape == (4, found.draws[model.names[0]].shape[1], *a.shape[2:])
         assert a.shape[2:] == tuple(len(found.coords[dim]) for dim in dims)
-    theta = [found.draws[key][1, 7] for key in compiled.names]
+    theta = [found.draws[key][1, 7] for key in model.names]
     X = _rows(task.family.facts, np.random.default_rng(2), 7, WIDTH)
-    compiled.set_rows(X)
-    drawn = compiled.draw(theta, np.random.default_rng(3))
+    moved = model.with_data(X=X)
+    drawn = moved.draw(theta, np.random.default_rng(3))
     assert drawn.shape == (7,)
-    np.testing.assert_array_equal(drawn, compiled.draw(theta, np.random.default_rng(3)))
+    np.testing.assert_array_equal(drawn, moved.draw(theta, np.random.default_rng(3)))
     assert (
         np.isin(drawn, np.arange(LEVELS)).all()
         if task.response.levels
         else np.isfinite(drawn).all()
     )
-    flat = unconstrain(compiled, dict(zip(compiled.names, theta, strict=True)))
-    with compiled.model:
-        pm.set_data({"X": X, "y": drawn})
-    assert np.isfinite(compiled.row_log_likelihood(flat, compiled.shapes())).all()
+    flat = unconstrain(model.compiled, dict(zip(model.names, theta, strict=True)))
+    assert np.isfinite(model.with_data(X=X, y=drawn).row_log_likelihood(flat)).all()
 
 
 @pytest.mark.parametrize(("name", "prior"), FITS)
@@ -166,11 +161,9 @@ def test_fits_are_the_same_under_a_seed(name, prior, fitted):
         assert not a.size or not np.array_equal(a[:, :100], other.draws[key][:, :100])
 
 
-def _own_log_density(compiled, theta, X, y):
+def _own_log_density(model, theta, X, y):
     """The model's own log p(y_i | x_i, theta): what its draws are held to."""
-    with compiled.model:
-        pm.set_data({"X": X, "y": y})
-    return compiled.row_log_likelihood(theta, compiled.shapes())
+    return model.with_data(X=X, y=y).row_log_likelihood(theta)
 
 
 def _level_scores(drawn, probabilities, groups):
@@ -191,16 +184,16 @@ NUMBERS = [name for name, f in MODELS.items() if f.facts.response != "codes"]
 def test_levels_are_drawn_as_often_as_the_model_says(name, toy, unconstrain, prior_draws):
     n, facts = 20_000, families()[name].facts
     task, _ = toy(name, facts.default_prior)
-    compiled, levels = _template(task), _levels(facts)
+    model, levels = _conditioned(task), _levels(facts)
     drawn_from = {key: a[0] for key, a in prior_draws(task, 1, 8).items()}
-    theta = unconstrain(compiled, drawn_from)
+    theta = unconstrain(model.compiled, drawn_from)
     X = _rows(facts, np.random.default_rng(2), n, WIDTH)
     p = np.column_stack(
-        [np.exp(_own_log_density(compiled, theta, X, np.full(n, c))) for c in range(levels)]
+        [np.exp(_own_log_density(model, theta, X, np.full(n, c))) for c in range(levels)]
     )
     np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-9)
     groups = [X[:, 0] > 0.5, X[:, 0] <= 0.5, X[:, 1] > 0.5]
-    drawn = compiled.draw([drawn_from[key] for key in compiled.names], np.random.default_rng(4))
+    drawn = model.draw([drawn_from[key] for key in model.names], np.random.default_rng(4))
     assert np.abs(_level_scores(drawn, p, groups)).max() < 4
     if levels > 2:  # the test can fail: a new uniform for every threshold is a known mistake
         uniforms = np.random.default_rng(4).random(p.shape)
@@ -240,16 +233,19 @@ def _own_probabilities(facts, options, density, draws):
 def test_numbers_are_drawn_from_the_density_the_model_states(name, toy, unconstrain, prior_draws):
     facts, count = families()[name].facts, 20_000
     task, _ = toy(name, facts.default_prior)
-    compiled = _template(task)
+    model = _conditioned(task)
     drawn_from = {key: a[0] for key, a in prior_draws(task, 1, 8).items()}
-    theta, values = unconstrain(compiled, drawn_from), list(drawn_from.values())
+    theta, values = unconstrain(model.compiled, drawn_from), list(drawn_from.values())
     for x in _rows(facts, np.random.default_rng(2), 2, WIDTH):
 
         def density(y, x=x):
-            return _own_log_density(compiled, theta, np.tile(x, (len(y), 1)), y)
+            return _own_log_density(model, theta, np.tile(x, (len(y), 1)), y)
 
-        compiled.set_rows(np.tile(x, (count, 1)))
-        y = compiled.draw(values, np.random.default_rng(4)).astype(float)
+        y = (
+            model.with_data(X=np.tile(x, (count, 1)))
+            .draw(values, np.random.default_rng(4))
+            .astype(float)
+        )
         atoms, rest = _own_probabilities(facts, task.response.options, density, y)
         total = sum(atoms.values()) + (rest[1].sum() if rest else 0.0)
         assert total == pytest.approx(1.0, abs=2e-3)

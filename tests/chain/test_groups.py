@@ -130,7 +130,7 @@ def test_copies_keep_the_effects_of_groups_or_draw_them_anew(new):
         "z": z[None, :, None], "sigma": np.array([sigma]), "agreement": np.empty((1, 0)),
     }  # fmt: skip
     coding = _coding(J, new)
-    sampler = RowSampler(families()["gaussian_ml"], "y", coding, "weak", parameters).use()
+    sampler = RowSampler(families()["gaussian_ml"], "y", coding, "weak", parameters)
     X = np.column_stack([np.repeat(np.arange(J), 5), np.zeros(5 * J)])
     seeds = (np.random.default_rng([3, copy]) for copy in range(copies))
     means = np.array([sampler.draw(X, 0, rng).reshape(J, 5).mean(axis=1) for rng in seeds])

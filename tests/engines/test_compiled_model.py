@@ -1,10 +1,12 @@
-"""One compiled form serves every column: gradients, moves, and draws."""
+"""One compiled form serves every column: gradients, other data, and draws."""
+
+from dataclasses import replace
 
 import numpy as np
 import pymc as pm
 import pytest
 
-from posynth.engines.choose import compiled_for, fit
+from posynth.engines.choose import condition, fit
 from posynth.engines.compiled import CompiledModel, compilations
 from posynth.engines.density import Density
 from posynth.errors import SpecError
@@ -42,19 +44,18 @@ SIZES = [(23, 2, 3), (1, 1, 2), (40, 5, 6), (7, 1, 2), (23, 2, 3)]
 
 
 @pytest.mark.parametrize(("name", "prior"), PAIRS)
-def test_a_moved_template_equals_a_fresh_model_and_compiles_nothing(name, prior, simulate):
+def test_a_template_on_other_data_equals_a_fresh_model_and_compiles_nothing(name, prior, simulate):
     tasks = [simulate(name, prior, *size) for size in SIZES]
-    compiled = compiled_for(tasks[0], tasks[0].model())
-    Density(compiled, tasks[0].model())
+    Density(condition(tasks[0], tasks[0].model()))
     before = dict(compilations)
     rng = np.random.default_rng(2)
     for task in tasks:
         model = task.model()
-        density = Density(compiled_for(task, model), model)
+        density = Density(condition(task, model))
         fresh = model.compile_logp(mode="FAST_COMPILE")
         for _ in range(3):
             theta = 0.5 * rng.standard_normal(density.size)
-            parts = density.compiled.split(theta, density.shapes)
+            parts = density.model.split(theta)
             point = dict(zip((v.name for v in model.value_vars), parts, strict=True))
             assert density(theta)[0] == pytest.approx(float(fresh(point)), rel=1e-12, abs=1e-9)
     assert compilations == before
@@ -72,19 +73,31 @@ def test_the_gradient_is_that_of_the_log_density(name, prior, simulate, density_
         np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-6)
 
 
-def test_the_first_column_of_a_family_keeps_its_data_when_the_template_moves_on(
-    simulate, monkeypatch
-):
+def test_a_density_keeps_its_data_whatever_the_template_is_used_for_next(simulate, monkeypatch):
     monkeypatch.setattr("posynth.engines.choose._shared", {})  # as in a new process
     tasks = [simulate("categorical", "weak", *size) for size in SIZES]
-    models = [task.model() for task in tasks]
-    compiled = compiled_for(tasks[0], models[0])
+    kept = Density(condition(tasks[0]))
     theta = np.full(6, 0.3)
-    first = Density(compiled, models[0])(theta)[0]
-    for task, model in zip(tasks[1:], models[1:], strict=True):
-        Density(compiled_for(task, model), model)
-        compiled.set_rows(np.zeros((2, task.design.X.shape[1])))
-    assert Density(compiled, models[0])(theta)[0] == first
+    first = kept(theta)[0]
+    for task in tasks[1:]:
+        other = condition(task)
+        Density(other)(np.zeros(other.size))
+        other.with_data(X=np.zeros((2, task.design.X.shape[1])))
+    assert kept(theta)[0] == Density(condition(tasks[0]))(theta)[0] == first
+
+
+def test_data_laid_out_otherwise_give_the_same_digits_and_compile_nothing(simulate):
+    task = simulate("bernoulli", "weak", 40, 3, 2)
+    design, readonly = task.design, task.design.X.copy()
+    readonly.flags.writeable = False
+    theta = np.full(4, 0.2)
+    value, gradient = Density(condition(task))(theta)
+    call = condition(task).compiled.density._call.vm.jit_fn
+    known = len(call.signatures)
+    for X in (np.asfortranarray(design.X), np.repeat(design.X, 2, axis=0)[::2], readonly):
+        other = Density(condition(replace(task, design=replace(design, X=X))))(theta)
+        assert other[0] == value and (other[1] == gradient).all()
+    assert len(call.signatures) == known
 
 
 @pytest.mark.parametrize("levels", [2, 3, 6])
@@ -94,32 +107,28 @@ def test_categorical_columns_of_any_size_are_fitted_and_drawn(levels, p, simulat
     found = fit(task, "auto", np.random.default_rng(1))
     assert found.draws["alpha"].shape[2:] == (levels - 1,)
     assert found.draws["beta"].shape[2:] == (p, levels - 1)
-    compiled = compiled_for(task, task.model())
-    compiled.set_rows(np.zeros((500, p)))
-    theta = [found.draws[name][0, 0] for name in compiled.names]
-    drawn = compiled.draw(theta, np.random.default_rng(1))
+    model = condition(task).with_data(X=np.zeros((500, p)))
+    theta = [found.draws[name][0, 0] for name in model.names]
+    drawn = model.draw(theta, np.random.default_rng(1))
     assert drawn.shape == (500,) and set(drawn) <= set(range(levels))
 
 
 def test_gaussian_columns_without_predictors_are_drawn(simulate):
     task = simulate("gaussian", "weak", 30, 0, 0)
-    compiled = compiled_for(task, task.model())
-    compiled.move(task.model())
-    compiled.set_rows(np.empty((1000, 0)))
+    model = condition(task).with_data(X=np.empty((1000, 0)))
     theta = [np.array(2.0), np.empty(0), np.array(0.5)]
-    drawn = compiled.draw(theta, np.random.default_rng(1))
+    drawn = model.draw(theta, np.random.default_rng(1))
     assert drawn.shape == (1000,)
     assert abs(drawn.mean() - 2) < 4 * 0.5 / np.sqrt(1000)
 
 
 def test_a_second_draw_with_one_generator_is_another_draw(simulate):
     task = simulate("gaussian", "weak", 30, 1, 0)
-    compiled = compiled_for(task, task.model())
-    compiled.move(task.model())
+    model = condition(task)
     theta, rng = [np.array(0.0), np.zeros(1), np.array(1.0)], np.random.default_rng(1)
-    first, second = compiled.draw(theta, rng), compiled.draw(theta, rng)
+    first, second = model.draw(theta, rng), model.draw(theta, rng)
     assert abs(np.corrcoef(first, second)[0, 1]) < 4 / np.sqrt(30)
-    again = compiled.draw(theta, np.random.default_rng(1))
+    again = model.draw(theta, np.random.default_rng(1))
     np.testing.assert_array_equal(first, again)
 
 
@@ -131,8 +140,6 @@ def test_a_model_without_coordinates_keeps_its_slopes(make_task):
             slope = pm.Normal("slope", dims="predictor")
             pm.Normal("r", X @ slope, 1.0, observed=y, dims="row")
         return model
-
-    from dataclasses import replace
 
     X = np.random.default_rng(1).standard_normal((200, 2))
     task = make_task("gaussian", "weak", X, X @ [1.0, -1.0])

@@ -58,7 +58,7 @@ def test_the_model_has_that_dirichlet_as_its_posterior(
     rng, differences = np.random.default_rng(2), []
     for _ in range(20):
         p = rng.dirichlet(np.full(3, 2.0), size=3)
-        theta = unconstrain(density.compiled, {"p": p})
+        theta = unconstrain(density.model.compiled, {"p": p})
         analytic = sum(
             stats.dirichlet.logpdf(q, alpha) for q, alpha in zip(p, COUNTS + a, strict=True)
         )
@@ -71,7 +71,7 @@ def _jacobian(density, theta, step=1e-5):
     """d (free cell probabilities) / d theta by central differences."""
 
     def free(point):
-        p = density.compiled.constrain(point[None], density.shapes)["p"][0]
+        p = density.model.constrain(point[None])["p"][0]
         return p[:, :-1].ravel()
 
     steps = step * np.eye(len(theta))

@@ -69,7 +69,7 @@ def test_the_model_has_the_closed_form_as_its_posterior(
         analytic += stats.multivariate_normal.logpdf(theta, mean, variance * V)
         # d sigma^2 / d log sigma^2; a constant more for d sigma^2 / d log sigma.
         analytic += np.log(variance)
-        differences.append(density(unconstrain(density.compiled, named))[0] - analytic)
+        differences.append(density(unconstrain(density.model.compiled, named))[0] - analytic)
     assert np.ptp(differences) < 1e-8
 
 
@@ -88,7 +88,7 @@ def test_the_weak_model_is_its_likelihood_times_its_priors(
             + np.log(sigma)
         )
         named = {"alpha": theta[0], "beta": theta[1:], "sigma": sigma}
-        found = density(unconstrain(density.compiled, named))[0]
+        found = density(unconstrain(density.model.compiled, named))[0]
         assert found == pytest.approx(expected, abs=1e-9)
 
 

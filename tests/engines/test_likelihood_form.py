@@ -7,6 +7,7 @@ import pytest
 
 from posynth.engines.base import Task
 from posynth.engines.compiled import CompiledModel
+from posynth.engines.conditioned import Conditioned
 from posynth.engines.density import Density
 from posynth.engines.likelihood import log_density
 from posynth.families import families
@@ -32,12 +33,11 @@ def test_density_and_gradient_are_those_of_pymc(family: str) -> None:
     value_and_gradient = pytensor.function(
         model.value_vars, [model.logp(), *pytensor.grad(model.logp(), model.value_vars)]
     )
-    compiled = CompiledModel(task.model())
-    density = Density(compiled, task.held())
+    density = Density(Conditioned(CompiledModel(task.model()), task.held()))
     rng = np.random.default_rng(5)
     for size in (0.1, 1.0, 5.0):
         theta = size * rng.standard_normal(density.size)
-        value, *parts = value_and_gradient(*compiled.split(theta, density.shapes))
+        value, *parts = value_and_gradient(*density.model.split(theta))
         found, gradient = density(theta)
         assert found == pytest.approx(float(value), rel=1e-10)
         np.testing.assert_allclose(

@@ -5,6 +5,7 @@ import pymc as pm
 import pytest
 
 from posynth.engines.compiled import CompiledModel
+from posynth.engines.conditioned import Conditioned
 from posynth.engines.density import Density
 from posynth.engines.mode import find_mode
 
@@ -19,7 +20,7 @@ def test_a_density_with_kinks_has_its_spread_from_afar() -> None:
         y = pm.Data("y", 1.0 + 2.0 * x + rng.laplace(0, b, n), dims="row")
         alpha, beta = pm.Normal("alpha", 0, 100), pm.Normal("beta", 0, 100)
         pm.Laplace("response", alpha + beta * X[:, 0], b, observed=y, dims="row")
-    mode = find_mode(Density(CompiledModel(model), model))
+    mode = find_mode(Density(Conditioned(CompiledModel(model), model)))
     sds = np.sqrt(np.diag(mode.factor @ mode.factor.T))
     # curvature is counted over some 10 rows within one sd: its relative error is about 1/3
     assert np.abs(np.log(sds * np.sqrt(n) / b)).max() < np.log(1.5)

@@ -6,6 +6,7 @@ import pytensor
 import pytest
 
 from posynth.engines.compiled import CompiledModel, compilations
+from posynth.engines.conditioned import Conditioned
 from posynth.engines.density import Density
 from posynth.engines.reuse import same_form
 from posynth.families.base import Design, Response
@@ -58,7 +59,8 @@ def test_constants_and_hidden_numbers_of_a_table_are_seen():
 
 def test_the_reused_density_is_that_of_a_new_compilation():
     old, new = CompiledModel(line()), line(n=33, p=3, seed=8)
-    reused, fresh = Density(old, new), Density(CompiledModel(new), new)
+    reused = Density(Conditioned(old, new))
+    fresh = Density(Conditioned(CompiledModel(new), new))
     theta = np.random.default_rng(3).normal(size=fresh.size)
     assert reused(theta)[0] == pytest.approx(fresh(theta)[0])
     np.testing.assert_allclose(reused(theta)[1], fresh(theta)[1])

@@ -8,6 +8,7 @@ import pytest
 
 import posynth
 from posynth.engines.compiled import CompiledModel
+from posynth.engines.conditioned import Conditioned
 from posynth.errors import SpecError
 from posynth.families import bambi as bambi_families
 from posynth.families.bambi import FAMILIES
@@ -111,11 +112,11 @@ def test_rows_can_be_replaced_and_a_group_keeps_its_effect():
     build = posynth.from_bambi("y ~ x + (1 | g)", "gaussian")
     # From no data at all, as a posterior read from disk is drawn from.
     empty = Design(np.zeros((2, len(PREDICTORS))), PREDICTORS)
-    compiled = CompiledModel(build(empty, Response("y", np.zeros(2)), {}))
+    model = build(empty, Response("y", np.zeros(2)), {})
+    conditioned = Conditioned(CompiledModel(model), model)
     theta = {"sigma": 0.01, "Intercept": 2.0, "x": 3.0, "1|g_sigma": 2.0}
-    values = [np.asarray(theta.get(n, np.arange(4.0))) for n in compiled.names]
-    compiled.set_rows(found.X)
-    drawn = compiled.draw(values, np.random.default_rng(1))
+    values = [np.asarray(theta.get(n, np.arange(4.0))) for n in conditioned.names]
+    drawn = conditioned.with_data(X=found.X).draw(values, np.random.default_rng(1))
     index = sum((k + 1) * (found.X[:, 2 + k] > 0) for k in range(3))
     np.testing.assert_allclose(drawn, 2 + 3 * found.X[:, 0] + 2 * index, atol=0.06)
 

@@ -7,7 +7,7 @@ import pytest
 import posynth
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.options import read_method
-from posynth.engines.choose import compiled_for
+from posynth.engines.choose import condition
 from posynth.errors import FitError, SpecError
 from posynth.families import families
 from posynth.posterior.support import SUPPORTS, check_draws
@@ -120,9 +120,8 @@ def test_a_value_whose_share_rounds_to_a_bound_has_no_density_and_is_refused(val
 def test_a_truncated_draw_does_not_round_beyond_its_bound(make_task):
     X = np.linspace(-9.0, 9.0, 999)[:, None]
     task = make_task("truncated", "weak", X, np.zeros(999))
-    compiled = compiled_for(task, task.model())
-    compiled.move(task.model())
+    model = condition(task)
     named = {"alpha": 0.08, "beta": np.array([1.7]), "sigma": 0.004}
-    theta = [np.asarray(named[name]) for name in compiled.names]
-    y = compiled.draw(theta, np.random.default_rng(1))
+    theta = [np.asarray(named[name]) for name in model.names]
+    y = model.draw(theta, np.random.default_rng(1))
     assert (y.min(), y.max()) == (-1.0, 1.5)

@@ -45,7 +45,7 @@ def test_the_grid_stands_for_the_half_cauchy(
     named = {"alpha": np.array(0.0), "sigma": np.array(sigma), "tau": np.array(tau)}
 
     def at(beta):
-        theta = unconstrain(density.compiled, named | {"beta": np.array([beta])})
+        theta = unconstrain(density.model.compiled, named | {"beta": np.array([beta])})
         return density(theta)[0]
 
     exact = np.log(_half_cauchy_mixture(0.0, tau, sigma))

@@ -9,8 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posynth.engines.choose import compiled_for, fit
-from posynth.engines.prior import draw_prior
+from posynth.engines.choose import condition, fit
 from posynth.evaluation.validity.calibration import LIKELIHOODS, calibrate
 from posynth.families import families
 from posynth.table.schema import Kind
@@ -125,16 +124,15 @@ def test_an_engine_that_does_not_look_at_the_response_is_found_out(name, prior, 
 @pytest.mark.parametrize(("name", "prior"), PROPER)
 def test_parameters_are_recovered_from_many_rows(name, prior, simulated):
     task = simulated(name, prior, n=5000)
-    compiled = compiled_for(task, task.model())
+    model = condition(task)
     for index in range(6):
         rng = np.random.default_rng([29, index])
-        compiled.move(task.model())
-        truth = draw_prior(compiled, rng)
-        y = compiled.draw(truth, rng)
+        truth = model.draw_prior(rng)
+        y = model.draw(truth, rng)
         found = fit(
             replace(task, response=replace(task.response, y=y)), "auto", np.random.default_rng(1)
         )
-        for key, value in zip(compiled.names, truth, strict=True):
+        for key, value in zip(model.names, truth, strict=True):
             a = found.draws[key]
             z = (a.mean(axis=(0, 1)) - value) / a.std(axis=(0, 1))
             assert np.abs(z).max() < 4.5

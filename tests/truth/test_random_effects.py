@@ -228,7 +228,7 @@ def _copies(y, groups, each, new, count):
     found = fit(task, "auto", np.random.default_rng(8))
     held = Groups("g", task.design.groups, new)
     coding = Coding(Encoder(()), (), (), groups=held)
-    sampler = RowSampler(families()["gaussian_ml"], "y", coding, "weak", _flat(found)).use()
+    sampler = RowSampler(families()["gaussian_ml"], "y", coding, "weak", _flat(found))
     X, rng = task.design.X, np.random.default_rng(9)
     return _icc(
         _anova(np.array([sampler.draw(X, i, rng) for i in range(count)]), groups, each), each

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.group_level import one_row_a_group
 from posynth.chain.spec import Conditional
+from posynth.engines.threads import one_thread
 from posynth.errors import SpecError
 from posynth.posterior.chain_families import stored_families
 from posynth.posterior.predict import RowSampler, stacked
@@ -103,16 +104,18 @@ class _Batch:
     def _column(self, target: str, rows: Rows, seed: int) -> Floats:
         coding = self.posterior.links[target].coding
         X = coding.design(rows)
-        sampler = self.samplers[target].use()
+        sampler = self.samplers[target]
         drawn = np.empty(len(rows))
-        for copy, part in zip(self.numbers, self._parts(), strict=True):
-            rng = stream(seed, Purpose.DRAW, target, copy)
-            index = int(self.chosen[target][copy])
-            if coding.per_group:
-                level = one_row_a_group(rows.arrays[coding.per_group][part], X[part])
-                drawn[part] = sampler.draw(level.X, index, rng)[level.member]
-            else:
-                drawn[part] = sampler.draw(X[part], index, rng)
+        # Sums over several threads of linear algebra differ in their last digits.
+        with one_thread():
+            for copy, part in zip(self.numbers, self._parts(), strict=True):
+                rng = stream(seed, Purpose.DRAW, target, copy)
+                index = int(self.chosen[target][copy])
+                if coding.per_group:
+                    level = one_row_a_group(rows.arrays[coding.per_group][part], X[part])
+                    drawn[part] = sampler.draw(level.X, index, rng)[level.member]
+                else:
+                    drawn[part] = sampler.draw(X[part], index, rng)
         return drawn
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.diagnostics import Convergence
+from posynth.engines.function import COMPILING
 from posynth.families.base import Contents, Design, Family, Response
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Task:
 
     def model(self) -> "pm.Model":
         """Write the PyMC model on this task's data."""
-        return self.family.model(self.prior, self.design, self.response, self.priors)
+        with COMPILING:
+            return self.family.model(self.prior, self.design, self.response, self.priors)
 
     def held(self) -> "pm.Model | Contents":
         """Return what the model holds, where the family states it without writing the model."""
@@ -108,15 +110,3 @@ class Fit:
     def parameters(self) -> int:
         """Number of scalar parameters."""
         return sum(int(np.prod(a.shape[2:])) for a in self.draws.values())
-
-
-def labels(model: "pm.Model", names: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return dims and coords of the named parameters of a model, as plain tuples of text."""
-    dims = {name: tuple(model.named_vars_to_dims.get(name) or ()) for name in names}
-    used = {dim for entry in dims.values() for dim in entry}
-    coords = {
-        dim: tuple(str(label) for label in values)
-        for dim, values in model.coords.items()
-        if dim in used and values is not None
-    }
-    return dims, coords

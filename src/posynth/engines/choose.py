@@ -8,8 +8,10 @@ import numpy as np
 from posynth.engines.additive import fit_additive
 from posynth.engines.base import Fit, Task
 from posynth.engines.compiled import CompiledModel
+from posynth.engines.conditioned import Conditioned
 from posynth.engines.density import Density
 from posynth.engines.exact import fit_exact
+from posynth.engines.function import COMPILING
 from posynth.engines.gibbs import fit_gibbs
 from posynth.engines.integrated import fit_integrated
 from posynth.engines.mode import Mode, find_mode, refine
@@ -33,11 +35,25 @@ _shared: dict[tuple[str, str, str], CompiledModel] = {}
 _own: dict[tuple[str, str, str, str], CompiledModel] = {}
 
 
-def compiled_for(task: Task, held: "pm.Model | Contents") -> CompiledModel:
-    """Return the compiled form of a task's model, shared by all columns of the family.
+def condition(task: Task, held: "pm.Model | Contents | None" = None) -> Conditioned:
+    """Return a task's model on its data; what is compiled is shared by all columns of the family.
 
-    A model of one's own is shared with later fits of the same column, if its graph is the same.
+    A user-defined model is shared with later fits of the same column, if its graph is the same.
+
+    Parameters
+    ----------
+    task : Task
+        The conditional.
+    held : pymc.Model or Contents, optional
+        What its model holds, where that is known already.
     """
+    held = task.held() if held is None else held
+    with COMPILING:
+        compiled = _compiled_for(task, held)
+    return Conditioned(compiled, held)
+
+
+def _compiled_for(task: Task, held: "pm.Model | Contents") -> CompiledModel:
     if not task.family.shared:
         model = task.model() if isinstance(held, Contents) else held
         place = (*task.key, task.response.name)
@@ -45,7 +61,7 @@ def compiled_for(task: Task, held: "pm.Model | Contents") -> CompiledModel:
             _own[place] = CompiledModel(model)
         return _own[place]
     if task.key not in _shared:
-        # A model of its own: the caller's must keep its data when the template moves on.
+        # Not the caller's model, which the caller may change.
         _shared[task.key] = CompiledModel(task.model())
     return _shared[task.key]
 
@@ -107,10 +123,8 @@ def _approximate(task: Task, engine: str, rng: np.random.Generator) -> Fit:
     from posynth.engines.laplace import fit_laplace
     from posynth.engines.nuts import fit_nuts
 
-    held = task.held()
-    compiled = compiled_for(task, held)
     mode_rng, *streams = rng.spawn(4)
-    density = Density(compiled, held)
+    density = Density(condition(task))
     worth = partial(fit_laplace, least=WORTH_A_TRY)
     ladder = {
         "laplace": worth if engine == "auto" else fit_laplace,
@@ -124,14 +138,14 @@ def _approximate(task: Task, engine: str, rng: np.random.Generator) -> Fit:
         map = warp(density, refine(density, find_mode(density), mode_rng))
     except FitError as error:
         # Without a mode a posterior can still be proper, if its prior is (a group sd at zero).
-        if compiled.flat or engine not in ("auto", "nuts"):
+        if density.model.compiled.flat or engine not in ("auto", "nuts"):
             raise
         map, engine = plain(Mode(density.start(), np.eye(density.size))), "nuts"
         failures.append(f"{_FAILS['laplace']}: {error}")
     for (name, run), stream in zip(ladder.items(), streams, strict=False):
         if engine not in ("auto", name):
             continue
-        found = run(task, compiled, map, stream)
+        found = run(task, density, map, stream)
         if found.draws:
             tried = "; ".join(failures) or ("asked for" if engine == name else "")
             found = found.because("; ".join(filter(None, (tried, found.why))))

@@ -1,17 +1,10 @@
 """Log-density of a conditional's unconstrained parameters on given data."""
 
-from math import prod
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.engines.compiled import CompiledModel
+from posynth.engines.conditioned import Conditioned
 from posynth.errors import FitError
-from posynth.families.base import Contents
-
-if TYPE_CHECKING:
-    import pymc as pm
 
 type Floats = NDArray[np.float64]
 
@@ -29,24 +22,19 @@ class Density:
 
     Parameters
     ----------
-    compiled : CompiledModel
-        The compiled form.
-    held : pymc.Model or Contents
-        The model that holds the data, or what it would hold.
+    model : Conditioned
+        The model on these data.
     """
 
-    def __init__(self, compiled: CompiledModel, held: "pm.Model | Contents") -> None:
-        compiled.move(held)
-        self.compiled = compiled
-        self.shapes = compiled.shapes()
-        self.size = sum(map(prod, self.shapes))
-        self._function = compiled.density
+    def __init__(self, model: Conditioned) -> None:
+        self.model, self.size = model, model.size
+        self._function = model.density
         self._impossible = _parameter_error()
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
         """Return log p(theta, y) and its gradient (d,); -inf where theta is impossible."""
         try:
-            value, *parts = self._function(*self.compiled.split(theta, self.shapes))
+            value, *parts = self._function(*self.model.split(theta))
         except self._impossible:
             return -np.inf, np.zeros(self.size)
         return float(value), np.concatenate([np.ravel(part) for part in parts])
@@ -61,8 +49,7 @@ class Density:
         origin = np.zeros(self.size)
         if np.isfinite(self(origin)[0]):
             return origin
-        point = self.compiled.model.initial_point()
-        found = np.concatenate([np.ravel(point[v.name]) for v in self.compiled.values])
+        found = np.concatenate([np.ravel(value) for value in self.model.initial_point()])
         if not np.isfinite(self(found)[0]):
             raise FitError(
                 "the log-density is not finite at the model's initial point; check the priors and "

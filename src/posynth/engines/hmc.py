@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.engines.base import CHAINS, Fit, Task, labels
-from posynth.engines.compiled import CompiledModel
+from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.density import Density
 from posynth.engines.diagnostics import Convergence, convergence
 from posynth.engines.warp import Warp
@@ -35,7 +34,7 @@ DIVERGENT = 1000.0
 
 def fit_hmc(
     task: Task,
-    compiled: CompiledModel,
+    density: Density,
     map: Warp,
     rng: np.random.Generator,
 ) -> Fit:
@@ -45,8 +44,8 @@ def fit_hmc(
     ----------
     task : Task
         Data, prior, number of draws.
-    compiled : CompiledModel
-        The family's compiled form, holding the task's data.
+    density : Density
+        Log-density on the task's data.
     map : Warp
         Coordinates in which the posterior is nearly standard normal.
     rng : numpy.random.Generator
@@ -57,7 +56,6 @@ def fit_hmc(
     Fit
         Draws with R-hat, ESS and divergences; ``draws`` is empty if they do not suffice.
     """
-    density = Density(compiled, compiled.model)
     start = rng.standard_normal((CHAINS, density.size)) / 2
     step = FIRST_STEP
     for _ in range(PILOTS):
@@ -76,9 +74,9 @@ def fit_hmc(
         return Fit({}, {}, {}, "hmc", mixed, why, divergences=chains.divergences)
     shape = chains.path.shape[:2]
     thetas = map.theta(chains.path.reshape(-1, density.size))[0]
-    flat = compiled.constrain(thetas, density.shapes)
+    flat = density.model.constrain(thetas)
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
-    dims, coords = labels(compiled.model, list(draws))
+    dims, coords = density.model.labels(draws)
     return Fit(draws, dims, coords, "hmc", mixed, f"{chains.accepted:.0%} accepted")
 
 

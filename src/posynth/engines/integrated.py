@@ -18,23 +18,21 @@ Trefethen, L. N. and Weideman, J. A. C. (2014). The exponentially convergent tra
 Review 56, 385-458.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from posynth.engines.base import Fit, Task, labels
-from posynth.engines.compiled import CompiledModel, Draws
+from posynth.engines.base import Fit, Task
+from posynth.engines.compiled import CompiledModel
+from posynth.engines.conditioned import Conditioned, Draws
 from posynth.engines.density import Density
 from posynth.engines.mode import find_mode, refine
 from posynth.engines.warp import warp
-from posynth.families.base import Contents
-
-if TYPE_CHECKING:
-    import pymc as pm
 
 type Floats = NDArray[np.float64]
 
@@ -71,25 +69,25 @@ def fit_integrated(task: Task, rng: np.random.Generator) -> Fit:
     from posynth.engines.laplace import fit_laplace
 
     integrated = Integrated(task)
-    density = Density(integrated, integrated.model)
+    density = Density(integrated)
     of_mode, of_laplace, of_hmc, of_effects = rng.spawn(4)
     map = warp(density, refine(density, find_mode(density), of_mode))
-    found = fit_laplace(task, integrated, map, of_laplace, least=WORTH_A_TRY)
+    found = fit_laplace(task, density, map, of_laplace, least=WORTH_A_TRY)
     if not found.draws:
-        found = fit_hmc(task, integrated, map, of_hmc)
+        found = fit_hmc(task, density, map, of_hmc)
     if not found.draws:
         return found
     shape = found.draws["alpha"].shape
     thetas = integrated.unmap(found.draws)
     finer = Integrated(task, 0.5)
     some = thetas[:: max(1, len(thetas) // CHECKED)]
-    off = float(np.std(density.values(some) - Density(finer, finer.model).values(some)))
+    off = float(np.std(density.values(some) - Density(finer).values(some)))
     if not off < DIFFERENT:
         why = f"sums over effects of groups are off by {off:.2f} log units"
         return replace(found, draws={}, why=why)
     z = np.array([integrated.effects(theta, of_effects) for theta in thetas])
     draws = {**found.draws, "z": z.reshape(*shape, -1, 1)}
-    dims, coords = labels(integrated.model, list(draws))
+    dims, coords = integrated.labels(draws)
     why = f"effects of groups integrated out; {found.why}"
     return replace(found, draws=draws, dims=dims, coords=coords, why=why)
 
@@ -117,7 +115,7 @@ class _Sums:
     width: Floats
 
 
-class Integrated(CompiledModel):
+class Integrated(Conditioned):
     """Density of coefficients and log spread, without effects of groups.
 
     Parameters
@@ -129,7 +127,8 @@ class Integrated(CompiledModel):
     """
 
     def __init__(self, task: Task, finer: float = 1.0) -> None:
-        super().__init__(task.model())
+        model = task.model()
+        super().__init__(CompiledModel(model), model)
         codes = task.design.X[:, 0].astype(np.int64)
         order = np.argsort(codes, kind="stable")
         self._present, self._starts, self._group = np.unique(
@@ -143,19 +142,17 @@ class Integrated(CompiledModel):
         self._t = np.arange(-RADIUS, RADIUS + STEP * finer / 2, STEP * finer)
         self._near = np.zeros(len(self._present))
 
-    def move(self, held: "pm.Model | Contents") -> None:
-        """Keep the data: a task has a density of its own."""
-
+    @cached_property
     def shapes(self) -> list[tuple[int, ...]]:
-        """Return the shape of the vector it takes."""
+        """The shape of the vector it takes."""
         return [(self._A.shape[1] + 1,)]
 
     @cached_property
-    def density(self) -> Any:
+    def density(self) -> Callable[..., Any]:
         """The function that gives log-density and gradient."""
         return self._density
 
-    def constrain(self, thetas: Floats, shapes: list[tuple[int, ...]]) -> Draws:
+    def constrain(self, thetas: Floats) -> Draws:
         """Map draws (s, d) to the model's parameters but for effects of groups."""
         return {
             "alpha": thetas[:, 0],

@@ -16,8 +16,7 @@ from math import lgamma
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task, labels
-from posynth.engines.compiled import CompiledModel
+from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task
 from posynth.engines.density import Density
 from posynth.engines.diagnostics import Convergence, convergence, k_hat
 from posynth.engines.warp import Warp
@@ -68,7 +67,7 @@ def check_ratios(log_ratios: Floats) -> ImportanceCheck:
 
 def fit_laplace(
     task: Task,
-    compiled: CompiledModel,
+    density: Density,
     map: Warp,
     rng: np.random.Generator,
     least: float = LEAST_EFFECTIVE,
@@ -79,8 +78,8 @@ def fit_laplace(
     ----------
     task : Task
         Data, prior, number of draws.
-    compiled : CompiledModel
-        The family's compiled form, holding the task's data.
+    density : Density
+        Log-density on the task's data.
     map : Warp
         Coordinates in which the posterior is nearly standard normal.
     rng : numpy.random.Generator
@@ -94,7 +93,6 @@ def fit_laplace(
         Draws with k-hat, R-hat, ESS and acceptance; ``draws`` is empty if k-hat is too large or
         ESS too small, so that "auto" can turn to another.
     """
-    density = Density(compiled, compiled.model)
     chains = _Chains(density, map, rng)
     if chains.effective < least:
         return failed(f"{chains.effective:.0%} of {POOL} proposals effective")
@@ -113,10 +111,10 @@ def fit_laplace(
             return Fit({}, {}, {}, "laplace", mixed, why=why, k_hat=check.k_hat)
         wanted = int(1.2 * task.need / mixed.ess * chains.length)
         chains.extend(max(chains.length // 2, wanted - chains.length))
-    flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
+    flat = density.model.constrain(thetas.reshape(-1, density.size))
     shape = thetas.shape[:2]
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
-    dims, coords = labels(compiled.model, list(draws))
+    dims, coords = density.model.labels(draws)
     why = f"{check}, then independence Metropolis, {acceptance:.0%} accepted"
     return Fit(draws, dims, coords, "laplace", mixed, why, k_hat=check.k_hat)
 

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.engines.base import CHAINS, Fit, Task, labels
-from posynth.engines.compiled import CompiledModel
+from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.density import Density
 from posynth.engines.diagnostics import convergence
 from posynth.engines.mode import Mode
@@ -22,7 +21,7 @@ ACCEPT = (0.8, 0.95, 0.99)  # share of moves to accept; draws double each time i
 
 def fit_nuts(
     task: Task,
-    compiled: CompiledModel,
+    density: Density,
     map: Warp,
     rng: np.random.Generator,
 ) -> Fit:
@@ -32,8 +31,8 @@ def fit_nuts(
     ----------
     task : Task
         Data, prior, number of draws.
-    compiled : CompiledModel
-        The family's compiled form, holding the task's data.
+    density : Density
+        Log-density on the task's data.
     map : Warp
         Its normal approximation whitens the coordinates.
     rng : numpy.random.Generator
@@ -49,7 +48,7 @@ def fit_nuts(
     FitError
         If the density cannot be evaluated around the start.
     """
-    density, mode = Density(compiled, compiled.model), map.mode
+    mode = map.mode
     draws, tune = task.draws, TUNE
     for accept in ACCEPT:
         settings = {"draws": draws, "tune": tune, "target_accept": accept}
@@ -58,9 +57,9 @@ def fit_nuts(
         if mixed.enough(task.need) and not divergences:
             break
         draws, tune = 2 * draws, 2 * tune
-    flat = compiled.constrain(thetas.reshape(-1, density.size), density.shapes)
+    flat = density.model.constrain(thetas.reshape(-1, density.size))
     named = {name: a.reshape(*thetas.shape[:2], *a.shape[1:]) for name, a in flat.items()}
-    dims, coords = labels(compiled.model, list(named))
+    dims, coords = density.model.labels(named)
     return Fit(named, dims, coords, "nuts", mixed, divergences=divergences)
 
 

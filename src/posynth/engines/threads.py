@@ -1,7 +1,14 @@
-"""Linear algebra on one thread, for the many small problems of resampling."""
+"""State of the whole process, set and restored so that threads of Python do not disturb each other.
 
-from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+Threads of linear algebra and the handling of warnings belong to the process. Where two threads of
+Python set and restore them in turns, one works under what the other had set, and the process can
+be left in a state that neither found.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Lock, RLock
 from typing import Any
 
 WORTH_THREADS = 200
@@ -27,12 +34,70 @@ def one_thread(columns: int = 0) -> AbstractContextManager[Any]:
     """
     if columns >= WORTH_THREADS:
         return nullcontext()
-    return _controller().limit(limits=1, user_api="blas")  # type: ignore[no-any-return]
+    return _one_thread()
 
 
-@cache
-def _controller() -> Any:
-    import scipy.linalg  # noqa: F401  its BLAS must be loaded before the controller looks for it
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+class _Limit:
+    """Number of threads of BLAS: one while anyone asks for it, then as it was before."""
 
-    return ThreadpoolController()
+    def __init__(self) -> None:
+        self._lock, self._inside = Lock(), 0
+        self._controller: Any = None
+        self._limiter: Any = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._controller is None:
+                import scipy.linalg  # noqa: F401  its BLAS must be loaded to be found
+                from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+                self._controller = ThreadpoolController()
+            if not self._inside:
+                self._limiter = self._controller.limit(limits=1, user_api="blas")
+                # threadpoolctl lets one thread of Python set limits until it leaves a block: this
+                # empty one gives that up, since another thread may be the last to leave.
+                with self._controller.limit(limits=None, user_api="blas"):
+                    pass
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                with self._limiter:  # it restores at the end of its block
+                    pass
+
+
+_limit = _Limit()
+_warnings = RLock()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    _limit.enter()
+    try:
+        yield
+    finally:
+        _limit.leave()
+
+
+@contextmanager
+def caught_warnings() -> Iterator[list[warnings.WarningMessage]]:
+    """Collect warnings in place of showing them; other threads that ask for it wait meanwhile.
+
+    Yields
+    ------
+    list of warnings.WarningMessage
+        Filled while the block runs.
+    """
+    with _warnings, warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        yield found
+
+
+@contextmanager
+def ignored_warnings(category: type[Warning]) -> Iterator[None]:
+    """Ignore warnings of a category; other threads that change filters wait meanwhile."""
+    with _warnings, warnings.catch_warnings():
+        warnings.simplefilter("ignore", category)
+        yield

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from functools import cache
 from importlib.metadata import entry_points
+from threading import RLock
 
 from posynth.chain.facts import FamilyFacts
 from posynth.errors import SpecError, unknown
@@ -12,9 +13,9 @@ from posynth.families.base import Family
 __all__ = ["Family", "facts", "families", "family"]
 
 _GROUP = "posynth.families"
+_loading = RLock()
 
 
-@cache
 def families() -> dict[str, Family]:
     """Return every family by name: the built-in ones, then those of installed plugins.
 
@@ -23,6 +24,13 @@ def families() -> dict[str, Family]:
     >>> "gaussian" in families()
     True
     """
+    # Families are compared by identity, so two threads must not load them twice.
+    with _loading:
+        return _loaded()
+
+
+@cache
+def _loaded() -> dict[str, Family]:
     found: dict[str, Family] = {}
     for module in pkgutil.iter_modules(__path__):
         member = getattr(importlib.import_module(f"{__name__}.{module.name}"), "FAMILY", None)

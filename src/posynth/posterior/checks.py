@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from posynth.chain.blocks import Floats
+from posynth.engines.threads import ignored_warnings
 from posynth.posterior.predictive import (
     has_posterior,
     log_likelihood,
@@ -71,12 +72,9 @@ def _has_rows(posterior: Posterior, target: str, df: "pd.DataFrame") -> bool:
 
 
 def _loo(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int) -> Result:
-    import warnings
-
     import arviz as az
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # what it warns of is counted below
+    with ignored_warnings(UserWarning):  # what it warns of is counted below
         loo = az.loo(log_likelihood(posterior, target, df, draws), pointwise=True)
     pareto = np.asarray(loo.pareto_k)
     share, count = float(np.mean(pareto > BAD_K)), len(pareto)

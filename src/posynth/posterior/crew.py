@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import Any
 
@@ -31,7 +31,6 @@ class Crew:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._before = active_children()
         self._pool = _pool(size) if size else None
 
     @classmethod
@@ -56,10 +55,11 @@ class Crew:
         """End the processes, whatever they are at: what is still wanted has been fetched."""
         if self._pool is None:
             return
+        # Its own processes only: other threads of this process may have some at work.
+        processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for child in active_children():
-            if child not in self._before:
-                child.terminate()
+        for child in processes:
+            child.terminate()
 
     def submit[T](self, work: Callable[..., T], *given: Any) -> "Future[T]":
         """Hand work to the next free process."""

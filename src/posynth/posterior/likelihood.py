@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.scores import place_scores
 from posynth.engines.base import Task
-from posynth.engines.choose import compiled_for
-from posynth.engines.compiled import CompiledModel
+from posynth.engines.choose import condition
+from posynth.engines.conditioned import Conditioned
 from posynth.families.base import Family
 from posynth.posterior.bound import conform
 from posynth.posterior.chain_families import stored_families
@@ -103,23 +103,20 @@ def row_log_likelihood(coded: Coded, parameters: Mapping[str, Floats]) -> Floats
     parameters : Mapping of str to ndarray, shape (s, ...)
         Posterior draws.
     """
-    held = coded.task.held()
-    compiled = compiled_for(coded.task, held)
-    compiled.move(held)
-    shapes = compiled.shapes()
-    thetas = unconstrained(compiled, parameters)
+    model = condition(coded.task)
+    thetas = unconstrained(model, parameters)
     found = np.empty((len(thetas), len(coded.task.response.y)))
     for draw, theta in enumerate(thetas):
-        found[draw] = compiled.row_log_likelihood(theta, shapes)
+        found[draw] = model.row_log_likelihood(theta)
     found -= np.log(coded.unit)
     return found
 
 
-def unconstrained(compiled: CompiledModel, parameters: Mapping[str, Floats]) -> Floats:
+def unconstrained(model: Conditioned, parameters: Mapping[str, Floats]) -> Floats:
     """Map named draws, each (s, ...), to the model's unconstrained coordinates, (s, d)."""
     count = len(next(iter(parameters.values())))
-    named = ([np.asarray(parameters[name][h]) for name in compiled.names] for h in range(count))
-    return np.array([compiled.unconstrain(theta) for theta in named])
+    named = ([np.asarray(parameters[name][h]) for name in model.names] for h in range(count))
+    return np.array([model.unconstrain(theta) for theta in named])
 
 
 def encoded(posterior: Posterior, df: "pd.DataFrame") -> Rows:

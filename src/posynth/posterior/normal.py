@@ -7,7 +7,7 @@ import numpy as np
 
 from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
-from posynth.engines.choose import compiled_for
+from posynth.engines.choose import condition
 from posynth.engines.density import Density
 from posynth.engines.mode import hessian_at
 from posynth.errors import FitError
@@ -22,8 +22,6 @@ class Normal:
 
     Attributes
     ----------
-    density : Density
-        The conditional's compiled log-density.
     center : ndarray, shape (d,)
         Mean of the draws.
     factor : ndarray, shape (d, d)
@@ -34,7 +32,6 @@ class Normal:
         Gradient of the log prior at the center.
     """
 
-    density: Density
     center: Floats
     factor: Floats
     points: Floats
@@ -59,8 +56,8 @@ def approximate(coded: Coded, parameters: Mapping[str, Floats]) -> Normal:
     FitError
         If the density has no finite curvature at the center.
     """
-    density = Density(compiled_for(coded.task, held := coded.task.held()), held)
-    thetas = unconstrained(density.compiled, parameters)
+    density = Density(condition(coded.task))
+    thetas = unconstrained(density.model, parameters)
     center = thetas.mean(axis=0)
     hessian = hessian_at(density, center)
     if not np.isfinite(hessian).all():
@@ -73,8 +70,8 @@ def approximate(coded: Coded, parameters: Mapping[str, Floats]) -> Normal:
     scales = np.sqrt(np.maximum(values, 1e-9 * max(values[-1], 1e-9)))
     slope = density(center)[1]
     # log p(theta, y, y) - log p(theta, y) = log p(y | theta), whatever the prior.
-    prior = 2 * slope - _moved(density, _joined(coded.task, coded.task))(center)[1]
-    return Normal(density, center, vectors / scales, (thetas - center) @ vectors * scales, prior)
+    prior = 2 * slope - Density(condition(_joined(coded.task, coded.task)))(center)[1]
+    return Normal(center, vectors / scales, (thetas - center) @ vectors * scales, prior)
 
 
 def shift(own: Coded, other: Coded, normal: Normal) -> Floats:
@@ -88,7 +85,7 @@ def shift(own: Coded, other: Coded, normal: Normal) -> Floats:
     if not len(other.task.response.y):
         return np.zeros(len(normal.center))
     ratio = len(other.task.response.y) / len(own.task.response.y)
-    gradient = _moved(normal.density, other.task)(normal.center)[1] - normal.prior
+    gradient = Density(condition(other.task))(normal.center)[1] - normal.prior
     slope = normal.factor.T @ gradient
     if slope @ slope <= STRAIGHT * len(slope) * ratio * (1 + ratio):
         moved: Floats = slope / (1 + ratio)
@@ -99,7 +96,7 @@ def shift(own: Coded, other: Coded, normal: Normal) -> Floats:
 def _climbed(task: Task, normal: Normal) -> Floats:
     from scipy.optimize import minimize
 
-    density = _moved(normal.density, task)
+    density = Density(condition(task))
 
     def negative(z: Floats) -> tuple[float, Floats]:
         value, gradient = density(normal.center + normal.factor @ z)
@@ -111,12 +108,6 @@ def _climbed(task: Task, normal: Normal) -> Floats:
         negative, start, jac=True, method="L-BFGS-B", options={"maxiter": 50, "gtol": 0.05}
     )
     return np.asarray(found.x)
-
-
-def _moved(density: Density, task: Task) -> Density:
-    """Put other rows of the same conditional under a density; its parameters keep their shapes."""
-    density.compiled.move(task.held())
-    return density
 
 
 def _joined(task: Task, other: Task) -> Task:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
-from posynth.engines.choose import compiled_for
+from posynth.engines.choose import condition
 from posynth.families.base import Family
 from posynth.posterior.coding import Coding
 from posynth.posterior.support import check_draws
@@ -44,8 +44,7 @@ class RowSampler:
         self._drawer = family.drawer
         if family.drawer is None:
             task = _stub(family, target, coding, prior)
-            self._held = task.held()
-            self._compiled = compiled_for(task, self._held)
+            self._model = condition(task)
         self._parameters = parameters
         self._as_drawn = bool(coding.levels or coding.rule)
         self._numbers = np.array(coding.numbers)
@@ -54,17 +53,11 @@ class RowSampler:
         self._learned, self._warp = coding.learned, coding.warp
         self._anew: tuple[str, ...] = ()
         if coding.groups.new:
-            dims = self._compiled.model.named_vars_to_dims
-            self._anew = tuple(n for n in self._compiled.names if "group" in (dims.get(n) or ()))
-
-    def use(self) -> "RowSampler":
-        """Take the compiled model over from the column that used it last."""
-        if self._drawer is None:
-            self._compiled.move(self._held)
-        return self
+            dims, _ = self._model.labels(self._model.names)
+            self._anew = tuple(name for name in self._model.names if "group" in dims[name])
 
     def draw(self, X: Floats, index: int, rng: np.random.Generator) -> Floats:
-        """Draw one response a row; call ``use`` first.
+        """Draw one response a row.
 
         Parameters
         ----------
@@ -99,12 +92,11 @@ class RowSampler:
         if self._drawer is not None:
             theta = {name: values[index] for name, values in self._parameters.items()}
             return self._drawer(theta, X, rng)
-        self._compiled.set_rows(X)
-        names = self._compiled.names
+        names = self._model.names
         theta = {name: np.asarray(self._parameters[name][index]) for name in names}
         for name in self._anew:
             theta[name] = rng.standard_normal(theta[name].shape)
-        return self._compiled.draw([theta[name] for name in names], rng)
+        return self._model.with_data(X=X).draw([theta[name] for name in names], rng)
 
 
 def natural_scale(family: Family, coding: Coding) -> tuple[float, float]:

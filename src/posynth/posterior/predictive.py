@@ -99,7 +99,7 @@ def posterior_predictive(
     prior = posterior.spec[target].prior
     sampler = RowSampler(
         held.coded.family, target, posterior.links[target].coding, prior, stacked(held.thinned)
-    ).use()
+    )
     rng = stream(seed, Purpose.PREDICT, target)
     rows = [sampler.draw(held.coded.task.design.X, index, rng) for index in range(held.count)]
     return held.tree("posterior_predictive", np.array(rows))

@@ -4,10 +4,9 @@ import numpy as np
 
 import posynth
 from posynth.engines.base import Fit, Task
-from posynth.engines.choose import compiled_for
+from posynth.engines.choose import condition
 from posynth.engines.diagnostics import Convergence
 from posynth.engines.own import fit_own
-from posynth.engines.prior import draw_prior
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
 from posynth.posterior.coding import Coding
@@ -70,18 +69,15 @@ def codings(chain: Chain, table: Table) -> dict[str, Coding]:
 
 
 def _prior_fit(task: Task, rng: np.random.Generator, draws: int) -> Fit:
-    held = task.held()
-    compiled = compiled_for(task, held)
-    compiled.move(held)
-    if compiled.flat:
+    model = condition(task)
+    if model.compiled.flat:
         raise SpecError(
             f"conditional {task.response.name!r}: prior {task.prior!r} is improper, so nothing "
             "can be drawn from it; give it another, such as prior = 'weak'"
         )
-    drawn = [draw_prior(compiled, rng) for _ in range(draws)]
+    drawn = [model.draw_prior(rng) for _ in range(draws)]
     stacked = {
-        name: np.array([values[i] for values in drawn])[None]
-        for i, name in enumerate(compiled.names)
+        name: np.array([values[i] for values in drawn])[None] for i, name in enumerate(model.names)
     }
     return Fit(stacked, {}, {}, "prior", Convergence(1.0, draws, 1.01))
 

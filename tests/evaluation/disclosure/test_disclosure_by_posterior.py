@@ -8,6 +8,7 @@ from scipy.special import betaln
 
 import posynth
 from posynth.copies.walk import taken_draws
+from posynth.engines.choose import condition
 from posynth.evaluation.disclosure import by_posterior, intruder
 from posynth.evaluation.disclosure.intruder import Seen, evidence
 from posynth.posterior.likelihood import code_rows, comb, encoded
@@ -88,7 +89,7 @@ def test_a_shift_is_that_of_the_posterior_with_the_other_rows(rng):
         y = np.concatenate([each.task.response.y for each in coded])
         return np.linalg.lstsq(np.column_stack([np.ones(len(X)), X]), y, rcond=None)[0][1]
 
-    names = list(normal.density.compiled.names)
+    names = list(condition(own.task).names)
     assert moved[names.index("beta")] == pytest.approx(slope(own, other) - slope(own), abs=0.004)
     # Whitened draws have unit spread: their sds have error 1 / sqrt(800).
     assert normal.points.std(axis=0) == pytest.approx(np.ones(3), abs=5 / np.sqrt(800))

@@ -239,7 +239,7 @@ class _Step:
         flat = {name: each.reshape(-1, *each.shape[2:]) for name, each in draws.items()}
         flat = self.departure.shifted(schema[self.target], coding, flat)
         one = int(rng.integers(len(next(iter(flat.values())))))
-        sampler = RowSampler(family, self.target, coding, task.prior, flat).use()
+        sampler = RowSampler(family, self.target, coding, task.prior, flat)
         drawn = sampler.draw(coding.design(rows)[self.holes], one, rng)
         drawn = self.departure.moved(schema[self.target], drawn)
         values[self.holes] = as_released(schema[self.target], drawn)

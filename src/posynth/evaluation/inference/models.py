@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from posynth.engines.threads import caught_warnings
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.inference.estimates import Estimate
 from posynth.evaluation.inference.responses import Coding, coded_frame, codes, event, number, order
@@ -96,8 +97,7 @@ def fit_statsmodels(
     def analyse(frame: pd.DataFrame) -> Estimate:
         status = options.get("status")
         frame, seen = coded_frame(frame, formula, kind.response, levels, status)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with caught_warnings() as caught:
             built, result = _fitted(kind, formula, frame, options, fit or {})
             names, q, cov = kind.read(result, seen)
         return Estimate(

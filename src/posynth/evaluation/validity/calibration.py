@@ -30,9 +30,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from posynth.engines.base import Fit, Task
-from posynth.engines.choose import compiled_for, fit
-from posynth.engines.compiled import CompiledModel
-from posynth.engines.prior import draw_prior
+from posynth.engines.choose import condition, fit
+from posynth.engines.conditioned import Conditioned
 from posynth.errors import FitError, SpecError
 from posynth.results import Result
 
@@ -168,51 +167,44 @@ class _Study:
     ) -> None:
         self.task, self.engine, self.count, self.fitted = task, engine, draws, fitted
         self.seed = seed
-        self.compiled = self._held(task)
-        if self.compiled.flat:
+        self.model = condition(task)
+        if self.model.compiled.flat:
             raise SpecError(
                 f"conditional {task.response.name!r}: prior {task.prior!r} is improper, so nothing "
                 "can be drawn from it and ranks mean nothing; compare with a closed form instead"
             )
-        self.shapes = self.compiled.shapes()
-        theta = draw_prior(self.compiled, np.random.default_rng(seed))
-        pairs = zip(self.compiled.names, theta, strict=True)
+        theta = self.model.draw_prior(np.random.default_rng(seed))
+        pairs = zip(self.model.names, theta, strict=True)
         self.names = tuple(label for name, value in pairs for label in _labels(name, value))
-
-    def _held(self, task: Task) -> CompiledModel:
-        held = task.held()
-        compiled = compiled_for(task, held)
-        compiled.move(held)
-        return compiled
 
     def ranks(self, number: int) -> Ints:
         """Run one replication."""
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(8, number)))
         of_prior, of_rows, of_fit, of_choice = rng.spawn(4)
-        self._held(self.task)
-        theta = draw_prior(self.compiled, of_prior)
-        y = np.asarray(self.compiled.draw(theta, of_rows)).astype(self.task.response.y.dtype)
+        theta = self.model.draw_prior(of_prior)
+        y = np.asarray(self.model.draw(theta, of_rows)).astype(self.task.response.y.dtype)
         task = replace(self.task, response=replace(self.task.response, y=y))
         found = fit(self.fitted(task), self.engine, of_fit)
         drawn = self._thinned(found, of_choice)
-        self._held(task)
-        true = self._quantities(theta)
-        others = np.array([self._quantities([a[i] for a in drawn]) for i in range(self.count)])
+        model = condition(task)
+        true = _quantities(model, theta)
+        others = np.array([_quantities(model, [a[i] for a in drawn]) for i in range(self.count)])
         # Ties (an estimate at a bound, a class of equal rows) are broken at random.
         ties = of_choice.integers(0, (others == true).sum(axis=0) + 1)
         ranked: Ints = (others < true).sum(axis=0) + ties
         return ranked
 
     def _thinned(self, found: Fit, rng: np.random.Generator) -> list[NDArray[Any]]:
-        flat = [found.draws[n] for n in self.compiled.names]
+        flat = [found.draws[n] for n in self.model.names]
         flat = [a.reshape(a.shape[0] * a.shape[1], *a.shape[2:]) for a in flat]
         keep = rng.permutation(len(flat[0]))[: self.count]
         return [a[keep] for a in flat]
 
-    def _quantities(self, theta: list[NDArray[Any]]) -> Floats:
-        rows = self.compiled.row_log_likelihood(self.compiled.unconstrain(theta), self.shapes)
-        parts = [np.ravel(value) for value in theta]
-        return np.concatenate([*parts, [rows.sum(), rows.ravel()[0]]])
+
+def _quantities(model: Conditioned, theta: list[NDArray[Any]]) -> Floats:
+    rows = model.row_log_likelihood(model.unconstrain(theta))
+    parts = [np.ravel(value) for value in theta]
+    return np.concatenate([*parts, [rows.sum(), rows.ravel()[0]]])
 
 
 def _labels(name: str, value: NDArray[Any]) -> list[str]:
