@@ -110,7 +110,7 @@ class Rows:
             if name in self.indicators:
                 data[self.indicators[name]] = np.isnan(values).astype(float)
             if column.kind.is_categorical:
-                data[name] = _levels(column, values)
+                data[name] = _levels(column, values, typed=True)
             elif column.kind.is_numeric:
                 data[name] = np.where(np.isnan(values), fill.get(name, 0.0), values)
         return pd.DataFrame(data)
@@ -139,12 +139,15 @@ class Rows:
         return Block(tuple(names), np.hstack([np.empty((len(self), 0)), *parts]))
 
 
-def _levels(column: Column, codes: Floats) -> Any:
-    """Missing codes become the reference level: the indicator beside them carries the hole."""
+def _levels(column: Column, codes: Floats, typed: bool = False) -> Any:
+    """Return levels; missing codes become the reference level, which their indicator corrects.
+
+    With ``typed`` levels that are numbers stay numbers, as a formula reads them.
+    """
     known = np.where(np.isnan(codes), 0, codes).astype(np.int64)
-    return pd.Categorical.from_codes(
-        known, categories=pd.Index([str(level) for level in column.levels])
-    )
+    numbers = typed and all(type(level) in (int, float) for level in column.levels)
+    levels = list(column.levels) if numbers else [str(level) for level in column.levels]
+    return pd.Categorical.from_codes(known, categories=pd.Index(levels))
 
 
 def _contrasts(name: str, levels: Any) -> tuple[list[str], Floats]:

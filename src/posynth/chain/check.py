@@ -1,9 +1,9 @@
 """Everything that can be wrong with a chain, found before the first fit."""
 
-import re
 from collections.abc import Mapping
 from math import isfinite
 
+from posynth.chain.check_formula import check_formula
 from posynth.chain.dependence import check_passive
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.group_level import check_group_level
@@ -13,8 +13,6 @@ from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
 
 MAX_CELLS = 5000
-#: A name in a formula: in backticks, or bare and neither a function, an attribute nor a keyword.
-_NAME = re.compile(r"`([^`]+)`|(?<![\w.'\"])([^\W\d]\w*)(?!\w|\s*\(|\s*=(?!=)|\.)")
 
 
 def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts]) -> None:
@@ -245,7 +243,7 @@ def _check_predictors(
         )
     if conditional.formula:
         holes = [name for name, column in indicators.items() if column in earlier]
-        _check_formula(conditional, (*earlier, *holes), schema)
+        check_formula(conditional, (*earlier, *holes), schema)
     if conditional.strata:
         _check_strata(conditional, schema, earlier)
     if facts.design == "cells":
@@ -265,19 +263,6 @@ def _check_strata(conditional: Conditional, schema: Schema, earlier: tuple[str, 
             f"{where}: it is {kind.value}; strata are levels, so choose a binary, nominal or "
             "ordinal column, or declare its kind as one"
         )
-
-
-def _check_formula(conditional: Conditional, allowed: tuple[str, ...], schema: Schema) -> None:
-    where = f"column {conditional.column!r}, formula {conditional.formula!r}"
-    if "~" in conditional.formula or "|" in conditional.formula:
-        raise SpecError(f"{where}: write the right-hand side only, without '~' and '|'")
-    for quoted, bare in _NAME.findall(conditional.formula):
-        name = quoted or bare
-        if name in schema and name not in allowed:
-            raise SpecError(
-                f"{where}: {name!r} is not visited before it; visited before: "
-                f"{', '.join(map(repr, allowed)) or 'nothing'}"
-            )
 
 
 def _check_cells(conditional: Conditional, spec: ChainSpec, schema: Schema) -> None:

@@ -3,16 +3,22 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
+from posynth.chain.formula import read_formula
+from posynth.chain.formula_matrix import formula_matrix
+from posynth.chain.formula_record import Formula
 from posynth.chain.packing import pack, unpack
 from posynth.chain.rare import Groups, rare_groups, with_groups
 from posynth.chain.strata import Pairs, contrasts, cross, learn_pairs
 from posynth.errors import SpecError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 type Mask = NDArray[np.bool_]
 
@@ -151,7 +157,7 @@ def learn(
     fill = _fill(rows, columns) if formula else {}
     bent = curves or Curves()
     draft = Encoder(columns, formula, fill=fill, **bent._asdict())
-    labels, matrix, state = _coded(draft, rows)
+    labels, matrix, state = _coded(draft, rows, learning=True)
     if formula:
         _refuse_unstable(replace(draft, state=state), rows, labels, matrix)
     matrix = matrix if fitted is None else matrix[fitted]
@@ -220,10 +226,12 @@ def _standardise(matrix: Floats, center: tuple[float, ...], scale: tuple[float, 
     return np.ascontiguousarray(scaled, dtype=np.float64)
 
 
-def _coded(encoder: Encoder, rows: Rows) -> tuple[list[str], Floats, dict[str, Any]]:
+def _coded(
+    encoder: Encoder, rows: Rows, learning: bool = False
+) -> tuple[list[str], Floats, dict[str, Any]]:
     """Return labels, matrix without intercept, and transform state."""
     if encoder.formula:
-        return _from_formula(encoder, rows)
+        return _from_formula(encoder, rows, learning)
     blocks = [rows.block(name, encoder.splines) for name in encoder.columns]
     blocks += [rows.product(pair, encoder.splines) for pair in encoder.interactions]
     labels = [label for block in blocks for label in block.names]
@@ -231,46 +239,39 @@ def _coded(encoder: Encoder, rows: Rows) -> tuple[list[str], Floats, dict[str, A
     return labels, np.hstack([empty, *(block.values for block in blocks)]), {}
 
 
-def _from_formula(encoder: Encoder, rows: Rows) -> tuple[list[str], Floats, dict[str, Any]]:
-    from formulaic import Formula, ModelSpec
-    from formulaic.errors import FormulaicError
-
-    text = encoder.formula
+def _from_formula(
+    encoder: Encoder, rows: Rows, learning: bool
+) -> tuple[list[str], Floats, dict[str, Any]]:
     frame = rows.frame(encoder.columns, encoder.fill)
-    try:
-        spec = ModelSpec(
-            formula=Formula(text),
-            output="numpy",
-            na_action="ignore",
-            transform_state=dict(encoder.state),
-        )
-        with np.errstate(all="ignore"):  # what is not finite is met below, in words
-            matrix = spec.get_model_matrix(frame, context={})
-    except (FormulaicError, SyntaxError, ValueError, TypeError, AttributeError) as error:
-        raise SpecError(
-            f"formula {text!r} cannot be evaluated: {_first_line(error)}. "
-            f"Names it may use: {', '.join(map(repr, frame.columns)) or 'none'}"
-        ) from None
-    state = matrix.model_spec.transform_state
-    _refuse_extremes(text, state)
-    names = list(matrix.model_spec.column_names)
+    columns = [str(name) for name in frame]
+    numbers = [name for name in columns if _has_numbers(frame[name])]
+    formula = read_formula(encoder.formula, columns, numbers=numbers)
+    names, matrix, state = formula_matrix(formula, frame, None if learning else encoder.state)
+    _refuse_extremes(formula, state)
     wanted = [i for i, name in enumerate(names) if name != "Intercept"]
-    values = np.asarray(matrix, dtype=np.float64)[:, wanted]
+    values = matrix[:, wanted]
     if not np.isfinite(values).all():
         raise SpecError(
-            f"formula {text!r} gives values that are not finite; drawn values can lie beyond those "
-            "of the source, so use functions that are defined for every number"
+            f"formula {encoder.formula!r} gives values that are not finite; drawn values can lie "
+            "beyond those of the source, so use functions that are defined for every number"
         )
-    return [names[i] for i in wanted], values, dict(state)
+    return [names[i] for i in wanted], values, state
 
 
-def _refuse_extremes(text: str, state: Mapping[str, Any]) -> None:
+def _has_numbers(column: "pd.Series[Any]") -> bool:
+    """Whether a column of levels has numbers for levels."""
+    categories = getattr(column.dtype, "categories", None)
+    return categories is not None and categories.dtype.kind in "iuf"
+
+
+def _refuse_extremes(formula: Formula, state: Mapping[str, Any]) -> None:
     """Refuse a spline that would keep somebody's smallest and largest value in the store."""
     for term, learned in state.items():
         if "lower_bound" in learned and not ("lower_bound" in term and "upper_bound" in term):
             raise SpecError(
-                f"formula {text!r}: {term} would store the smallest and the largest value seen; "
-                "give lower_bound= and upper_bound= (round numbers), and extrapolation='extend'"
+                f"formula {formula.text!r}: {formula.label(term)} would store the smallest and the "
+                "largest value seen; give lower_bound= and upper_bound= (round numbers), and "
+                "extrapolation='extend'"
             )
 
 
@@ -285,7 +286,3 @@ def _refuse_unstable(encoder: Encoder, rows: Rows, labels: list[str], matrix: Fl
             "coded otherwise; use center(), scale() or poly(), which remember the source, and C() "
             "on categorical columns only"
         )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

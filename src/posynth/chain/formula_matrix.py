@@ -1,0 +1,137 @@
+"""The matrix of a formula: formulaic evaluates what has passed the check, and nothing else.
+
+The environment of the evaluation is closed: identifiers of the formula, the functions below and
+formulaic's own; no variable of any caller.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.chain.formula_record import Formula
+from posynth.errors import SpecError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Floats = NDArray[np.float64]
+
+#: Functions that formulaic does not bring.
+_ADDED: dict[str, Any] = {
+    **{name: getattr(np, name) for name in ("abs", "ceil", "expm1", "floor", "log1p", "sqrt")},
+    "where": np.where,
+}
+
+
+class Matrix(NamedTuple):
+    """A formula evaluated.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Names of the p columns, as the user wrote columns and levels.
+    values : ndarray, shape (n, p)
+        The columns.
+    state : Mapping
+        What transforms learned from the rows.
+    """
+
+    labels: tuple[str, ...]
+    values: Floats
+    state: dict[str, Any]
+
+
+def formula_matrix(
+    formula: Formula, frame: "pd.DataFrame", state: Mapping[str, Any] | None = None
+) -> Matrix:
+    """Evaluate a formula on rows.
+
+    Parameters
+    ----------
+    formula : Formula
+        As ``read_formula`` returns it.
+    frame : pandas.DataFrame
+        Its columns, n rows: numbers, or categories in their order.
+    state : Mapping, optional
+        What transforms learned before; they learn from these rows if it is None.
+
+    Returns
+    -------
+    Matrix
+
+    Raises
+    ------
+    SpecError
+        If it cannot be evaluated on these columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from posynth.chain.formula import read_formula
+    >>> frame = pd.DataFrame({"x": [1.0, 2.0], "a b": [0.0, 3.0]})
+    >>> formula_matrix(read_formula("x * `a b`", list(frame)), frame).labels
+    ('Intercept', 'x', 'a b', 'x:a b')
+    """
+    from formulaic import Formula as Terms
+    from formulaic import ModelSpec
+    from formulaic.errors import FormulaicError
+
+    columns = _columns(formula, frame)
+    if state is not None:
+        _require_learned(formula, state)
+    try:
+        terms = Terms(formula.safe)
+        _require_checked(terms, formula)
+        spec = ModelSpec(
+            formula=terms, output="numpy", na_action="ignore", transform_state=dict(state or {})
+        )
+        with np.errstate(all="ignore"):  # what is not finite is met by the caller, in words
+            matrix = spec.get_model_matrix(columns, context={**_ADDED, **formula.texts})
+        labels = tuple(formula.label(name) for name in matrix.model_spec.column_names)
+        values = np.asarray(matrix, dtype=np.float64)
+    except (FormulaicError, SyntaxError, ValueError, TypeError, AttributeError, KeyError) as error:
+        said = formula.label(_first_line(error))
+        raise SpecError(f"formula {formula.text!r} cannot be evaluated: {said}") from None
+    return Matrix(labels, values, dict(matrix.model_spec.transform_state))
+
+
+def _columns(formula: Formula, frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the frame that formulaic sees: one column an identifier."""
+    import pandas as pd
+
+    found = {}
+    for identifier, reference in formula.references.items():
+        column = frame[reference.column]
+        categories = getattr(column.dtype, "categories", None)
+        if reference.inside and categories is not None and categories.dtype.kind in "iuf":
+            column = column.astype(float)
+        found[identifier] = column
+    return pd.DataFrame(found, index=frame.index)
+
+
+def _require_learned(formula: Formula, state: Mapping[str, Any]) -> None:
+    """Refuse to learn again where what was learned should be used."""
+    for call in formula.learning:
+        if not state.get(call):
+            raise SpecError(
+                f"formula {formula.text!r}: what {formula.label(call)} learned is not stored; fit "
+                "again"
+            )
+
+
+def _require_checked(terms: Any, formula: Formula) -> None:
+    """Refuse an expression that formulaic would evaluate and that did not pass the check itself."""
+    known = {*formula.factors, *formula.references, "0", "1"}
+    for term in terms:
+        for factor in term.factors:
+            if str(factor.expr) not in known:
+                raise SpecError(
+                    f"formula {formula.text!r} cannot be evaluated: {factor.expr!r} was not "
+                    "recognised when it was checked; write the formula in simpler terms"
+                )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,80 @@
+"""A formula that has passed the check."""
+
+import ast
+from dataclasses import dataclass, field
+
+from posynth.chain.formula_check import dotted
+from posynth.chain.formula_tokens import written
+
+#: Functions that learn from the rows they are given, and remember it.
+LEARNING = ("bs", "cc", "center", "cr", "cs", "poly", "scale", "standardize")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What an identifier of a formula stands for.
+
+    Attributes
+    ----------
+    column : str
+        The column.
+    inside : bool
+        Whether it stands inside a function other than ``C``: numbers that are levels are numbers
+        there.
+    """
+
+    column: str
+    inside: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The name as a label shows it."""
+        return written(self.column) if self.inside else self.column
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The right-hand side of a formula that has passed the check.
+
+    Attributes
+    ----------
+    text : str
+        As it was written.
+    safe : str
+        As formulaic gets it: identifiers, numbers, operators and allowed functions only.
+    references : Mapping of str to Reference
+        Identifier -> column.
+    texts : Mapping of str to str
+        Identifier -> text that stood in quotes.
+    factors : tuple of str
+        The expressions in it, as formulaic writes them.
+    offsets : tuple of str
+        Expressions of ``offset(...)`` terms.
+    """
+
+    text: str
+    safe: str
+    references: dict[str, Reference] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    factors: tuple[str, ...] = ()
+    offsets: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns it reads, in order of appearance."""
+        return tuple(dict.fromkeys(each.column for each in self.references.values()))
+
+    @property
+    def learning(self) -> tuple[str, ...]:
+        """Calls that learn from the rows (polynomials, splines, means), as formulaic names them."""
+        nodes = [node for text in self.factors for node in ast.walk(ast.parse(text, mode="eval"))]
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        return tuple(ast.unparse(call) for call in calls if dotted(call.func) in LEARNING)
+
+    def label(self, text: str) -> str:
+        """Return a label of formulaic's with the names and texts that the user wrote."""
+        for identifier, reference in self.references.items():
+            text = text.replace(identifier, reference.shown)
+        for identifier, literal in self.texts.items():
+            text = text.replace(identifier, repr(literal))
+        return text
