@@ -22,7 +22,7 @@ SEE_ALL = (
     *("synthesizer", "cli", "screen", "terminal", "__init__"),
     # the verbs on finished copies
     *("analysis", "cli_options", "cli_verbs", "judge", "judgement", "material"),
-    *("readout", "reporting"),
+    *("readout", "reporting", "releasing", "cli_release"),
     *("cli_studies", "studies"),  # the verbs on methods
 )
 SEEN_BY_ALL = ("errors", "results")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from posynth.posterior.record import Posterior as Posterior
     from posynth.posterior.store import load_posterior as load_posterior
     from posynth.posterior.store import save_posterior as save_posterior
+    from posynth.releasing import release as release
     from posynth.reporting import write_report as write_report
     from posynth.studies import exchangeable as exchangeable
     from posynth.studies import sbc as sbc
@@ -80,6 +81,7 @@ _HOME = {
     "pool": "posynth.judge",
     "pool_estimates": "posynth.evaluation.inference.given_estimates",
     "read_table": "posynth.table.io",
+    "release": "posynth.releasing",
     "save_posterior": "posynth.posterior.store",
     "sbc": "posynth.studies",
     "specify": "posynth.synthesizer",

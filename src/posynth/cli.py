@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import posynth
-from posynth import cli_studies, cli_verbs, screen
+from posynth import cli_release, cli_studies, cli_verbs, screen
 from posynth.cli_options import AllowCode, AllowFailed, Asked, takes_chain
 from posynth.errors import SpecError
 from posynth.posterior.crew import SELDOM, Crew
@@ -235,6 +235,7 @@ def end(failed: "Sequence[FailedConditional]", allow_failed: bool) -> None:
 
 
 cli_verbs.register(app)
+cli_release.register(app)
 cli_studies.register(app)
 
 

@@ -1,0 +1,66 @@
+"""The verb ``release`` on the command line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posynth import screen
+from posynth.cli_options import AllowCode
+from posynth.terminal import err, errors, out
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(release)
+
+
+def release(
+    folder: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Output folder that `posynth synthesize` wrote.")
+    ],
+    to: Annotated[
+        Path, typer.Option("-o", "--out", help="The folder to pass on: new, empty, or a release.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="The table that was synthesised: adds the public report."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a former release; nothing else is.")
+    ] = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Write a folder that may be passed on: copies, codebook, how to pool, a public report.
+
+    Example: `posynth release out -o for_colleagues --data patients.csv`
+    """
+    with errors(folder, data):
+        from posynth.releasing import HOW_TO
+        from posynth.releasing import release as run
+
+        with screen.counted(err) as progress:
+            options = {} if data is None else {"progress": progress}
+            run(folder, to, data, overwrite=overwrite, allow_code=allow_code, **options)
+        report = "" if data is None else " and the public report"
+        out.print(f"copies, manifest, codebook, {HOW_TO}{report} are in {screen.plain(str(to))}")
+        if data is None:
+            out.print("note: no report, which needs the source; add it with --data FILE")
+        for note in notes(to, folder):
+            out.print(note)
+
+
+def notes(to: Path, folder: Path) -> Iterator[str]:
+    """Say what to think of before the folder is passed on."""
+    from posynth.copies.output import MANIFEST
+
+    manifest = json.loads((to / MANIFEST).read_text(encoding="utf-8"))
+    for name in manifest.get("copies_values", ()):
+        yield f"[red]note: {screen.plain(name)} repeats values of the source in the copies[/red]"
+    if not manifest.get("passed", True):
+        yield (
+            "note: some conditional did not pass its diagnostics; look at "
+            f"`posynth diagnose {screen.plain(str(folder))}` before you pass the copies on"
+        )

@@ -1,0 +1,208 @@
+"""The verb ``release``: a folder of what may be passed on, and of nothing else."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from posynth.copies.codebook import Codebook, private_codebook, public_codebook
+from posynth.copies.container import Copies
+from posynth.copies.manifest import public_manifest
+from posynth.copies.output import MANIFEST
+from posynth.errors import MeasureError, StoreError
+from posynth.evaluation.base import Provenance
+from posynth.judge import pool
+from posynth.material import Source, take
+from posynth.posterior.record import Posterior
+from posynth.report.codebook import as_csv, as_markdown, codebook_rows
+from posynth.report.how_to_pool import Example, example_of, fallback, how_to_pool
+from posynth.reporting import PAGE, default_model, write_report
+from posynth.table.io import write_copy
+from posynth.table.matching import Data
+
+HOW_TO = "HOW_TO_POOL.md"
+PARTS = ("copies", MANIFEST, "codebook.csv", "codebook.md", HOW_TO, PAGE)
+
+
+def release(
+    copies: Source,
+    folder: str | Path,
+    data: Data | None = None,
+    *,
+    overwrite: bool = False,
+    allow_code: bool = False,
+    **options: Any,
+) -> Path:
+    """Write a folder that may be passed on: copies, codebook, how to pool, a public report.
+
+    It holds no posterior, no seed or random stream, no level that no copy has, and nothing
+    computed row by row from the source.
+
+    Parameters
+    ----------
+    copies : Copies or path
+        The copies, or the output folder that holds them.
+    folder : str or Path
+        Where; it must be new, empty, or a former release if ``overwrite``.
+    data : DataFrame, path or Table, optional
+        The table that was synthesised; the public report needs it and is left out without it.
+    overwrite : bool
+        Replace a former release. Anything else is never replaced.
+    allow_code : bool
+        As for ``load_copies``.
+    **options
+        For the report, as for ``write_report``: ``model``, ``formula``, ``holdout`` ...
+
+    Returns
+    -------
+    Path
+        The folder, with ``copies/``, ``manifest.json``, ``codebook.csv``, ``codebook.md``,
+        ``HOW_TO_POOL.md`` and perhaps ``report.html``.
+
+    Raises
+    ------
+    StoreError
+        If the folder holds something else, or the copies came without their posterior.
+    MeasureError, TableError
+        If the report cannot be written; the text names the column or file.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from posynth import load_heart_failure, synthesize
+    >>> copies = synthesize(load_heart_failure()[["age", "platelets"]], m=2, seed=1)
+    >>> with TemporaryDirectory() as place:
+    ...     made = release(copies, Path(place) / "release")
+    ...     sorted(path.name for path in made.iterdir())
+    ['HOW_TO_POOL.md', 'codebook.csv', 'codebook.md', 'copies', 'manifest.json']
+    """
+    place = Path(folder)
+    _check_place(place, None if isinstance(copies, Copies) else Path(copies), overwrite)
+    taken = take(copies, allow_code)
+    posterior = taken.posterior  # refused before the work where there is none
+    draft = _draft(place)
+    try:
+        _write(taken, posterior, draft, _ending(copies, posterior))
+        if data is not None:
+            write_report(taken, data, to=draft / PAGE, public=True, **options)
+        _move(draft, place)
+    except OSError as error:
+        raise StoreError(
+            f"release folder {str(place)!r} could not be written: {error.strerror or error}"
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return place
+
+
+def _move(draft: Path, place: Path) -> None:
+    """Put the parts in place, those of a former release away first."""
+    draft.chmod(0o755)
+    if not place.exists():
+        draft.rename(place)
+        return
+    parts, aside = list(draft.iterdir()), draft / ".old"
+    aside.mkdir()
+    for name in PARTS:
+        if (place / name).exists():
+            (place / name).rename(aside / name)
+    for part in parts:
+        part.rename(place / part.name)
+
+
+def _check_place(place: Path, source: Path | None, overwrite: bool) -> None:
+    if source is not None:
+        here, there = place.resolve(), source.resolve()
+        if here == there or there in here.parents or here in there.parents:
+            raise StoreError(
+                f"release folder {str(place)!r} and output folder {str(source)!r} lie in each "
+                "other, so that one would be passed on with the other; name another with -o"
+            )
+    if not place.exists():
+        return
+    if not place.is_dir():
+        raise StoreError(f"release folder {str(place)!r} is a file; name a folder with -o")
+    found = sorted(path.name for path in place.iterdir())
+    foreign = [name for name in found if name not in PARTS]
+    if foreign or (found and HOW_TO not in found):
+        raise StoreError(
+            f"release folder {str(place)!r} already holds {', '.join(foreign or found)}, which is "
+            "no release and is not replaced; name a new folder with -o"
+        )
+    if found and not overwrite:
+        raise StoreError(
+            f"release folder {str(place)!r} already holds a release; name another with -o, or "
+            "replace it with --overwrite (overwrite=True in Python)"
+        )
+
+
+def _draft(place: Path) -> Path:
+    try:
+        parent = place.resolve().parent
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".release-", dir=parent))
+    except OSError as error:
+        raise StoreError(
+            f"release folder {str(place)!r} cannot be written: {error.strerror}; choose another "
+            "with -o"
+        ) from None
+
+
+def _ending(copies: Source, posterior: Posterior) -> str:
+    """Return the format of the copies' files: that of the folder, or the source's own."""
+    if isinstance(copies, Copies):
+        return "parquet" if posterior.source.format == "parquet" else "csv"
+    return "parquet" if any((Path(copies) / "copies").glob("copy-*.parquet")) else "csv"
+
+
+def _write(taken: Copies, posterior: Posterior, draft: Path, ending: str) -> None:
+    everything = private_codebook(posterior.schema, posterior.source)
+    codebook = public_codebook(everything, taken.frames)
+    facts = {**public_manifest(taken.manifest()), **codebook.to_dict()}
+    _write_copies(taken.frames, codebook, draft / "copies", ending)
+    rows = codebook_rows(codebook, posterior, taken.frames)
+    texts = {
+        MANIFEST: json.dumps(facts, indent=1, ensure_ascii=False) + "\n",
+        "codebook.csv": as_csv(rows),
+        "codebook.md": as_markdown(rows, facts),
+        HOW_TO: how_to_pool(
+            Provenance.from_manifest(facts), codebook, _example(taken, codebook), ending
+        ),
+    }
+    for name, text in texts.items():
+        (draft / name).write_text(text, encoding="utf-8")
+
+
+def _write_copies(
+    frames: Sequence[pd.DataFrame], codebook: Codebook, folder: Path, ending: str
+) -> None:
+    folder.mkdir()
+    width = max(2, len(str(len(frames))))
+    for number, frame in enumerate(frames, start=1):
+        shown = frame.assign(
+            **{
+                c.name: frame[c.name].cat.set_categories(list(c.levels), ordered=c.ordered)
+                for c in codebook.schema
+                if c.dtype == "category"
+            }
+        )
+        path = folder / f"copy-{number:0{width}d}.{ending}"
+        write_copy(shown, codebook.schema, codebook.source, path, ending)
+
+
+def _example(taken: Copies, codebook: Codebook) -> Example:
+    """Return a model that can be pooled, from the chain if it has one that all programs read."""
+    suggested = default_model(taken.posterior)
+    if suggested is not None:
+        found = example_of(*suggested, codebook.schema)
+        if found is not None:
+            try:
+                pool(taken, found.model, found.formula)
+            except MeasureError:
+                return fallback(codebook.schema)
+            return found
+    return fallback(codebook.schema)

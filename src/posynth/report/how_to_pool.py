@@ -1,0 +1,276 @@
+"""How to pool copies that are passed on: the rule in words, and code in Python, R and Stata."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from keyword import iskeyword
+from typing import Any
+
+from posynth.copies.codebook import Codebook
+from posynth.errors import MeasureError
+from posynth.evaluation.base import Provenance
+from posynth.evaluation.inference import RULES, Choice, choose
+from posynth.evaluation.inference.direct import main_effects
+from posynth.report.rule_formulas import (
+    DEGREES,
+    RuleFormula,
+    in_mata,
+    in_python,
+    in_r,
+    rule_formula,
+)
+from posynth.table.schema import Column, Kind, Schema
+
+LEVEL = 0.95
+#: Encoding in Python -> its name in R, and in Stata.
+ENCODINGS = {
+    "utf-8": ("UTF-8", "utf-8"),
+    "utf-8-sig": ("UTF-8-BOM", "utf-8"),
+    "cp1252": ("CP1252", "windows-1252"),
+    "latin-1": ("latin1", "iso-8859-1"),
+}
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,28}")
+#: Words that are no names of columns in R or Stata, in any spelling.
+_TAKEN = {"if", "else", "for", "in", "function", "true", "false", "na", "nan", "inf", "null"}
+_INDEPENDENT = (
+    "The rule takes rows to be independent. Where a model allows for groups of rows (random "
+    "effects, clustered standard errors), v·k/n is not the variance in the source, since copies of "
+    "k rows do not have k/n times as many groups."
+)
+_MISSING = (
+    "Some columns have missing values, which the programs leave out of a fit row by row. If you "
+    "impute inside each copy, M times, take as its variance the total: the mean of the M variances "
+    "plus (1 + 1/M) times the variance of the M estimates."
+)
+_MICE = (
+    "As k = n here, `mice::pool.syn(fits)` of the package mice gives the same estimates and "
+    "standard errors. Its degrees of freedom are those of Reiter (2003), so its intervals may "
+    "differ a little. For k other than n it does not hold."
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """The model that the generated code fits: a sum of plain columns.
+
+    Attributes
+    ----------
+    model : str
+        ``"ols"`` or ``"logit"``.
+    response : str
+        Column on the left.
+    terms : tuple of str
+        Columns on the right; none for the mean.
+    note : str
+        What must be said of it.
+    """
+
+    model: str
+    response: str
+    terms: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def formula(self) -> str:
+        """The formula, the same in Python and R."""
+        return f"{self.response} ~ {' + '.join(self.terms) or '1'}"
+
+
+PLACEHOLDER = Example(
+    "ols", "y", ("x",), "No column could serve as an example: put your own for y and x."
+)
+
+
+def example_of(model: str, formula: str, schema: Schema) -> Example | None:
+    """Return a model as an example if Python, R and Stata can read it alike, or None.
+
+    Names must be words in all three, so that no name of a column is ever run as code.
+    """
+    found = main_effects(formula)
+    if found is None or model not in ("ols", "logit"):
+        return None
+    response, terms = found
+    if not all(name in schema and _is_plain(schema[name]) for name in (response, *terms)):
+        return None
+    numeric = schema[response].kind in (Kind.CONTINUOUS, Kind.COUNT)
+    if (model == "ols") != numeric or (model == "logit" and len(schema[response].levels) != 2):
+        return None
+    return Example(model, response, terms)
+
+
+def fallback(schema: Schema) -> Example:
+    """Return the mean of the first numeric column as an example."""
+    numeric = [c for c in schema if c.kind in (Kind.CONTINUOUS, Kind.COUNT) and _is_plain(c)]
+    return Example("ols", numeric[0].name) if numeric else PLACEHOLDER
+
+
+def _is_plain(column: Column) -> bool:
+    name = column.name
+    is_word = _WORD.fullmatch(name) and not iskeyword(name) and name.lower() not in _TAKEN
+    return bool(is_word) and (column.kind.is_categorical or column.kind.is_numeric)
+
+
+def how_to_pool(made: Provenance, codebook: Codebook, example: Example, ending: str) -> str:
+    """Write how to pool copies, for these sizes and this rule.
+
+    Parameters
+    ----------
+    made : Provenance
+        How the copies were made.
+    codebook : Codebook
+        Their public description.
+    example : Example
+        The model of the code.
+    ending : str
+        ``"csv"`` or ``"parquet"``.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    facts: dict[str, Any] = {
+        "m": made.m, "n": made.n, "k": made.k, "nests": made.nests,
+        "kind": _kind(made), "proper": made.proper, "level": LEVEL, "percent": f"{100 * LEVEL:g}",
+        "quantile": f"{50 * (1 + LEVEL):g} %", "parquet": ending == "parquet", "ending": ending,
+        "width": max(2, len(str(made.m))), "refusal": "",
+    }  # fmt: skip
+    try:
+        choice = choose(made)
+    except MeasureError as error:
+        return _render("how_to_pool.md", {**facts, "refusal": _sentence(str(error))})
+    written = rule_formula(choice.rule, made)
+    facts |= _about_rule(made, choice, written) | _about_example(example, codebook)
+    facts |= _about_files(codebook)
+    facts["limits"] += _clashes(codebook)
+    code = {
+        name: _render(f"pool_{name}", {**facts, "steps": _steps(written, translate)})
+        for name, translate in (("python", in_python), ("r", in_r), ("stata", in_mata))
+    }
+    return _render("how_to_pool.md", {**facts, **code})
+
+
+def _kind(made: Provenance) -> str:
+    if made.unsynthesised:
+        return f"the columns {', '.join(made.unsynthesised)} hold original values"
+    if made.proper:
+        return "proper: each copy took a posterior draw of its own of every model"
+    return "not proper: at least one column was drawn without parameter uncertainty"
+
+
+def _about_rule(made: Provenance, choice: Choice, written: RuleFormula) -> dict[str, Any]:
+    names = set(re.findall(r"\w+", " ".join(formula for _, formula in written.steps)))
+    uses_dfn = "dfn" in names
+    limits = [_INDEPENDENT] if made.k != made.n else []
+    limits += [_MISSING] if made.missing == "pattern" else []
+    return {
+        "rule": choice.rule,
+        "formula": RULES[choice.rule].formula,
+        "reason": choice.reason,
+        "warnings": choice.warnings,
+        "words": written.words,
+        "uses_v": "v" in names,
+        "uses_b": "b" in names,
+        "uses_dfk": "dfk" in names or uses_dfn,
+        "uses_dfn": uses_dfn,
+        "degrees": DEGREES if uses_dfn or "dfk" in names else "",
+        "limits": limits,
+        "mice": _MICE if choice.rule == "t_p_star" and made.k == made.n else "",
+    }
+
+
+def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
+    schema, model = codebook.schema, example.model
+    text = [name for name in example.terms if name in schema and _is_text(schema[name])]
+    event = schema[example.response].levels[1] if model == "logit" else None
+    if type(event) is int and schema[example.response].levels == (0, 1):
+        event = None  # 0 and 1 need no coding
+    stata_terms = [
+        f"i.{name}_c" if name in text else f"i.{name}" if _is_category(schema, name) else name
+        for name in example.terms
+    ]
+    command = "regress" if model == "ols" else "logit"
+    response = example.response if event is None else f"{example.response}_1"
+    return {
+        "model": model,
+        "formula_text": example.formula,
+        "response": example.response,
+        "event": "" if event is None else repr(event),
+        "r_event": "" if event is None else _r_value(event),
+        "stata_event": "" if event is None else _quoted(str(event)),
+        "text_terms": text,
+        "command": " ".join([command, response, *stata_terms]),
+        "example_note": example.note,
+    }
+
+
+def _is_text(column: Column) -> bool:
+    return any(isinstance(level, str) for level in column.levels)
+
+
+def _is_category(schema: Schema, name: str) -> bool:
+    return name in schema and schema[name].dtype == "category"
+
+
+def _about_files(codebook: Codebook) -> dict[str, Any]:
+    source, schema = codebook.source, codebook.schema
+    marks = dict.fromkeys(column.missing_text for column in schema if column.missing)
+    r_encoding, stata_encoding = ENCODINGS.get(source.encoding, ("UTF-8", source.encoding))
+    orders = (
+        f"{_quoted(c.name)} = c({', '.join(map(_r_value, c.levels))})"
+        for c in schema
+        if c.dtype == "category" and c.levels
+    )
+    return {
+        "delimiter": _quoted(source.delimiter),
+        "decimal": _quoted(source.decimal),
+        "encoding": _quoted(r_encoding),
+        "stata_encoding": _quoted(stata_encoding),
+        "marks": [_quoted(mark) for mark in marks],
+        "labels": [f'{_quoted(c.name)} = "character"' for c in schema if _is_text(c)],
+        "orders": list(orders),
+    }
+
+
+def _clashes(codebook: Codebook) -> list[str]:
+    """Say which level of one column marks missing values of another: R knows one mark for all."""
+    columns = [c for c in codebook.schema if c.missing]
+    found = [
+        f"{level!r} is a level of {c.name} and marks missing values of {other.name}; R reads it as "
+        f"missing in both: correct {c.name} after reading."
+        for c in codebook.schema
+        for level in c.levels
+        for other in columns
+        if other is not c and other.missing_text == level
+    ]
+    return found[:5]
+
+
+def _steps(written: RuleFormula, translate: Callable[[str], str]) -> list[tuple[str, str]]:
+    return [(name, translate(formula)) for name, formula in written.steps]
+
+
+def _quoted(text: str) -> str:
+    """Quote a text as both R and Python read it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _r_value(level: Any) -> str:
+    if isinstance(level, bool):
+        return str(level).upper()
+    return _quoted(level) if isinstance(level, str) else repr(level)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def _render(name: str, facts: dict[str, Any]) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    # Not HTML: names and levels are quoted where they stand in code.
+    environment = Environment(undefined=StrictUndefined, autoescape=False)
+    text = (files("posynth") / "report" / f"{name}.jinja").read_text(encoding="utf-8")
+    return environment.from_string(text).render(**facts)
