@@ -1,15 +1,14 @@
 """The verb ``release`` on the command line."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from posynth import screen
-from posynth.cli_options import AllowCode
-from posynth.terminal import err, errors, out
+from posynth.cli_options import AllowCode, AllowFailed
+from posynth.terminal import FAILED, err, errors, out
 
 
 def register(app: typer.Typer) -> None:
@@ -32,12 +31,15 @@ def release(
         bool, typer.Option("--overwrite", help="Replace a former release; nothing else is.")
     ] = False,
     allow_code: AllowCode = False,
+    allow_failed: AllowFailed = False,
 ) -> None:
     """Write a folder that may be passed on: copies, codebook, how to pool, a public report.
 
     Example: `posynth release out -o for_colleagues --data patients.csv`
     """
     with errors(folder, data):
+        from posynth.copies.failed import failed_conditionals
+        from posynth.copies.output import MANIFEST
         from posynth.releasing import HOW_TO
         from posynth.releasing import release as run
 
@@ -48,19 +50,12 @@ def release(
         out.print(f"copies, manifest, codebook, {HOW_TO}{report} are in {screen.plain(str(to))}")
         if data is None:
             out.print("note: no report, which needs the source; add it with --data FILE")
-        for note in notes(to, folder):
-            out.print(note)
-
-
-def notes(to: Path, folder: Path) -> Iterator[str]:
-    """Say what to think of before the folder is passed on."""
-    from posynth.copies.output import MANIFEST
-
-    manifest = json.loads((to / MANIFEST).read_text(encoding="utf-8"))
-    for name in manifest.get("copies_values", ()):
-        yield f"[red]note: {screen.plain(name)} repeats values of the source in the copies[/red]"
-    if not manifest.get("passed", True):
-        yield (
-            "note: some conditional did not pass its diagnostics; look at "
-            f"`posynth diagnose {screen.plain(str(folder))}` before you pass the copies on"
-        )
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        for name in manifest.get("copies_values", ()):
+            out.print(
+                f"[red]note: the copies repeat values of the source in {screen.plain(name)}[/red]"
+            )
+        failed = failed_conditionals(manifest)
+        screen.print_failed(out, failed, allow_failed)
+    if failed and not allow_failed:
+        raise typer.Exit(FAILED)

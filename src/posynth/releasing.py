@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from posynth.analysis import analysis_of, fits
 from posynth.copies.codebook import Codebook, private_codebook, public_codebook
 from posynth.copies.container import Copies
+from posynth.copies.failed import failed_conditionals, warn
 from posynth.copies.manifest import public_manifest
 from posynth.copies.output import MANIFEST
 from posynth.errors import MeasureError, StoreError
 from posynth.evaluation.base import Provenance
-from posynth.judge import pool
 from posynth.material import Source, take
 from posynth.posterior.record import Posterior
 from posynth.report.codebook import as_csv, as_markdown, codebook_rows
@@ -70,6 +71,11 @@ def release(
     MeasureError, TableError
         If the report cannot be written; the text names the column or file.
 
+    Warns
+    -----
+    DiagnosticWarning
+        If a conditional did not pass its diagnostics.
+
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
@@ -84,6 +90,7 @@ def release(
     _check_place(place, None if isinstance(copies, Copies) else Path(copies), overwrite)
     taken = take(copies, allow_code)
     posterior = taken.posterior  # refused before the work where there is none
+    warn(failed_conditionals(taken.manifest()), "the copies that are passed on")
     draft = _draft(place)
     try:
         _write(taken, posterior, draft, _ending(copies, posterior))
@@ -201,7 +208,7 @@ def _example(taken: Copies, codebook: Codebook) -> Example:
         found = example_of(*suggested, codebook.schema)
         if found is not None:
             try:
-                pool(taken, found.model, found.formula)
+                fits(taken, analysis_of(taken, found.model, found.formula))
             except MeasureError:
                 return fallback(codebook.schema)
             return found

@@ -111,7 +111,7 @@ def test_copies_are_those_of_the_output(released):
 
 
 def test_nothing_private_is_in_the_folder(released, secrets, table):
-    copies, out, given = released
+    _, out, given = released
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
     private = {RARE.encode(), manifest["spec_hash"].encode(), *(s.encode() for s in secrets)}
     private |= _forms(SEED) | _forms(SEED + 1)
@@ -176,7 +176,7 @@ def test_plain_python_gives_the_numbers_of_pool(released, monkeypatch):
     [
         ('smf.ols("income ~ age + edu + ward", table).fit()', "ols", "income ~ age + edu + ward"),
         (
-            'smf.logit("s ~ age + edu", table.assign(s=table["smoke"].eq("yes") * 1.0)).fit(disp=0)',
+            'smf.logit("s ~ age + edu", table.assign(s=table["smoke"].eq("yes") * 1.0)).fit()',
             "logit",
             "smoke ~ age + edu",
         ),
@@ -227,7 +227,8 @@ def test_plug_in_copies_and_labels_with_two_levels_have_their_code(table, tmp_pa
     if model == "logit":
         pooled = posynth.pool(given, model, formula)
         _agree(_by_python(given, monkeypatch), pooled, 1e-10)
-        _agree(_by_r(given, tmp_path), pooled, 1e-7)
+        # statsmodels ends Newton's method at a step of 1e-8; b makes more of it.
+        _agree(_by_r(given, tmp_path), pooled, 1e-5)
 
 
 def test_the_codebook_tells_of_the_copies_and_not_of_the_source(released):
@@ -273,7 +274,7 @@ def test_passive_columns_and_own_models_are_named_without_their_folder(heart, tm
 
 def test_nothing_else_is_ever_replaced(released, tmp_path):
     copies, out, given = released
-    with pytest.raises(StoreError, match="already holds a release.*--overwrite"):
+    with pytest.raises(StoreError, match=r"already holds a release.*--overwrite"):
         posynth.release(copies, given)
     before = (given / "manifest.json").read_bytes()
     posynth.release(copies, given, overwrite=True)
@@ -288,7 +289,7 @@ def test_nothing_else_is_ever_replaced(released, tmp_path):
         for place in (out, out / "given", out.parent):
             with pytest.raises(StoreError, match="lie in each other"):
                 posynth.release(out, place, overwrite=overwrite)
-        with pytest.raises(StoreError, match="holds chain.toml, diagnostics.csv, posterior"):
+        with pytest.raises(StoreError, match=r"holds chain.toml, diagnostics.csv, posterior"):
             posynth.release(copies, out, overwrite=overwrite)
     with pytest.raises(StoreError, match=r"notes.txt' is a file; name a folder"):
         posynth.release(copies, tmp_path / "notes.txt")
