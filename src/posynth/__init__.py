@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from posynth.copies.combine import combined as combined
     from posynth.copies.container import Copies as Copies
+    from posynth.copies.drawing import draw as draw
     from posynth.copies.reading import load_copies as load_copies
     from posynth.errors import DiagnosticWarning as DiagnosticWarning
     from posynth.evaluation.inference.given_estimates import pool_estimates as pool_estimates
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from posynth.studies import sbc as sbc
     from posynth.studies import validity as validity
     from posynth.synthesizer import describe as describe
-    from posynth.synthesizer import draw as draw
     from posynth.synthesizer import fit as fit
     from posynth.synthesizer import load_heart_failure as load_heart_failure
     from posynth.synthesizer import specify as specify
@@ -57,12 +58,13 @@ _HOME = {
     "Copies": "posynth.copies.container",
     "DiagnosticWarning": "posynth.errors",
     "Posterior": "posynth.posterior.record",
+    "combined": "posynth.copies.combine",
     "compare": "posynth.judge",
     "conditional": "posynth.families.own",
     "Study": "posynth.evaluation.validity.study",
     "describe": "posynth.synthesizer",
     "design_study": "posynth.evaluation.validity.design",
-    "draw": "posynth.synthesizer",
+    "draw": "posynth.copies.drawing",
     "evaluate": "posynth.judge",
     "exchangeable": "posynth.studies",
     "fit": "posynth.synthesizer",

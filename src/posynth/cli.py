@@ -1,6 +1,7 @@
 """The verbs on files: describe, synthesize, fit, draw, diagnose, demo; see also ``cli_verbs``."""
 
 import gc
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,7 +43,15 @@ class Format(StrEnum):
 Data = Annotated[Path, typer.Argument(help="The confidential table: CSV, TSV or Parquet.")]
 M = Annotated[int, typer.Option("-m", "--copies", min=1, help="Number of copies.")]
 Rows = Annotated[int | None, typer.Option("-k", "--rows", min=1, help="Rows of a copy.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="One seed for everything.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        min=0,
+        help="One seed for everything. At random if not given, which is right for copies to be "
+        "released: a seed that can be guessed lets guesses at a row be tested.",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -100,7 +109,7 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
     asked: Asked,
     m: M = 5,
     k: Rows = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     workers: Workers = None,
     format: FormatOption = None,
     to: Out = Path("synthetic"),
@@ -108,16 +117,19 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
 ) -> None:
     """Fit the chain and draw m copies into a folder, with posterior and diagnostics."""
     with errors(data), Crew.called(workers) as crew, screen.shown(err) as progress:
+        from posynth.copies.drawing import draw_first
         from posynth.copies.output import Draft, write_copies, write_posterior_files
         from posynth.posterior.fitting import fit_chain
-        from posynth.synthesizer import draw as drawn
+        from posynth.posterior.seeds import seed_or_random
 
         with Draft(to) as draft:
             table, bound = asked.plan(data)
-            posterior = fit_chain(table, bound, seed, max(400, 20 * m), crew, progress)
+            chosen = seed_or_random(seed)
+            fitted = fit_chain(table, bound, chosen, max(400, 20 * m), crew, progress)
+            posterior = replace(fitted, copies_drawn=m)
             written = Crew(0) if posterior.own else crew  # a function cannot be sent
             with written.beside(write_posterior_files, posterior, draft.path):
-                copies = drawn(posterior, m, k, seed=seed, progress=progress)
+                copies = draw_first(posterior, k, given=seed is not None, progress=progress)
                 parts = (copies.frames, posterior, copies.manifest(), draft.path)
                 write_copies(*parts, format.value if format else None, crew)
     tell(copies, to, allow_failed)
@@ -129,7 +141,7 @@ def fit(
     data: Data,
     asked: Asked,
     m: M = 5,
-    seed: Seed = 0,
+    seed: Seed = None,
     workers: Workers = None,
     to: Out = Path("synthetic"),
     allow_failed: AllowFailed = False,
@@ -139,13 +151,16 @@ def fit(
         from posynth.copies.failed import failures
         from posynth.copies.output import Draft, write_posterior_files
         from posynth.posterior.fitting import fit_chain
+        from posynth.posterior.seeds import seed_or_random
 
         table, bound = asked.plan(data)
         with Draft(to) as draft:
-            posterior = fit_chain(table, bound, seed, max(400, 20 * m), crew, progress)
+            need, chosen = max(400, 20 * m), seed_or_random(seed)
+            posterior = fit_chain(table, bound, chosen, need, crew, progress)
             write_posterior_files(posterior, draft.path)
     screen.print_diagnostics(out, posterior.diagnostics())
     out.print(f"posterior written to {screen.plain(str(to / 'posterior'))}")
+    out.print(screen.seed_line(chosen, seed is not None))
     end(failures(posterior, m), allow_failed)
 
 
@@ -154,7 +169,16 @@ def draw(  # noqa: PLR0913, PLR0917 - options of a command
     folder: Annotated[Path, typer.Argument(help="Folder that `posynth fit` wrote.")],
     m: M = 5,
     k: Rows = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the draws.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Seed of the draws; at random by default.")
+    ] = None,
+    apart_from: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--apart-from",
+            help="Folder of copies drawn before, whose posterior draws are not to be taken again.",
+        ),
+    ] = None,
     format: FormatOption = None,
     to: Annotated[
         Path | None, typer.Option("-o", "--out", help="Output folder; FOLDER by default.")
@@ -163,14 +187,16 @@ def draw(  # noqa: PLR0913, PLR0917 - options of a command
     allow_failed: AllowFailed = False,
 ) -> None:
     """Draw m copies from a posterior; the confidential table is not needed."""
+    from posynth.copies.drawing import draw as run
+    from posynth.copies.reading import load_copies
     from posynth.posterior.store import load_posterior
-    from posynth.synthesizer import draw as run
 
     with errors(), screen.shown(err) as progress:
         if to is None and (folder / "posterior.json").is_file():
             raise SpecError(f"{str(folder)!r} is itself a posterior; say where to write with -o")
+        before = [load_copies(each, allow_code=allow_code) for each in apart_from or ()]
         posterior = load_posterior(folder, allow_code=allow_code)
-        copies = run(posterior, m, k, seed=seed, progress=progress)
+        copies = run(posterior, m, k, seed=seed, apart_from=before, progress=progress)
         copies.save(to or folder, format.value if format else None)
     tell(copies, to or folder, allow_failed, diagnostics=False)
 

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 Folder = Annotated[
     Path, typer.Argument(metavar="OUT", help="Output folder that `posynth synthesize` wrote.")
 ]
-AnyFolder = Annotated[
-    Path,
+AnyFolders = Annotated[
+    list[Path],
     typer.Argument(
-        metavar="OUT",
-        help="Output folder, or one that was passed on: copies/ and manifest.json suffice.",
+        metavar="OUT...",
+        help="Output folder, or one that was passed on: copies/ and manifest.json suffice. Several "
+        "of draws from one posterior are pooled together.",
     ),
 ]
 Data = Annotated[Path, typer.Option("--data", help="The table that was synthesised.")]
@@ -86,7 +87,7 @@ def options_of(**given: str) -> dict[str, Any]:
 
 
 def pool(  # noqa: PLR0913, PLR0917 - options of a command
-    folder: AnyFolder,
+    folders: AnyFolders,
     formula: Formula,
     model: Model = "ols",
     family: FamilyOption = "",
@@ -110,14 +111,14 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
     allow_failed: AllowFailed = False,
 ) -> None:
     """Fit a model to every copy and pool the fits into one valid inference."""
-    with errors(folder, data):
+    with errors(*folders, data):
         from posynth import analysis as analyses
         from posynth import material, readout
         from posynth.evaluation.inference import pool as combine
         from posynth.report import risk_tables
 
         options = options_of(family=family, levels=levels, groups=groups, status=status)
-        copies = material.take(folder, allow_code)
+        copies = material.take(folders if len(folders) > 1 else folders[0], allow_code)
         frame = None if data is None else material.original(data, copies)
         both = {"delta": delta, "selection": selection}
         shifts = {name: numbers(values, f"--{name}") for name, values in both.items()}

@@ -48,8 +48,9 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     Parameters
     ----------
     copies : Copies, path, or data frames
-        The copies; or a folder that holds ``copies/`` and ``manifest.json``; or data frames: a
-        list or a mapping of the copies, or one long frame with a column ``copy``.
+        The copies; or a folder that holds ``copies/`` and ``manifest.json``; or a list of these,
+        from several draws of one posterior; or data frames: a list or a mapping of the copies, or
+        one long frame with a column ``copy``.
     model : str or callable
         ``"ols"``, ``"glm"``, ``"logit"``, ``"mnlogit"``, ``"ordered"``, ``"mixed"``, ``"phreg"``;
         or an analysis of your own, a function from a data frame to estimates (see `fit_copies`).
@@ -94,7 +95,8 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     ------
     MeasureError
         If the model cannot be fitted to a copy, the rule does not fit the copies, data frames are
-        not alike, or ``n`` is not given for them.
+        not alike, ``n`` is not given for them, or copies of several draws are of different
+        posteriors or share random streams.
     StoreError
         If the folder is incomplete, or imputation is asked for and it holds no posterior.
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from posynth.copies.container import Copies
-from posynth.copies.walk import taken_draws
 from posynth.errors import FitError, SpecError, StoreError
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.disclosure import evaluate_disclosure, keys_and_targets
@@ -69,7 +68,7 @@ def checked_conditionals(
 def _by_draws(
     comparison: Comparison, copies: Copies, aims: Sequence[str], **options: Any
 ) -> list[Result]:
-    used = taken_draws(copies.posterior, len(copies), copies.seed_of_draws)
+    used = copies.taken
     return evaluate_by_posterior(comparison, copies.posterior, used, aims, **options)
 
 

@@ -1,11 +1,12 @@
 """What the verbs on copies work on: copies in memory or in a folder, and the original."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
+from posynth.copies.combine import combined
 from posynth.copies.container import Copies
 from posynth.copies.given import Frames, copies_of_frames
 from posynth.copies.reading import load_copies
@@ -13,7 +14,7 @@ from posynth.errors import MeasureError, TableError
 from posynth.evaluation.base import Comparison, Provenance
 from posynth.table.matching import Data, match_table
 
-type Source = Copies | str | Path
+type Source = Copies | str | Path | Sequence[Copies | str | Path]
 
 
 def take_any(copies: Source | Frames, made: Mapping[str, Any]) -> Copies:
@@ -25,25 +26,48 @@ def take_any(copies: Source | Frames, made: Mapping[str, Any]) -> Copies:
         If how they were made is not said, or is said although a manifest says it.
     """
     said = {key: value for key, value in made.items() if value is not None}
-    if not isinstance(copies, Copies | str | Path):
-        return copies_of_frames(copies, **said)
+    source = copies if isinstance(copies, Copies | str | Path) else _several(copies)
+    if source is None:
+        return copies_of_frames(cast(Frames, copies), **said)
     if said:
         raise MeasureError(
             f"{next(iter(said))} is for copies given as data frames; how these copies were made is "
             "read from their manifest: leave it out"
         )
-    return take(copies)
+    return take(source)
+
+
+def _several(copies: object) -> list[Copies | str | Path] | None:
+    """Return copies or folders of several draws as a list, None if they are something else."""
+    if not isinstance(copies, list | tuple) or not copies:
+        return None
+    parts = [each for each in copies if isinstance(each, Copies | str | Path)]
+    return parts if len(parts) == len(copies) else None
+
+
+def folders_of(copies: Source) -> list[Path]:
+    """Return the folders among what was given; copies in memory have none."""
+    parts = [copies] if isinstance(copies, Copies | str | Path) else copies
+    return [Path(each) for each in parts if isinstance(each, str | Path)]
 
 
 def take(copies: Source, allow_code: bool = False) -> Copies:
     """Return the copies themselves, read from their folder where a folder is given.
 
-    Python files that its chain names are run only if ``allow_code``.
+    A list of copies or folders is taken together, see `combined`. Python files that a chain names
+    are run only if ``allow_code``.
     """
     if isinstance(copies, Copies):
         return copies
     if isinstance(copies, str | Path):
         return load_copies(copies, allow_code=allow_code)
+    parts = _several(copies)
+    if parts is not None:
+        names = [
+            f"copies {number}" if isinstance(each, Copies) else repr(str(each))
+            for number, each in enumerate(parts, start=1)
+        ]
+        return combined([take(each, allow_code) for each in parts], names)
     raise MeasureError(
         f"copies are a {type(copies).__name__}; give what `synthesize` returned, or the output "
         "folder it was saved to: how the copies were made decides how they are judged"

@@ -17,7 +17,7 @@ from posynth.copies.manifest import public_manifest
 from posynth.copies.output import MANIFEST
 from posynth.errors import MeasureError, StoreError
 from posynth.evaluation.base import Provenance
-from posynth.material import Source, take
+from posynth.material import Source, folders_of, take
 from posynth.posterior.record import Posterior
 from posynth.report.codebook import as_csv, as_markdown, codebook_rows
 from posynth.report.how_to_pool import Example, example_of, fallback, how_to_pool
@@ -45,8 +45,8 @@ def release(
 
     Parameters
     ----------
-    copies : Copies or path
-        The copies, or the output folder that holds them.
+    copies : Copies or path, or a list of them
+        The copies, or the output folder that holds them; those of several draws as a list.
     folder : str or Path
         Where; it must be new, empty, or a former release if ``overwrite``.
     data : DataFrame, path or Table, optional
@@ -87,7 +87,9 @@ def release(
     ['HOW_TO_POOL.md', 'codebook.csv', 'codebook.md', 'copies', 'manifest.json']
     """
     place = Path(folder)
-    _check_place(place, None if isinstance(copies, Copies) else Path(copies), overwrite)
+    for source in folders_of(copies):
+        _check_apart(place, source)
+    _check_place(place, overwrite)
     taken = take(copies, allow_code)
     posterior = taken.posterior  # refused before the work where there is none
     warn(failed_conditionals(taken.manifest()), "the copies that are passed on")
@@ -121,14 +123,16 @@ def _move(draft: Path, place: Path) -> None:
         part.rename(place / part.name)
 
 
-def _check_place(place: Path, source: Path | None, overwrite: bool) -> None:
-    if source is not None:
-        here, there = place.resolve(), source.resolve()
-        if here == there or there in here.parents or here in there.parents:
-            raise StoreError(
-                f"release folder {str(place)!r} and output folder {str(source)!r} lie in each "
-                "other, so that one would be passed on with the other; name another with -o"
-            )
+def _check_apart(place: Path, source: Path) -> None:
+    here, there = place.resolve(), source.resolve()
+    if here == there or there in here.parents or here in there.parents:
+        raise StoreError(
+            f"release folder {str(place)!r} and output folder {str(source)!r} lie in each "
+            "other, so that one would be passed on with the other; name another with -o"
+        )
+
+
+def _check_place(place: Path, overwrite: bool) -> None:
     if not place.exists():
         return
     if not place.is_dir():
@@ -161,9 +165,10 @@ def _draft(place: Path) -> Path:
 
 def _ending(copies: Source, posterior: Posterior) -> str:
     """Return the format of the copies' files: that of the folder, or the source's own."""
-    if isinstance(copies, Copies):
+    folders = folders_of(copies)
+    if not folders:
         return "parquet" if posterior.source.format == "parquet" else "csv"
-    return "parquet" if any((Path(copies) / "copies").glob("copy-*.parquet")) else "csv"
+    return "parquet" if any((folders[0] / "copies").glob("copy-*.parquet")) else "csv"
 
 
 def _write(taken: Copies, posterior: Posterior, draft: Path, ending: str) -> None:

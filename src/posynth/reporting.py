@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from posynth.analysis import Analysis, analysis_of, fits, how_made, laid_beside
-from posynth.copies.container import Copies
 from posynth.errors import MeasureError, StoreError
 from posynth.judgement import Progress, judged
 from posynth.material import Source, lay_beside, take
@@ -110,8 +109,11 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
 
 
 def _place(copies: Source, to: str | Path | None) -> Path:
-    if to is None and isinstance(copies, Copies):
-        raise MeasureError("copies in memory have no folder; say where the page goes with to=...")
+    if to is None and not isinstance(copies, str | Path):
+        raise MeasureError(
+            "copies in memory, or of several folders, have no folder of their own; say where the "
+            "page goes with to=..."
+        )
     if to is None:
         return Path(str(copies)) / PAGE
     place = Path(to)

@@ -208,6 +208,8 @@ def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Pat
     if manifest.get("improper"):
         kind += f": {plain(', '.join(manifest['improper']))}"
     console.print(f"{manifest['m']} copies of {manifest['k']} rows in {place} ({kind})")
+    (streams,) = manifest["streams"]
+    console.print(seed_line(streams["seed"], streams["given"]))
     for name, reason in manifest["filled"].items():
         if reason in ("identifier", "text"):
             console.print(
@@ -220,6 +222,16 @@ def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Pat
         )
     if manifest["missing"] != "none":
         console.print(f"note: {plain(manifest['missing_note'])}")
+
+
+def seed_line(seed: int, given: bool) -> str:
+    """Tell the seed, which repeats the run, and who must not know it."""
+    if given:
+        return f"seed {seed} (given; one that can be guessed is not for copies to be released)"
+    return (
+        f"seed {seed} (drawn at random; --seed {seed} repeats this run; whoever knows it can test "
+        "guesses at single rows: do not publish it)"
+    )
 
 
 def _number(value: Any, digits: int) -> str:

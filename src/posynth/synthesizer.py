@@ -1,20 +1,21 @@
 """The verbs, one a room: describe, specify, fit, synthesize."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import pandas as pd
 
 from posynth.copies.container import Copies
+from posynth.copies.drawing import draw_first, require_sizes
 from posynth.copies.failed import failures, warn
-from posynth.copies.walk import as_frame, walk
-from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
 from posynth.posterior.fitting import fit_chain
 from posynth.posterior.plan import Data, as_table, plan
 from posynth.posterior.record import Posterior
 from posynth.posterior.schedule import Progress, silent
+from posynth.posterior.seeds import seed_or_random
 from posynth.posterior.wishes import Matrix, Method, Passive, Wishes
 from posynth.table.io import read_table
 
@@ -146,7 +147,7 @@ def fit(
     data: Data,
     chain: Chain | str | Path | None = None,
     *,
-    seed: int = 0,
+    seed: int | None = None,
     m: int = 5,
     workers: int | None = 1,
     progress: Progress = silent,
@@ -160,8 +161,8 @@ def fit(
         The confidential table.
     chain : Chain or path, optional
         What to fit; the default chain if not given.
-    seed : int
-        Seed of the fits.
+    seed : int, optional
+        Seed of the fits; drawn at random if not given, and kept as ``posterior.seed``.
     m : int
         Number of copies that will be drawn: max(400, 20 m) effective draws are asked for.
     workers : int, optional
@@ -189,48 +190,9 @@ def fit(
     ['exact', 'exact']
     """
     table, bound = plan(data, Wishes(allow_code=allow_code), chain)
-    posterior = fit_chain(table, bound, seed, max(400, 20 * m), workers, progress)
+    posterior = fit_chain(table, bound, seed_or_random(seed), max(400, 20 * m), workers, progress)
     warn(failures(posterior, m), "what is drawn from them")
     return posterior
-
-
-def draw(
-    posterior: Posterior,
-    m: int = 5,
-    k: int | None = None,
-    *,
-    seed: int | None = None,
-    progress: Progress = silent,
-) -> Copies:
-    """Draw copies from a posterior; the data are not needed.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        A fitted chain.
-    m, k : int
-        Number of copies, and rows of each (those of the source by default).
-    seed : int, optional
-        Seed of the draws; that of the fit by default.
-    progress : callable
-        Told of each conditional.
-
-    Returns
-    -------
-    Copies
-        m data frames with their provenance.
-
-    Warns
-    -----
-    DiagnosticWarning
-        If a conditional did not pass its diagnostics, or has too few effective draws for m copies.
-    """
-    k = posterior.schema.rows if k is None else k
-    seed = posterior.seed if seed is None else seed
-    arrays = walk(posterior, m, k, seed, progress)
-    frames = tuple(as_frame(posterior, copy) for copy in arrays)
-    warn(failures(posterior, m), "copies drawn from them")
-    return Copies(frames, posterior, seed)
 
 
 def synthesize(  # noqa: PLR0913 - the whole job in one call
@@ -238,7 +200,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     m: int = 5,
     k: int | None = None,
     *,
-    seed: int = 0,
+    seed: int | None = None,
     chain: Chain | str | Path | None = None,
     order: Iterable[str] = (),
     methods: Mapping[str, Method] | None = None,
@@ -263,8 +225,10 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
         The confidential table, n rows.
     m, k : int
         Number of copies, and rows of each (n by default).
-    seed : int
-        One seed for fits and draws.
+    seed : int, optional
+        One seed for fits and draws; drawn at random if not given, and kept as ``copies.seed``. Who
+        knows it and all rows but one can test guesses at that row: do not publish it, and leave it
+        to chance for copies that are to be released.
     chain, order, methods, engine, missing, kinds
         What to model, as for ``specify``.
     predictors, formulas, strata, improper, copies_values, passive, allow_code
@@ -291,10 +255,11 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     >>> len(copies), copies[0].shape
     (2, (299, 2))
     """
-    if m < 1 or (k is not None and k < 1):
-        raise SpecError(f"copies m = {m}, rows k = {k}; both must be 1 or more")
+    require_sizes(m, k)
     asked = (order, methods or {}, engine, missing, predictors, formulas or {}, strata)
     wishes = Wishes(*asked, improper, copies_values, passive or {}, allow_code)
     table, bound = plan(data, wishes, chain, kinds)
-    posterior = fit_chain(table, bound, seed, max(400, 20 * m), workers, progress)
-    return draw(posterior, m, k, seed=seed, progress=progress)
+    chosen = seed_or_random(seed)
+    fitted = fit_chain(table, bound, chosen, max(400, 20 * m), workers, progress)
+    posterior = replace(fitted, copies_drawn=m)
+    return draw_first(posterior, k, given=seed is not None, progress=progress)

@@ -1,11 +1,14 @@
 """One seed, the same copies: whatever the workers, the order of fits, or what ran before."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import posynth
 from posynth.copies import walk as walking
+from posynth.copies.drawing import draw_copies
 from posynth.engines.compiled import compilations
 from posynth.errors import SpecError
 from posynth.posterior import fitting
@@ -53,7 +56,8 @@ def test_another_seed_gives_other_copies_and_posteriors(copies, mixed):
 def test_another_seed_of_the_draws_leaves_the_posterior_as_it_is(copies):
     other = posynth.draw(copies.posterior, 3, seed=8)
     assert not any(a.equals(b) for a in copies for b in other)
-    assert _same(copies, posynth.draw(copies.posterior, 3))
+    assert _same(other, posynth.draw(copies.posterior, 3, seed=8))
+    assert _same(copies, draw_copies(copies.posterior, *copies.streams))
 
 
 def test_two_processes_give_the_same_copies(copies, mixed):
@@ -82,12 +86,15 @@ def test_other_work_before_does_not_matter(copies, mixed):
 @pytest.mark.parametrize("rows", [1, 150, 300, 450])
 def test_how_many_copies_are_drawn_at_once_does_not_matter(copies, monkeypatch, rows):
     monkeypatch.setattr(walking, "BATCH_ROWS", rows)
-    assert _same(copies, posynth.draw(copies.posterior, 3))
+    assert _same(copies, draw_copies(copies.posterior, *copies.streams))
 
 
 def test_a_loaded_posterior_gives_the_same_copies(copies, tmp_path):
     copies.save(tmp_path / "out")
-    assert _same(copies, posynth.draw(posynth.load_posterior(tmp_path / "out"), 3))
+    loaded = posynth.load_copies(tmp_path / "out")
+    assert _same(copies, draw_copies(loaded.posterior, *loaded.streams))
+    other = posynth.draw(copies.posterior, 3, seed=7)
+    assert _same(other, posynth.draw(posynth.load_posterior(tmp_path / "out"), 3, seed=7))
 
 
 def test_a_conditional_does_not_depend_on_columns_behind_it(copies, mixed):
@@ -99,7 +106,8 @@ def test_a_conditional_does_not_depend_on_columns_behind_it(copies, mixed):
 
 def test_copies_of_different_m_differ_in_parameters_only(copies):
     """Draws are spread over the chains as m allows: copy 1 of 2 is not copy 1 of 3."""
-    two = posynth.draw(copies.posterior, 2)
+    fitted = replace(copies.posterior, copies_drawn=0)  # as `fit` leaves it
+    two = posynth.draw(fitted, 2, seed=7)
     assert not two[0]["age"].equals(copies[0]["age"])
     # The rows' own randomness is the same: ages differ by a shift and a stretch, no more.
     assert np.corrcoef(two[0]["age"], copies[0]["age"])[0, 1] > 0.999

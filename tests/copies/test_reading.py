@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import posynth
+from posynth.copies.drawing import draw_copies
 from posynth.errors import StoreError
 
 
@@ -20,7 +21,7 @@ def folder(judged_folder, tmp_path):
 def test_copies_and_manifest_are_those_that_were_written(judged_folder):
     folder, source = judged_folder
     copies = posynth.load_copies(folder)
-    drawn = posynth.draw(copies.posterior, 3)
+    drawn = draw_copies(copies.posterior, *copies.streams)
     for read, made in zip(copies, drawn, strict=True):
         pd.testing.assert_frame_equal(read, made)
     assert copies.manifest() == json.loads((folder / "manifest.json").read_text("utf-8"))

@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+import posynth
+from posynth.copies.drawing import draw_copies
+
 ROWS, M = 250, 2
 METHODS = {
     "wage": "lognormal",
@@ -121,7 +124,8 @@ def test_spikes_and_means_are_those_of_the_source(table, synthesized):
 
 def test_the_stored_posterior_draws_the_same_copies(cli, synthesized, tmp_path):
     folder, copies = synthesized
-    cli("draw", folder, "-m", M, "--seed", 4, "-o", tmp_path / "again")
+    read = posynth.load_copies(folder)
+    draw_copies(posynth.load_posterior(folder), *read.streams).save(tmp_path / "again")
     again = [pd.read_csv(path) for path in sorted((tmp_path / "again" / "copies").glob("*.csv"))]
     for before, after in zip(copies, again, strict=True):
         pd.testing.assert_frame_equal(before, after)

@@ -9,6 +9,7 @@ import pymc as pm
 import pytest
 
 import posynth
+from posynth.copies.drawing import draw_copies
 from posynth.errors import SpecError
 
 FILE = '''
@@ -98,7 +99,8 @@ def test_a_function_in_python_is_fitted_drawn_stored_and_drawn_again(events, tmp
     )
     with pytest.raises(SpecError, match=text):
         posynth.draw(loaded, 2)
-    again = posynth.draw(posynth.load_posterior(tmp_path / "out", {"events": counts}), 2)
+    again = posynth.load_posterior(tmp_path / "out", {"events": counts})
+    again = draw_copies(again, *copies.streams)
     assert again[0].equals(copies[0]) and again[1].equals(copies[1])
 
 
@@ -119,10 +121,13 @@ def test_a_function_in_a_file_needs_the_output_folder_only(cli, folder, tmp_path
     for name in ("mine.py", "table.csv", "chain.toml"):
         (folder / name).unlink()
     first = (moved / "copies" / "copy-01.csv").read_bytes()
-    cli("draw", moved, "-m", 2, "--allow-code")
-    assert (moved / "copies" / "copy-01.csv").read_bytes() == first
-    cli("draw", moved / "posterior", "-m", 2, "--allow-code", "-o", moved / "again")
+    copies = posynth.load_copies(moved, allow_code=True)
+    draw_copies(copies.posterior, *copies.streams).save(moved / "again")
     assert (moved / "again" / "copies" / "copy-01.csv").read_bytes() == first
+    for source, name in ((moved, "more"), (moved / "posterior", "same")):
+        cli("draw", source, "-m", 2, "--seed", 3, "--allow-code", "-o", moved / name)
+    more, same = ((moved / n / "copies" / "copy-01.csv").read_bytes() for n in ("more", "same"))
+    assert more == same != first
 
 
 def test_the_written_chain_finds_the_file_again(cli, folder, table):

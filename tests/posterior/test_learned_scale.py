@@ -115,7 +115,7 @@ def test_a_posterior_from_disk_gives_the_same_copies_and_holds_no_value(posterio
 
     save_posterior(posterior, tmp_path / "p")
     again = posynth.load_posterior(tmp_path / "p")
-    for mine, other in zip(posynth.draw(posterior, 2), posynth.draw(again, 2), strict=True):
+    for mine, other in zip(*(posynth.draw(p, 2, seed=3) for p in (posterior, again)), strict=True):
         pd.testing.assert_frame_equal(mine, other)
     text = (tmp_path / "p" / "posterior.json").read_text()
     counts = table["y"].value_counts()
@@ -125,7 +125,7 @@ def test_a_posterior_from_disk_gives_the_same_copies_and_holds_no_value(posterio
 
 
 def test_zeros_bounds_and_decimals_are_those_of_the_source(posterior, table):
-    drawn = pd.concat(posynth.draw(posterior, 20))["y"]
+    drawn = pd.concat(posynth.draw(posterior, 20, seed=posterior.seed))["y"]
     share = np.mean(table["y"] == 0)
     # Sampling and posterior of a share over 20 copies.
     assert np.mean(drawn == 0) == pytest.approx(
@@ -141,7 +141,7 @@ def test_between_copies_the_margin_varies_as_much_as_its_uncertainty_and_samplin
     rng = np.random.default_rng(8)
     table = pd.DataFrame({"y": np.exp(rng.standard_normal(n))})
     chain = posynth.specify(table, methods={"y": "gaussian"}).change("y", scale="learned")
-    copies = posynth.draw(posynth.fit(table, chain, seed=2, m=m), m)
+    copies = posynth.draw(posynth.fit(table, chain, seed=2, m=m), m, seed=2)
 
     def statistics(y):
         return np.array([np.mean(np.log(y)), *np.quantile(y, [0.1, 0.25, 0.5, 0.75, 0.9])])
@@ -156,7 +156,7 @@ def test_between_copies_the_margin_varies_as_much_as_its_uncertainty_and_samplin
 
 
 def test_copies_do_not_depend_on_their_number_of_processes_or_order(posterior):
-    one, three = posynth.draw(posterior, 1, k=50), posynth.draw(posterior, 3, k=50)
+    one, three = (posynth.draw(posterior, m, k=50, seed=1) for m in (1, 3))
     assert len(one) == 1 and not three[0].equals(three[1])
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import posynth
+from posynth.copies.drawing import draw_copies
 from posynth.errors import SpecError
 from posynth.posterior.likelihood import encoded
 from posynth.posterior.predictive import log_likelihood, posterior_predictive, prior_predictive
@@ -77,7 +78,7 @@ def test_a_number_never_seen_has_no_probability(table, copies):
 
 def test_a_saved_posterior_draws_the_same(copies, tmp_path):
     copies.save(tmp_path / "out")
-    again = posynth.draw(posynth.load_posterior(tmp_path / "out"), 4)
+    again = draw_copies(posynth.load_posterior(tmp_path / "out"), *copies.streams)
     assert all(a.equals(b) for a, b in zip(copies, again, strict=True))
     assert 'scale = "levels"' in (tmp_path / "out" / "chain.toml").read_text()
     read = posynth.specify(copies[0], chain=tmp_path / "out" / "chain.toml")

@@ -154,9 +154,17 @@ def test_the_same_results_give_the_same_page(planted, pages, tmp_path):
 
 def test_every_number_can_be_traced(pages, planted):
     manifest = planted[1].manifest()
-    for text in pages.values():
-        assert manifest["spec_hash"] in text
-        assert f"seed {manifest['seed']}" in text
+    assert manifest["spec_hash"] in pages[False]
+    assert f"seed {manifest['seed']}" in pages[False]
+
+
+def test_a_public_page_holds_nothing_to_test_guesses_with(pages, planted):
+    """Who knows all rows but one, and the seed, can run every guess and compare copies."""
+    manifest = planted[1].manifest()
+    assert not re.search(r"\bseeds?\b", pages[True], flags=re.I)
+    assert manifest["spec_hash"] not in pages[True]
+    for streams in manifest["streams"]:
+        assert streams["call"] not in pages[True] and streams["posterior"] not in pages[True]
 
 
 def test_a_page_needs_a_place(planted):

@@ -4,15 +4,16 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
 
 from posynth.copies.codebook import Codebook
-from posynth.copies.manifest import manifest
+from posynth.copies.manifest import manifest, public_manifest
 from posynth.copies.output import write_output
-from posynth.errors import StoreError
+from posynth.copies.streams import Streams, part_of, shared_draws
+from posynth.errors import MeasureError, StoreError
 from posynth.posterior.record import Posterior
 from posynth.table.schema import Schema
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 class Copies:
     """m synthetic copies of one table.
 
+    ``copies[0]`` is the first copy, a data frame; ``copies[1:3]`` are copies again, which can be
+    pooled as such, and so are the copies of several draws together (`combined`).
+
     Attributes
     ----------
     frames : tuple of pandas.DataFrame
@@ -31,15 +35,16 @@ class Copies:
     origin : Posterior or Codebook
         What they were drawn from; where they were passed on without it, the description of their
         columns.
-    seed : int, optional
-        Seed of the draws; a public manifest does not tell it.
+    streams : tuple of Streams
+        Which random streams and posterior draws made them, one record a draw; empty where they
+        were passed on, since a public manifest does not tell it.
     written : Mapping, optional
         The manifest they were read with; versions in it are those of the day they were drawn.
     """
 
     frames: tuple[pd.DataFrame, ...]
     origin: Posterior | Codebook
-    seed: int | None
+    streams: tuple[Streams, ...]
     written: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
@@ -48,8 +53,53 @@ class Copies:
     def __len__(self) -> int:
         return len(self.frames)
 
-    def __getitem__(self, copy: int) -> pd.DataFrame:
-        return self.frames[copy]
+    @overload
+    def __getitem__(self, copy: int) -> pd.DataFrame: ...
+
+    @overload
+    def __getitem__(self, copy: slice) -> "Copies": ...
+
+    def __getitem__(self, copy: int | slice) -> "pd.DataFrame | Copies":
+        if not isinstance(copy, slice):
+            return self._frame(copy)
+        places = range(len(self))[copy]
+        if not places:
+            raise MeasureError(
+                f"copies[{copy.start}:{copy.stop}] takes none of {len(self)} copies, which are "
+                f"numbered 0 to {len(self) - 1}"
+            )
+        streams = part_of(self.streams, places) if self.streams else ()
+        written = self.written
+        if written is not None:
+            records = {"streams": [each.to_dict() for each in streams]} if streams else {}
+            written = {**written, "m": len(places), **records}
+        return Copies(tuple(self.frames[i] for i in places), self.origin, streams, written)
+
+    def _frame(self, copy: int) -> pd.DataFrame:
+        try:
+            return self.frames[copy]
+        except (IndexError, TypeError):
+            raise MeasureError(
+                f"copies[{copy!r}]: there are {len(self)} copies, numbered from 0; copies[0] is "
+                "the first, a data frame, and copies.to_frame() holds all of them"
+            ) from None
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of the draws, of the first where several were combined; None if it is not told."""
+        return self.streams[0].seed if self.streams else None
+
+    @property
+    def taken(self) -> dict[str, np.ndarray]:
+        """Conditional -> which posterior draw each copy takes, chains laid end to end, (m,).
+
+        Raises
+        ------
+        StoreError
+            If the manifest does not tell it.
+        """
+        targets, records = self.posterior.estimated, self._records()
+        return {t: np.concatenate([np.array(s.taken[t], int) for s in records]) for t in targets}
 
     def __repr__(self) -> str:
         m, k, posterior = len(self), len(self.frames[0]), self.origin
@@ -75,7 +125,8 @@ class Copies:
     def to_xarray(self) -> "xr.Dataset":
         """Return the copies as one Dataset with dims (copy, row) and a variable a column.
 
-        Columns whose name is also a dim (``copy``, ``row``) get an underscore behind it.
+        Columns whose name is also a dim (``copy``, ``row``) get an underscore behind it. The
+        attribute ``manifest`` is the one that may be published, without seeds.
         """
         import xarray as xr
 
@@ -85,7 +136,8 @@ class Copies:
             stacked = np.stack([_plain(frame[name]) for frame in self.frames])
             arrays[label] = (("copy", "row"), stacked)
         coords = {"copy": np.arange(len(self)), "row": np.arange(len(self.frames[0]))}
-        return xr.Dataset(arrays, coords=coords, attrs={"manifest": json.dumps(self.manifest())})
+        manifest = json.dumps(public_manifest(self.manifest()))
+        return xr.Dataset(arrays, coords=coords, attrs={"manifest": manifest})
 
     @property
     def posterior(self) -> Posterior:
@@ -116,8 +168,10 @@ class Copies:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What had to be inferred or assumed of copies without a posterior; empty for others."""
-        return self.origin.remarks if isinstance(self.origin, Codebook) else ()
+        """What had to be inferred or assumed, and what copies of several draws share."""
+        shared = shared_draws(self.streams)
+        known = self.origin.remarks if isinstance(self.origin, Codebook) else ()
+        return (*known, shared) if shared else known
 
     @property
     def proper(self) -> bool:
@@ -135,12 +189,15 @@ class Copies:
         StoreError
             If the manifest does not tell it.
         """
-        if self.seed is None:
-            raise StoreError(
-                "the manifest of these copies is a public one, without seeds, which this needs; "
-                "use the output folder that `posynth synthesize` or `posynth draw` wrote"
-            )
-        return self.seed
+        return self._records()[0].seed
+
+    def _records(self) -> tuple[Streams, ...]:
+        if self.streams:
+            return self.streams
+        raise StoreError(
+            "the manifest of these copies is a public one, without seeds, which this needs; "
+            "use the output folder that `posynth synthesize` or `posynth draw` wrote"
+        )
 
     @property
     def tree(self) -> "xr.DataTree":
@@ -155,7 +212,7 @@ class Copies:
         """Return what a reader of the copies must know: hashes, seeds, sizes, proper or not."""
         if self.written is not None:
             return dict(self.written)
-        return manifest(self.posterior, len(self), len(self.frames[0]), self.seed_of_draws)
+        return manifest(self.posterior, len(self.frames[0]), self.streams)
 
     def save(self, folder: str | Path, format: str | None = None) -> Path:
         """Write an output folder: copies, chain, posterior, diagnostics and manifest.

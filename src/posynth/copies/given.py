@@ -84,7 +84,7 @@ def copies_of_frames(
     }
     columns = tuple(_column(name, [f[name] for f in alike]) for name in alike[0].columns)
     remarks = (ASSUMED,) if proper is None else ()
-    return Copies(alike, Codebook(Schema(columns, rows), Source(), remarks), None, written)
+    return Copies(alike, Codebook(Schema(columns, rows), Source(), remarks), (), written)
 
 
 def _named(frames: Frames) -> dict[str, pd.DataFrame]:

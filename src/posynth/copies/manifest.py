@@ -1,11 +1,12 @@
 """The manifest: what a reader of the copies must know to use them rightly."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from posynth.copies.codebook import private_codebook
 from posynth.copies.failed import failures
+from posynth.copies.streams import Streams
 from posynth.families import families
 from posynth.posterior.record import Posterior
 
@@ -19,9 +20,14 @@ PUBLIC = (
 )
 
 
-def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
-    """Return the manifest of m copies of k rows."""
+def manifest(posterior: Posterior, k: int, streams: Sequence[Streams]) -> dict[str, Any]:
+    """Return the manifest of copies of k rows, drawn with the streams of one call or several.
+
+    It is the data holder's: `public_manifest` leaves out what must not be published.
+    """
     schema, spec = posterior.schema, posterior.spec
+    m = sum(len(each.copies) for each in streams)
+    seeds = [each.seed for each in streams]
     holes = sorted(spec.indicators)
     filled = {c.name: c.kind.value for c in schema if not c.kind.is_modelled}
     failed = failures(posterior, m)
@@ -32,7 +38,7 @@ def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
         "n": schema.rows,
         "k": k,
         "m": m,
-        "seed": seed,
+        "seed": seeds[0] if len(seeds) == 1 else seeds,
         "fit_seed": posterior.seed,
         "proper": posterior.proper,
         **_exceptions(posterior),
@@ -49,6 +55,7 @@ def manifest(posterior: Posterior, m: int, k: int, seed: int) -> dict[str, Any]:
         "failed_affects": {each.target: list(each.affects) for each in failed},
         "versions": {name: version(name) for name in _VERSIONS},
         **private_codebook(schema, posterior.source).to_dict(),
+        "streams": [each.to_dict() for each in streams],
     }
 
 

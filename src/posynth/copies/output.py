@@ -24,6 +24,8 @@ from posynth.table.source import Source
 
 MANIFEST = "manifest.json"
 _COPY = re.compile(r"copy-\d+\.(csv|parquet)")
+#: A list of numbers in indented JSON; no string holds a line break there.
+_NUMBERS = re.compile(r"\[\n\s*\d+(,\n\s*\d+)*\n\s*\]")
 PARTS = ("posterior", "chain.toml", "diagnostics.csv", "copies", MANIFEST)
 
 
@@ -91,7 +93,11 @@ def write_copies(
     pieces = _pieces(frames, posterior, folder / "copies", format)
     (crew or Crew(0)).share(write_copy, pieces)
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(_NUMBERS.sub(_one_line, text) + "\n", encoding="utf-8")
+
+
+def _one_line(numbers: re.Match[str]) -> str:
+    return re.sub(r"\s+", " ", numbers[0]).replace("[ ", "[").replace(" ]", "]")
 
 
 def write_posterior_files(posterior: Posterior, folder: Path) -> None:

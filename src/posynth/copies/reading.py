@@ -1,7 +1,7 @@
 """A folder of copies read back, with manifest and, if it is there, posterior, all checked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pandas as pd
 from posynth.copies.codebook import Codebook, private_codebook
 from posynth.copies.container import Copies
 from posynth.copies.output import MANIFEST
+from posynth.copies.streams import Streams
 from posynth.errors import StoreError, TableError
 from posynth.posterior.record import Posterior
 from posynth.posterior.store import load_posterior
@@ -64,21 +65,21 @@ synthesize` wrote
         )
     manifest = _manifest(place)
     paths = _paths(place, manifest)
-    seed = None if manifest.get("seed") is None else int(manifest["seed"])
+    streams = _streams(manifest, place)
     if (place / "posterior").is_dir():
         posterior = load_posterior(place, allow_code=allow_code)
-        _check_same(manifest, posterior, place)
+        _check_same(manifest, streams, posterior, place)
         codebook = Codebook(posterior.schema, posterior.source)
         frames = tuple(_read(path, codebook, manifest["k"]) for path in paths)
-        return Copies(frames, posterior, seed, manifest)
+        return Copies(frames, posterior, streams, manifest)
     described = Codebook.from_manifest(manifest)
     if described is None:
-        return _inferred(paths, manifest, seed)
+        return _inferred(paths, manifest, streams)
     frames = tuple(_read(path, described, manifest["k"]) for path in paths)
-    return Copies(frames, described, seed, manifest)
+    return Copies(frames, described, streams, manifest)
 
 
-def _inferred(paths: list[Path], manifest: dict[str, Any], seed: int | None) -> Copies:
+def _inferred(paths: list[Path], manifest: dict[str, Any], streams: tuple[Streams, ...]) -> Copies:
     try:
         table, frames = read_alike(paths)
     except TableError as error:
@@ -87,7 +88,7 @@ def _inferred(paths: list[Path], manifest: dict[str, Any], seed: int | None) -> 
         _check_rows(path, frame, manifest["k"])
     schema = replace(table.schema, rows=manifest["n"])
     guess = replace(private_codebook(schema, table.source), remarks=(INFERRED,))
-    return Copies(frames, guess, seed, manifest)
+    return Copies(frames, guess, streams, manifest)
 
 
 def _manifest(place: Path) -> dict[str, Any]:
@@ -121,7 +122,22 @@ def _manifest(place: Path) -> dict[str, Any]:
     return found
 
 
-def _check_same(manifest: Mapping[str, Any], posterior: Posterior, place: Path) -> None:
+def _streams(manifest: Mapping[str, Any], place: Path) -> tuple[Streams, ...]:
+    found = manifest.get("streams")
+    if found is None:
+        return ()  # a public manifest
+    streams = tuple(map(Streams.from_dict, found)) if isinstance(found, list) else ()
+    if sum(len(each.copies) for each in streams) != manifest["m"]:
+        raise StoreError(
+            f"output folder {str(place)!r}: the streams in {MANIFEST} are not those of "
+            f"{manifest['m']} copies; draw the copies again"
+        )
+    return streams
+
+
+def _check_same(
+    manifest: Mapping[str, Any], streams: Sequence[Streams], posterior: Posterior, place: Path
+) -> None:
     facts = {
         "spec_hash": posterior.spec.digest(),
         "n": posterior.schema.rows,
@@ -133,6 +149,11 @@ def _check_same(manifest: Mapping[str, Any], posterior: Posterior, place: Path) 
                 f"output folder {str(place)!r}: the manifest has {key} = {manifest[key]!r}, the "
                 f"posterior {expected!r}, so they do not belong together; draw the copies again"
             )
+    if any(each.posterior != posterior.fingerprint for each in streams):
+        raise StoreError(
+            f"output folder {str(place)!r}: the copies were drawn from another posterior than the "
+            f"one that lies there; `posynth draw {place} -o NEW` draws copies from it"
+        )
 
 
 def _paths(place: Path, manifest: Mapping[str, Any]) -> list[Path]:

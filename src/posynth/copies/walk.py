@@ -20,6 +20,8 @@ from posynth.posterior.seeds import Purpose, spread, stream
 from posynth.table.codec import as_released, decode_frame
 from posynth.table.schema import Kind
 
+type Taken = Mapping[str, NDArray[np.int64]]
+
 #: Rows drawn at once: more do not fit the cache, and drew half as fast.
 BATCH_ROWS = 50_000
 
@@ -30,6 +32,9 @@ def walk(
     k: int,
     seed: int,
     progress: Progress = silent,
+    *,
+    taken: Taken | None = None,
+    again: bool = False,
 ) -> Iterator[dict[str, Floats]]:
     """Draw copies, as encoded columns.
 
@@ -45,6 +50,10 @@ def walk(
         does depend on m: they are spread evenly over the chains, as far apart as m lets them be.
     progress : callable
         Told of each conditional drawn.
+    taken : Mapping of str to ndarray, optional
+        Which posterior draw each copy takes, (m,) a conditional; `taken_draws` if not given.
+    again : bool
+        Use the second set of streams of the seed: the copies made with the fit took the first.
 
     Yields
     ------
@@ -58,18 +67,23 @@ def walk(
     """
     if m < 1 or k < 1:
         raise SpecError(f"copies m = {m}, rows k = {k}; both must be 1 or more")
-    chosen = taken_draws(posterior, m, seed)
+    chosen = taken_draws(posterior, m, seed, again) if taken is None else taken
     samplers = _samplers(posterior)
+    purpose = Purpose.DRAW_AGAIN if again else Purpose.DRAW
     per_batch = max(1, BATCH_ROWS // k)
     for first in range(0, m, per_batch):
-        batch = _Batch(posterior, samplers, chosen, range(first, min(first + per_batch, m)), k)
+        numbers = range(first, min(first + per_batch, m))
+        batch = _Batch(posterior, samplers, chosen, numbers, k, purpose)
         yield from batch.copies(seed, progress)
 
 
-def taken_draws(posterior: Posterior, m: int, seed: int) -> dict[str, NDArray[np.int64]]:
+def taken_draws(
+    posterior: Posterior, m: int, seed: int, again: bool = False
+) -> dict[str, NDArray[np.int64]]:
     """Return which draw of each conditional each copy takes, chains laid end to end, (m,)."""
+    purpose = Purpose.SELECT_AGAIN if again else Purpose.SELECT
     return {
-        target: spread(_total(posterior, target), m, stream(seed, Purpose.SELECT, target))
+        target: spread(total_draws(posterior, target), m, stream(seed, purpose, target))
         for target in posterior.estimated
     } | {c.target: np.zeros(m, dtype=np.int64) for c in posterior.spec if c.passive}
 
@@ -80,9 +94,10 @@ class _Batch:
 
     posterior: Posterior
     samplers: Mapping[str, RowSampler]
-    chosen: Mapping[str, NDArray[np.int64]]
+    chosen: Taken
     numbers: range
     k: int
+    purpose: Purpose
 
     def copies(self, seed: int, progress: Progress) -> Iterator[dict[str, Floats]]:
         arrays: dict[str, Floats] = {}
@@ -109,7 +124,7 @@ class _Batch:
         # Sums over several threads of linear algebra differ in their last digits.
         with one_thread():
             for copy, part in zip(self.numbers, self._parts(), strict=True):
-                rng = stream(seed, Purpose.DRAW, target, copy)
+                rng = stream(seed, self.purpose, target, copy)
                 index = int(self.chosen[target][copy])
                 if coding.per_group:
                     level = one_row_a_group(rows.arrays[coding.per_group][part], X[part])
@@ -147,7 +162,8 @@ def _samplers(posterior: Posterior) -> dict[str, RowSampler]:
     }
 
 
-def _total(posterior: Posterior, target: str) -> int:
+def total_draws(posterior: Posterior, target: str) -> int:
+    """Return how many posterior draws of a conditional were kept."""
     sizes = posterior.draws[target].sizes
     return int(sizes["chain"] * sizes["draw"])
 

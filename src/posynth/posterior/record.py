@@ -1,8 +1,11 @@
 """Records of a fitted chain: how each conditional codes rows, its draws and its diagnosis."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +65,8 @@ class Posterior:
         Families that were passed in Python; they are not stored.
     learned : Mapping of str to Scale
         Column -> its learned scale, for columns that are modelled or read on one.
+    copies_drawn : int
+        Number of copies that ``synthesize`` drew with the seed of the fit; 0 after ``fit``.
     """
 
     spec: ChainSpec
@@ -75,6 +80,7 @@ class Posterior:
     allowed: frozenset[str] = field(default=frozenset(), compare=False)
     own: Mapping[str, Family] = field(default_factory=dict, compare=False)
     learned: Mapping[str, Scale] = field(default_factory=dict)
+    copies_drawn: int = 0
 
     def __repr__(self) -> str:
         draws = {ds.sizes["chain"] * ds.sizes["draw"] for ds in self.draws.values() if len(ds)}
@@ -154,6 +160,19 @@ class Posterior:
     def estimated(self) -> tuple[str, ...]:
         """Conditionals that have parameters: all but passive columns."""
         return tuple(c.target for c in self.spec if not c.passive)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the chain, its scales and every draw: the same before and after saving."""
+        digest = hashlib.blake2b(digest_size=8)
+        scales = {name: scale.to_dict() for name, scale in self.learned.items()}
+        facts = [self.spec.digest(), self.schema.rows, sorted(self.draws), scales]
+        digest.update(json.dumps(facts, sort_keys=True).encode())
+        for target in sorted(self.draws):
+            for name, values in sorted(self.draws[target].data_vars.items()):
+                digest.update(f"{target}/{name}{values.shape}".encode())
+                digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+        return digest.hexdigest()
 
     @property
     def proper(self) -> bool:

@@ -1,11 +1,15 @@
 """One stream of randomness a (purpose, column, copy), whatever the order of work."""
 
 import hashlib
+import secrets
 from enum import IntEnum
 
 import numpy as np
 
 from posynth.errors import SpecError
+
+#: Bits of a seed drawn at random: too many to try them all, and exact in JSON wherever it is read.
+SEED_BITS = 53
 
 
 class Purpose(IntEnum):
@@ -16,6 +20,43 @@ class Purpose(IntEnum):
     DRAW = 3
     PREDICT = 4
     SCORE = 5
+    SELECT_AGAIN = 6
+    DRAW_AGAIN = 7
+
+
+def seed_or_random(seed: int | None) -> int:
+    """Return the seed given, or one drawn at random where none is.
+
+    Whoever knows all rows of a table but one, and the seed, can run posynth on every guess at the
+    missing row until the published copies come out. A seed drawn from 2**53 cannot be found by
+    trying.
+
+    Raises
+    ------
+    SpecError
+        If the seed is not a whole number of 0 or more.
+
+    Examples
+    --------
+    >>> seed_or_random(1)
+    1
+    >>> 0 <= seed_or_random(None) < 2**53
+    True
+    """
+    return secrets.randbits(SEED_BITS) if seed is None else checked_seed(seed)
+
+
+def checked_seed(seed: object) -> int:
+    """Return a seed as a plain integer.
+
+    Raises
+    ------
+    SpecError
+        If the seed is not a whole number of 0 or more.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise SpecError(f"seed {seed!r}: it must be a whole number, 0 or more")
+    return int(seed)
 
 
 def stream(seed: int, purpose: Purpose, name: str, copy: int = 0) -> np.random.Generator:
@@ -27,7 +68,8 @@ def stream(seed: int, purpose: Purpose, name: str, copy: int = 0) -> np.random.G
         The user's seed, 0 or more.
     purpose : Purpose
         Fitting, selecting draws, drawing rows of copies, predicting rows of a table, or placing
-        scores within the jumps of a learned scale.
+        scores within the jumps of a learned scale. ``SELECT_AGAIN`` and ``DRAW_AGAIN`` are for
+        copies drawn with the seed of a fit whose own copies took the streams of that seed.
     name : str
         The conditional.
     copy : int
@@ -49,13 +91,10 @@ def stream(seed: int, purpose: Purpose, name: str, copy: int = 0) -> np.random.G
     >>> first == again
     True
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise SpecError(f"seed {seed!r}: it must be a whole number, 0 or more")
+    entropy = checked_seed(seed)
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     words = (int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:], "big"))
-    return np.random.default_rng(
-        np.random.SeedSequence(int(seed), spawn_key=(purpose, *words, copy))
-    )
+    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(purpose, *words, copy)))
 
 
 def spread(total: int, m: int, rng: np.random.Generator) -> np.ndarray:

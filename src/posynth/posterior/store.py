@@ -113,6 +113,8 @@ def _facts(posterior: Posterior) -> dict[str, Any]:
         "format": FORMAT,
         "version": posterior.version,
         "seed": posterior.seed,
+        "copies_drawn": posterior.copies_drawn,
+        "fingerprint": posterior.fingerprint,
         "digest": posterior.spec.digest(),
         "spec": posterior.spec.to_dict(),
         "schema": posterior.schema.to_dict(),
@@ -195,6 +197,7 @@ def _from_facts(facts: Mapping[str, Any], file: Path) -> Posterior:
         seed=facts["seed"],
         version=facts["version"],
         learned=learned,
+        copies_drawn=int(facts.get("copies_drawn", 0)),
     )
 
 

@@ -103,7 +103,7 @@ def sections(found: Findings) -> list[Section]:
 def _model(found: Findings) -> Section:
     manifest = found.copies.manifest()
     parts: list[Part] = [
-        ("grid", tables.made(manifest)),
+        ("grid", tables.made(manifest, found.public)),
         ("grid", tables.chain(found.copies.posterior, manifest, notes=not found.public)),
     ]
     warned = [

@@ -19,8 +19,11 @@ FEW_PREDICTORS = 6
 CHECKS = ("LOO", "PPC")
 
 
-def made(manifest: Mapping[str, Any]) -> Grid:
-    """Tell a reader of the copies what he must know: source, sizes, seeds, hash and versions."""
+def made(manifest: Mapping[str, Any], public: bool = False) -> Grid:
+    """Tell a reader of the copies what he must know: source, sizes, seeds, hash and versions.
+
+    Seeds and hash are left out of a public page: guesses at a row could be tested with them.
+    """
     versions = ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())
     rows = [
         ("Source", manifest["source"] or "a data frame"),
@@ -31,11 +34,18 @@ def made(manifest: Mapping[str, Any]) -> Grid:
         *_computed(manifest.get("passive", {})),
         ("Missing values", manifest["missing_note"]),
         ("Filled, not modelled", _filled(manifest["filled"])),
-        ("Hash of the chain", manifest["spec_hash"]),
-        ("Seed of draws / of fits", f"{manifest['seed']} / {manifest['fit_seed']}"),
+        *([] if public else _origin(manifest)),
         ("Versions", f"posynth {manifest['posynth']}, {versions}"),
     ]
     return grid("How the copies were made", ("Fact", "Value"), rows, texts=2)
+
+
+def _origin(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    seeds = f"{manifest['seed']} / {manifest['fit_seed']}"
+    return [
+        ("Hash of the chain", manifest["spec_hash"]),
+        ("Seed of draws / of fits (not to be published)", seeds),
+    ]
 
 
 def _exceptions(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:

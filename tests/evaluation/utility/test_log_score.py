@@ -15,7 +15,7 @@ def scored(table, held, **wishes):
     chain = posynth.specify(table)
     for target, changes in wishes.items():
         chain = chain.change(target, **changes)
-    copies = posynth.draw(posynth.fit(table, chain, seed=1), 2)
+    copies = posynth.draw(posynth.fit(table, chain, seed=1), 2, seed=1)
     tables = posynth.lay_beside(copies, table, held)
     found = log_score.measure(tables, copies.posterior, rng=np.random.default_rng(1), draws=600)
     return {(r.measure, r.subject): r for r in found}

@@ -1,0 +1,153 @@
+"""Copies drawn from a posterior with the random streams that were set aside for them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from posynth.copies.container import Copies
+from posynth.copies.failed import failures, warn
+from posynth.copies.streams import Streams, first_streams, more_streams
+from posynth.copies.walk import as_frame, walk
+from posynth.errors import SpecError
+from posynth.posterior.record import Posterior
+from posynth.posterior.schedule import Progress, silent
+from posynth.posterior.seeds import seed_or_random
+
+
+def draw(
+    posterior: Posterior,
+    m: int = 5,
+    k: int | None = None,
+    *,
+    seed: int | None = None,
+    apart_from: Iterable[Copies] = (),
+    progress: Progress = silent,
+) -> Copies:
+    """Draw copies from a posterior; the data are not needed.
+
+    Every call has random streams of its own, so that its copies can be pooled with those of other
+    calls. The same posterior, seed, m, k and ``apart_from`` give the same copies. Copies that
+    ``synthesize`` drew are kept apart too, even where the seed is that of the fit: another part of
+    its streams is used, and posterior draws that those copies did not take.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        A fitted chain.
+    m, k : int
+        Number of copies, and rows of each (those of the source by default).
+    seed : int, optional
+        Seed of the draws; drawn at random if not given, and kept as ``copies.seed``.
+    apart_from : iterable of Copies
+        Copies drawn before from this posterior, whose posterior draws are not to be taken again.
+    progress : callable
+        Told of each conditional.
+
+    Returns
+    -------
+    Copies
+        m data frames with their provenance.
+
+    Raises
+    ------
+    SpecError
+        If m or k is below 1, more copies are asked for than posterior draws were kept, or copies
+        to keep apart from are of another posterior.
+
+    Warns
+    -----
+    DiagnosticWarning
+        If a conditional did not pass its diagnostics, or has too few effective draws for m copies.
+
+    Examples
+    --------
+    >>> import posynth
+    >>> table = posynth.load_heart_failure()[["age", "platelets"]]
+    >>> copies = posynth.synthesize(table, m=2, seed=1)
+    >>> more = draw(copies.posterior, m=3, seed=1)
+    >>> set(copies.taken["age"]) & set(more.taken["age"])
+    set()
+    """
+    require_sizes(m, k)
+    before = [streams for copies in apart_from for streams in copies.streams]
+    chosen = seed_or_random(seed)
+    streams = more_streams(posterior, m, chosen, seed is not None, before)
+    copies = draw_copies(posterior, streams, k, progress)
+    warn(failures(posterior, m), "copies drawn from them")
+    return copies
+
+
+def draw_first(
+    posterior: Posterior, k: int | None = None, *, given: bool, progress: Progress = silent
+) -> Copies:
+    """Draw the copies that are made together with the fit, with its seed.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Just fitted; ``copies_drawn`` says how many.
+    k : int, optional
+        Rows of each; those of the source by default.
+    given : bool
+        Whether the user chose the seed.
+    progress : callable
+        Told of each conditional.
+    """
+    streams = first_streams(posterior, posterior.copies_drawn, given)
+    copies = draw_copies(posterior, streams, k, progress)
+    warn(failures(posterior, posterior.copies_drawn), "copies drawn from them", stacklevel=4)
+    return copies
+
+
+def draw_copies(
+    posterior: Posterior, streams: Streams, k: int | None = None, progress: Progress = silent
+) -> Copies:
+    """Draw the copies that a record of streams describes.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        A fitted chain.
+    streams : Streams
+        All copies of a call, with the posterior draw that each takes: the record decides the
+        copies, so that one read from a manifest gives them again.
+    k : int, optional
+        Rows of each; those of the source by default.
+    progress : callable
+        Told of each conditional drawn.
+
+    Returns
+    -------
+    Copies
+        m data frames with their provenance.
+
+    Raises
+    ------
+    SpecError
+        If k is below 1, or the record is of another posterior or of some copies of a call only.
+
+    Examples
+    --------
+    >>> import posynth
+    >>> copies = posynth.synthesize(posynth.load_heart_failure()[["age", "sex"]], m=2, seed=1)
+    >>> (streams,) = copies.streams
+    >>> draw_copies(copies.posterior, streams)[1].equals(copies[1])
+    True
+    """
+    m = len(streams.copies)
+    k = posterior.schema.rows if k is None else k
+    if streams.posterior != posterior.fingerprint:
+        raise SpecError("the record of streams belongs to another posterior; draw without it")
+    if streams.copies != tuple(range(1, m + 1)):
+        raise SpecError("the record of streams is of some copies of a call; give that of all")
+    taken = {target: np.array(draws, dtype=np.int64) for target, draws in streams.taken.items()}
+    taken |= {c.target: np.zeros(m, dtype=np.int64) for c in posterior.spec if c.passive}
+    arrays = walk(posterior, m, k, streams.seed, progress, taken=taken, again=streams.again)
+    frames = tuple(as_frame(posterior, copy) for copy in arrays)
+    return Copies(frames, posterior, (streams,))
+
+
+def require_sizes(m: int, k: int | None) -> None:
+    """Refuse a number of copies or rows below 1."""
+    if m < 1 or (k is not None and k < 1):
+        raise SpecError(f"copies m = {m}, rows k = {k}; both must be 1 or more")
