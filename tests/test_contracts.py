@@ -268,7 +268,7 @@ def _score(hits, p):
 def test_fits_pass_the_gate_of_their_engine(name, prior, fitted):
     task, _, found = fitted(name, prior)
     assert found.mixed.enough(task.need) and not found.divergences
-    assert found.engine in ("exact", "gibbs", "laplace", "hmc", "nuts") and found.why
+    assert found.engine in ("exact", "gibbs", "batched", "laplace", "hmc", "nuts") and found.why
     if found.engine == "laplace":
         assert found.k_hat < 0.7 or "largest ratio" in found.why
 

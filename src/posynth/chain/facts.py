@@ -40,6 +40,8 @@ class FamilyFacts:
         Slopes that vary between groups, up to which it holds.
     sampler : str
         Name of a sampler of its own in ``engines.choose`` that ``"auto"`` tries first, or ``""``.
+    sampler_priors : tuple of str
+        The priors under which that sampler holds; all if none is named.
     sampler_slopes : int
         Slopes that vary between groups, up to which it is tried.
     chain : str
@@ -73,6 +75,7 @@ class FamilyFacts:
     exact_priors: tuple[str, ...] = ()
     exact_slopes: int = 0
     sampler: str = ""
+    sampler_priors: tuple[str, ...] = ()
     sampler_slopes: int = 2
     chain: str = ""
     proper: bool = True
@@ -88,9 +91,10 @@ class FamilyFacts:
         """Name of the prior used where none is asked for."""
         return next(iter(self.priors))
 
-    def samples(self, slopes: int) -> bool:
-        """Whether its own sampler is for so many varying slopes."""
-        return bool(self.sampler) and slopes <= self.sampler_slopes
+    def samples(self, prior: str, slopes: int) -> bool:
+        """Whether its own sampler is for this prior and so many varying slopes."""
+        suits = not self.sampler_priors or prior in self.sampler_priors
+        return bool(self.sampler) and suits and slopes <= self.sampler_slopes
 
     def inexact(self, prior: str, slopes: int = 0) -> str:
         """Say why draws under a prior, with so many varying slopes, are not exact; or ``""``."""

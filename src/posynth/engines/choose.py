@@ -1,5 +1,6 @@
 """Choose an engine for a conditional, run it, and say why; fits are judged before they are used."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from posynth.engines.additive import fit_additive
 from posynth.engines.base import Fit, Task
+from posynth.engines.batched.sample import fit_batched
 from posynth.engines.compiled import CompiledModel
 from posynth.engines.conditioned import Conditioned
 from posynth.engines.density import Density
@@ -29,8 +31,11 @@ WORTH_A_TRY = 0.5
 _FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}
 #: Markov chains that serve families which are not PyMC models, by name.
 _CHAINS = {"backfitting": fit_additive}
-#: Samplers that use the form of a family, by name.
-_SAMPLERS = {"gibbs": fit_gibbs, "integrated": fit_integrated}
+#: Samplers that use the form of a family, by name; the others are batched densities.
+_SAMPLERS: dict[str, Callable[[Task, np.random.Generator], Fit]] = {
+    "gibbs": fit_gibbs,
+    "integrated": fit_integrated,
+}
 _shared: dict[tuple[str, str, str], CompiledModel] = {}
 _own: dict[tuple[str, str, str, str], CompiledModel] = {}
 
@@ -104,8 +109,8 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
         )
     tried = ""
     try:
-        if engine == "auto" and task.family.facts.samples(len(task.design.slopes)):
-            found = _SAMPLERS[task.family.facts.sampler](task, rng)
+        if engine == "auto" and task.family.facts.samples(task.prior, len(task.design.slopes)):
+            found = _SAMPLERS.get(task.family.facts.sampler, _fit_batched)(task, rng)
             if found.draws:
                 return found
             tried = f"the sampler of this family fails: {found.why}; "
@@ -115,6 +120,10 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
         where = f"column {task.response.name!r}"
         text = str(error)
         raise FitError(text if text.startswith(where) else f"{where}: {text}") from None
+
+
+def _fit_batched(task: Task, rng: np.random.Generator) -> Fit:
+    return fit_batched(task, condition(task), rng)
 
 
 def _approximate(task: Task, engine: str, rng: np.random.Generator) -> Fit:

@@ -60,6 +60,11 @@ class Conditioned:
         """The function of the unconstrained values that gives log-density and gradient."""
         return self.compiled.density.on(self.data)
 
+    def plain_log_density(self, thetas: Floats) -> Floats:
+        """Return log p at each row of thetas (s, d), as PyMC writes it, without compilation."""
+        evaluate = self.compiled.plain_density.on(self.data)
+        return np.array([float(evaluate(*self.split(theta))) for theta in thetas])
+
     @cached_property
     def shapes(self) -> list[tuple[int, ...]]:
         """The shape of each unconstrained value."""

@@ -12,6 +12,7 @@ are noisier than the coordinates are wrong, and cost half the effective draws.
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,38 +58,109 @@ def fit_hmc(
         Draws with R-hat, ESS and divergences; ``draws`` is empty if they do not suffice.
     """
     start = rng.standard_normal((CHAINS, density.size)) / 2
-    step = FIRST_STEP
-    for _ in range(PILOTS):
-        pilot = _Chains(density, map, start, step)
-        pilot.run(PILOT, rng)
-        step *= 0.49 + pilot.accepted**3
-        start, step = pilot.here.x, float(np.clip(step, SHORTEST, LONGEST))
-    for _ in range(1 + RETRIES):
-        chains = _Chains(density, map, start, step)
-        mixed = _lengthen(chains, task, rng)
-        if not chains.divergences:
-            break
-        step /= 2
-    if chains.divergences or not mixed.enough(task.need):
-        why = f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {task.need} needed"
-        return Fit({}, {}, {}, "hmc", mixed, why, divergences=chains.divergences)
-    shape = chains.path.shape[:2]
-    thetas = map.theta(chains.path.reshape(-1, density.size))[0]
+    run = run_hmc(_Mapped(density, map), start, task.draws, task.need, rng)
+    if not run.passed:
+        return Fit({}, {}, {}, "hmc", run.mixed, run.why, divergences=run.divergences)
+    shape = run.path.shape[:2]
+    thetas = map.theta(run.path.reshape(-1, density.size))[0]
     flat = density.model.constrain(thetas)
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
     dims, coords = density.model.labels(draws)
-    return Fit(draws, dims, coords, "hmc", mixed, f"{chains.accepted:.0%} accepted")
+    return Fit(draws, dims, coords, "hmc", run.mixed, run.why)
 
 
-def _lengthen(chains: "_Chains", task: Task, rng: np.random.Generator) -> Convergence:
+class Target(Protocol):
+    """A density in coordinates in which it is nearly standard normal."""
+
+    def at(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return log-densities (chain,) and gradients (chain, d) at points (chain, d)."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Mapped:
+    """The density of a compiled model in the coordinates of a map."""
+
+    density: Density
+    map: Warp
+
+    def at(self, x: Floats) -> tuple[Floats, Floats]:
+        return self.map.target(self.density, x)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What chains gave.
+
+    Attributes
+    ----------
+    path : ndarray, shape (chain, draw, d)
+        States, in the target's coordinates.
+    mixed : Convergence
+        R-hat and ESS.
+    divergences : int
+        Divergent trajectories.
+    passed : bool
+        Whether they suffice.
+    why : str
+        Acceptance, or what is short.
+    """
+
+    path: Floats
+    mixed: Convergence
+    divergences: int
+    passed: bool
+    why: str
+
+
+def run_hmc(target: Target, start: Floats, draws: int, need: int, rng: np.random.Generator) -> Run:
+    """Tune the step on pilot runs, then run chains until they suffice.
+
+    Parameters
+    ----------
+    target : Target
+        What to sample.
+    start : ndarray, shape (chain, d)
+        Where chains begin, in the target's coordinates.
+    draws : int
+        Draws of each chain before convergence is first judged.
+    need : int
+        Effective draws asked for.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Run
+    """
+    step = FIRST_STEP
+    for _ in range(PILOTS):
+        pilot = _Chains(target, start, step)
+        pilot.run(max(4, PILOT * CHAINS // len(start)), rng)
+        step *= 0.49 + pilot.accepted**3
+        start, step = pilot.here.x, float(np.clip(step, SHORTEST, LONGEST))
+    for _ in range(1 + RETRIES):
+        chains = _Chains(target, start, step)
+        mixed = _lengthen(chains, draws, need, rng)
+        if not chains.divergences:
+            break
+        step /= 2
+    passed = not chains.divergences and mixed.enough(need)
+    why = f"{chains.accepted:.0%} accepted"
+    if not passed:
+        why = f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {need} needed"
+    return Run(chains.path, mixed, chains.divergences, passed, why)
+
+
+def _lengthen(chains: "_Chains", draws: int, need: int, rng: np.random.Generator) -> Convergence:
     """Run chains until they suffice, diverge, or have had their rounds."""
-    more = task.draws
+    more = draws
     for _ in range(1 + ROUNDS):
         chains.run(more, rng)
-        mixed = convergence(chains.path, task.need)
-        if mixed.enough(task.need) or chains.divergences:
+        mixed = convergence(chains.path, need)
+        if mixed.enough(need) or chains.divergences:
             break
-        more = int(np.clip(1.2 * task.need / mixed.ess - 1, 0.25, 1.0) * len(chains.states))
+        more = int(np.clip(1.2 * need / mixed.ess - 1, 0.25, 1.0) * len(chains.states))
     return mixed
 
 
@@ -104,8 +176,8 @@ class _Point:
 class _Chains:
     """Chains side by side: they share step sizes and lengths, drawn apart from their states."""
 
-    def __init__(self, density: Density, map: Warp, start: Floats, step: float) -> None:
-        self.density, self.map, self.step = density, map, step
+    def __init__(self, target: Target, start: Floats, step: float) -> None:
+        self.target, self.step = target, step
         self.here = self._at(start)
         self.states: list[Floats] = []
         self.chances: list[float] = []
@@ -136,7 +208,7 @@ class _Chains:
         energy = self.here.value - 0.5 * np.sum(momentum**2, axis=1)
         momentum += 0.5 * step * (self.here.force + self.here.x)
         there = self.here
-        lost = np.zeros(CHAINS, dtype=bool)
+        lost = np.zeros(len(momentum), dtype=bool)
         turn, drift = math.cos(step), math.sin(step)
         for leap in range(leaps):
             x = turn * there.x + drift * momentum
@@ -148,7 +220,7 @@ class _Chains:
         change = np.where(lost | np.isnan(change), -np.inf, change)
         self.divergences += int(np.sum(change < -DIVERGENT))
         chance = np.exp(np.minimum(change, 0.0))
-        accept = rng.random(CHAINS) < chance
+        accept = rng.random(len(chance)) < chance
         self.chances.append(float(chance.mean()))
         self.here = _Point(
             np.where(accept[:, None], there.x, self.here.x),
@@ -157,4 +229,4 @@ class _Chains:
         )
 
     def _at(self, x: Floats) -> _Point:
-        return _Point(x, *self.map.target(self.density, x))
+        return _Point(x, *self.target.at(x))

@@ -55,6 +55,8 @@ FAMILY = Family(
         kinds=frozenset({Kind.BINARY}),
         summary="Bayesian logistic regression, logit P(y = 1) = alpha + X beta",
         priors={"weak": {"intercept": 5.0, "slope": 2.5}, "flat": {}},
+        sampler="logistic",
+        sampler_priors=("weak",),
     ),
     build,
     variants={"flat": flat},

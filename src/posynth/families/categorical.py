@@ -69,6 +69,8 @@ FAMILY = Family(
         kinds=CATEGORICAL,
         summary="Bayesian multinomial logistic regression, most frequent level as reference",
         priors={"weak": {"intercept": 5.0, "slope": 2.5}, "flat": {}},
+        sampler="softmax",
+        sampler_priors=("weak",),
     ),
     build,
     variants={"flat": flat},

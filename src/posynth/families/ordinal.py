@@ -101,6 +101,8 @@ FAMILY = Family(
         kinds=frozenset({Kind.ORDINAL}),
         summary="cumulative logit regression (proportional odds), logit P(y <= k) = c_k - X beta",
         priors={"weak": {"slope": 2.5, "level": 1.0}},
+        sampler="cumulative",
+        sampler_priors=("weak",),
     ),
     build,
     contents=contents,

@@ -1,0 +1,163 @@
+r"""Batched posterior of logistic and multinomial regression under normal priors.
+
+.. math:: \log p(\theta | y) = \langle X'Y, \Theta \rangle
+    - \sum_i \log(1 + \sum_c e^{x_i\theta_c}) - \tfrac12 \sum_j (\theta_j / s_j)^2 + const
+
+with one column :math:`\theta_c` a contrast with the reference level, the intercept first. The
+curvature has blocks :math:`X' diag(p_k(\delta_{kl} - p_l)) X` (Böhning 1992).
+
+References
+----------
+Böhning, D. (1992). Multinomial logistic regression algorithm. Annals of the Institute of
+Statistical Mathematics 44(1), 197-200.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.engines.batched.density import CELLS, ROWS, Curvature, Floats, Singles, pieces
+
+if TYPE_CHECKING:
+    from posynth.engines.base import Task
+
+type Rows = NDArray[np.int64] | None
+
+
+class Softmax:
+    """The log-density, with parameters laid out as (contrast, 1 + predictor).
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, p)
+        Predictors.
+    codes : ndarray of int, shape (n,)
+        Contrast each row shows, -1 for the reference level.
+    contrasts : int
+        Number of contrasts: 1 is logistic regression.
+    intercept, slope : float
+        Standard deviations of the priors.
+    scale : float
+        Factor of the likelihood: above 1 where the rows are a sample of those meant.
+    """
+
+    def __init__(
+        self,
+        X: Floats,
+        codes: np.ndarray,
+        contrasts: int,
+        intercept: float,
+        slope: float,
+        scale: float = 1.0,
+    ) -> None:
+        self.contrasts, self.terms, self.scale = contrasts, X.shape[1] + 1, scale
+        ones = np.ones((len(X), 1))
+        self._pieces = pieces(np.hstack([ones, X]))
+        shown = codes[:, None] == np.arange(contrasts)
+        totals = np.vstack([shown.sum(axis=0), X.T @ shown]).T
+        self._totals = scale * totals.ravel()
+        sd = np.full((contrasts, self.terms), float(slope))
+        sd[:, 0] = intercept
+        self._precision = 1 / sd.ravel() ** 2
+        self._block = max(1, CELLS // (contrasts * ROWS))
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return self.contrasts * self.terms
+
+    def start(self) -> Floats:
+        """Return the origin, where every level is as likely."""
+        return np.zeros(self.size)
+
+    def values(self, thetas: Floats) -> Floats:
+        """Return log p at each row of thetas (s, d)."""
+        logs = np.zeros(len(thetas))
+        for part, _, _, log_total in self._parts(thetas):
+            logs[part] += log_total.sum(axis=1, dtype=np.float64)
+        return self._value(thetas, logs)
+
+    def gradients(self, thetas: Floats) -> tuple[Floats, Floats]:
+        """Return log p and its gradient at each row of thetas (s, d)."""
+        logs, sums = np.zeros(len(thetas)), np.zeros((len(thetas), self.contrasts, self.terms))
+        for part, piece, shares, log_total in self._parts(thetas):
+            logs[part] += log_total.sum(axis=1, dtype=np.float64)
+            sums[part] += shares @ piece.T
+        return self._value(thetas, logs), self._gradient(thetas, sums)
+
+    def curvature(self, thetas: Floats) -> Curvature:
+        """Return log p, gradients and the mean curvature over the rows of thetas (s, d)."""
+        c, q = self.contrasts, self.terms
+        logs, sums = np.zeros(len(thetas)), np.zeros((len(thetas), c, q))
+        blocks = np.zeros((c, c, q, q))
+        for part, piece, shares, log_total in self._parts(thetas):
+            logs[part] += log_total.sum(axis=1, dtype=np.float64)
+            sums[part] += shares @ piece.T
+            for k in range(c):
+                for other in range(k, c):
+                    weight = -np.einsum("sr,sr->r", shares[:, k], shares[:, other])
+                    if k == other:
+                        weight += shares[:, k].sum(axis=0)
+                    blocks[k, other] += (piece * weight) @ piece.T
+        for k in range(c):
+            for other in range(k):
+                blocks[k, other] = blocks[other, k].T
+        information = self.scale / len(thetas) * blocks.transpose(0, 2, 1, 3)
+        information = information.reshape(self.size, self.size) + np.diag(self._precision)
+        return Curvature(self._value(thetas, logs), self._gradient(thetas, sums), information)
+
+    def model_order(self, thetas: Floats) -> Floats:
+        """Return thetas with the intercepts first, then slopes as (predictor, contrast)."""
+        shaped = thetas.reshape(len(thetas), self.contrasts, self.terms)
+        return shaped.transpose(0, 2, 1).reshape(len(thetas), -1)
+
+    def _value(self, thetas: Floats, logs: Floats) -> Floats:
+        found: Floats = thetas @ self._totals - self.scale * logs
+        return found - 0.5 * thetas**2 @ self._precision
+
+    def _gradient(self, thetas: Floats, sums: Floats) -> Floats:
+        found: Floats = self._totals - self.scale * sums.reshape(thetas.shape)
+        return found - thetas * self._precision
+
+    def _parts(self, thetas: Floats) -> Iterator[tuple[slice, Singles, Singles, Singles]]:
+        """Give, piece by piece, which thetas, rows (q, r), shares (s, c, r), log totals (s, r)."""
+        single = thetas.astype(np.float32).reshape(-1, self.contrasts, self.terms)
+        for piece in self._pieces:
+            for first in range(0, len(single), self._block):
+                part = slice(first, min(first + self._block, len(single)))
+                eta = single[part].reshape(-1, self.terms) @ piece
+                eta = eta.reshape(-1, self.contrasts, piece.shape[1])
+                top = np.maximum(eta.max(axis=1), np.float32(0))
+                eta -= top[:, None]
+                np.exp(eta, out=eta)
+                total = np.exp(-top) + eta.sum(axis=1)
+                eta /= total[:, None]
+                yield part, piece, eta, top + np.log(total)
+
+
+def logistic_density(task: "Task", rows: Rows = None) -> Softmax:
+    """Return the batched posterior of a logistic regression: its one contrast is y = 1.
+
+    Parameters
+    ----------
+    task : Task
+        Data and prior.
+    rows : ndarray of int, optional
+        Rows to use in place of all; the likelihood is scaled up to all of them.
+    """
+    return _density(task, rows, 0, 1)
+
+
+def softmax_density(task: "Task", rows: Rows = None) -> Softmax:
+    """Return the batched posterior of a multinomial regression; arguments as above."""
+    return _density(task, rows, task.response.reference, len(task.response.contrasts))
+
+
+def _density(task: "Task", rows: Rows, reference: int, contrasts: int) -> Softmax:
+    X, y, scale = task.design.X, task.response.y, 1.0
+    if rows is not None:
+        X, y, scale = X[rows], y[rows], len(X) / len(rows)
+    codes = np.where(y == reference, -1, np.where(y > reference, y - 1, y))
+    return Softmax(X, codes, contrasts, task.priors["intercept"], task.priors["slope"], scale)

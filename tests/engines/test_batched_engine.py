@@ -1,0 +1,151 @@
+"""Batched densities against PyMC's, and the sampler on posteriors that a normal gets wrong."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posynth.engines import choose
+from posynth.engines.batched import sample
+from posynth.engines.batched.density import Curvature
+from posynth.engines.batched.gaussian import Gaussian, nearest_gaussian
+from posynth.engines.batched.proposals import Proposals
+from posynth.engines.batched.sample import DENSITIES
+
+#: Family, levels, and rows a level: one level is shown by a single row.
+CASES = [
+    ("bernoulli", (140, 20)),
+    ("categorical", (90, 1, 60, 19)),
+    ("ordinal", (1, 100, 9, 50)),
+    ("ordinal", (70, 90)),
+]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{len(case[1])}")
+def task(request, make_task):
+    name, counts = request.param
+    y = np.repeat(np.arange(len(counts)), counts)
+    X = np.random.default_rng(4).standard_normal((len(y), 3))
+    X[:, 2] = X[:, 1] + 0.1 * X[:, 2]  # nearly collinear
+    made = make_task(name, "weak", X, y, levels=len(counts))
+    return replace(made, response=replace(made.response, reference=int(np.argmax(counts))))
+
+
+@pytest.fixture(scope="module")
+def density(task):
+    return DENSITIES[task.family.facts.sampler](task, None)
+
+
+@pytest.fixture(scope="module")
+def points(density):
+    noise = np.random.default_rng(5).standard_normal((6, density.size))
+    return density.start() + 0.7 * noise
+
+
+def test_log_densities_differ_from_pymc_by_a_constant(task, density, points, density_of):
+    difference = density.values(points) - density_of(task).values(density.model_order(points))
+    assert np.ptp(difference) < 1e-3
+
+
+def test_gradients_are_those_of_pymc(task, density, points, density_of):
+    model, (values, gradients) = density_of(task), density.gradients(points)
+    exact = np.array([model(theta)[1] for theta in density.model_order(points)])
+    assert np.allclose(density.model_order(gradients), exact, atol=2e-3)
+    assert np.allclose(values, density.values(points), atol=1e-3)
+
+
+def test_curvature_is_the_mean_difference_of_gradients(density, points):
+    found, step = density.curvature(points), 1e-2 * np.eye(density.size)
+    differences = [
+        (density.gradients(points - h)[1] - density.gradients(points + h)[1]).mean(axis=0) / 2e-2
+        for h in step
+    ]
+    assert np.allclose(found.information, differences, atol=0.02 * np.abs(differences).max())
+    assert np.allclose(found.gradients, density.gradients(points)[1], atol=1e-3)
+
+
+def test_a_sample_of_rows_is_scaled_up_to_all(make_task):
+    rng = np.random.default_rng(6)
+    X, y = rng.standard_normal((40, 2)), np.arange(40) % 2
+    twice = make_task("bernoulli", "weak", np.vstack([X, X]), np.r_[y, y], levels=2)
+    make = DENSITIES["logistic"]
+    points = rng.standard_normal((5, 3))
+    whole, part = make(twice, None), make(twice, np.arange(40))
+    assert np.allclose(whole.values(points), part.values(points), atol=1e-3)
+
+
+class _Normal:
+    """A normal posterior in a batched form."""
+
+    def __init__(self, mean, covariance):
+        self._mean, self._information = mean, np.linalg.inv(covariance)
+        self.size = len(mean)
+
+    def start(self):
+        return np.zeros(self.size)
+
+    def values(self, thetas):
+        return self.gradients(thetas)[0]
+
+    def gradients(self, thetas):
+        gradient = -(thetas - self._mean) @ self._information
+        return 0.5 * np.sum((thetas - self._mean) * gradient, axis=1), gradient
+
+    def curvature(self, thetas):
+        return Curvature(*self.gradients(thetas), self._information)
+
+    def model_order(self, thetas):
+        return thetas
+
+
+def test_the_nearest_normal_of_a_normal_is_itself(rng):
+    root = rng.standard_normal((4, 4))
+    covariance = root @ root.T + np.eye(4)
+    found = nearest_gaussian(_Normal(np.arange(4.0), covariance), rng)
+    assert np.allclose(found.mean, np.arange(4.0))
+    assert np.allclose(found.factor @ found.factor.T, covariance)
+    assert np.allclose(np.tril(found.factor), found.factor)
+    points = rng.standard_normal((3, 4))
+    assert np.allclose(found.whitened(found.at(points)), points)
+
+
+def test_a_posterior_that_outlasts_the_normal_is_noticed(rng):
+    """The normal is a third too narrow, as where a level has two rows."""
+    normal = _Normal(np.zeros(3), np.eye(3))
+    assert not Proposals(normal, Gaussian(np.zeros(3), np.eye(3)), rng).outlasted()
+    assert Proposals(normal, Gaussian(np.zeros(3), 0.6 * np.eye(3)), rng).outlasted()
+
+
+def test_a_density_that_is_not_pymcs_is_not_used(task, monkeypatch):
+    """A prior half as wide gives a posterior that looks sound; only the comparison refuses it."""
+    name = task.family.facts.sampler
+    make = DENSITIES[name]
+
+    def wrong(task, rows):
+        priors = {key: value / 2 for key, value in task.priors.items()}
+        return make(replace(task, priors=priors), rows)
+
+    monkeypatch.setitem(sample.DENSITIES, name, wrong)
+    found = choose.fit(task, "auto", np.random.default_rng(7))
+    assert found.engine != "batched"
+    assert "its density differs from the PyMC model's by" in found.why
+
+
+@pytest.mark.parametrize("way", ["metropolis", "hmc"])
+def test_draws_have_the_moments_of_quadrature(
+    way, make_task, logistic_quadrature, z_scores, monkeypatch
+):
+    """Twenty events in two hundred rows: a skewed posterior. Eight fits of 400 effective draws."""
+    from scipy.special import expit
+
+    x = np.linspace(-1.7, 1.7, 200)
+    y = (np.random.default_rng(8).random(200) < expit(-2.6 + x)).astype(np.int64)
+    exact = logistic_quadrature(x, y, (5.0, 2.5), ((-8, 0), (-2, 6.5)))
+    monkeypatch.setattr(sample, "WORTH_METROPOLIS", 0.0 if way == "metropolis" else 1.0)
+    made = make_task("bernoulli", "weak", x[:, None], y, levels=2)
+    fits = [choose.fit(made, "auto", np.random.default_rng([6, i])) for i in range(8)]
+    assert {found.engine for found in fits} == {"batched"}
+    assert all(("HMC" in found.why) == (way == "hmc") for found in fits)
+    draws = [np.column_stack([f.draws["alpha"].ravel(), f.draws["beta"].ravel()]) for f in fits]
+    ess = sum(min(f.mixed.ess, len(d)) for f, d in zip(fits, draws, strict=True))
+    assert np.abs(z_scores(np.concatenate(draws), ess, exact)).max() < 4.0
