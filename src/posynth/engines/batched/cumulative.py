@@ -93,7 +93,8 @@ class Cumulative:
         level: float,
         scale: float = 1.0,
     ) -> None:
-        self._predictors, self._cuts, self._scale = X.shape[1], levels - 1, scale
+        self._predictors: int = X.shape[1]
+        self._cuts, self._scale = levels - 1, scale
         self._counts = np.bincount(y, minlength=levels).astype(float)
         self._pieces = [(k, piece) for k in range(levels) for piece in pieces(X[y == k])]
         self._precision, self._level = 1 / slope**2, level

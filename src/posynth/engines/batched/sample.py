@@ -82,7 +82,8 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
         return failed("its curvature is not positive definite")
     proposals = Proposals(density, gaussian, rng)
     proposals.extend(PILOT)
-    found, thetas = failed(""), np.empty((0, 0, density.size))
+    found = failed("")
+    thetas: Floats = np.empty((0, 0, density.size))
     if proposals.effective > WORTH_METROPOLIS * PILOT and not proposals.outlasted():
         found, thetas = _metropolis(proposals, task)
     if not thetas.size:

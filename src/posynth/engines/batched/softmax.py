@@ -52,7 +52,8 @@ class Softmax:
         slope: float,
         scale: float = 1.0,
     ) -> None:
-        self.contrasts, self.terms, self.scale = contrasts, X.shape[1] + 1, scale
+        self.contrasts, self.scale = contrasts, scale
+        self.terms: int = X.shape[1] + 1
         ones = np.ones((len(X), 1))
         self._pieces = pieces(np.hstack([ones, X]))
         shown = codes[:, None] == np.arange(contrasts)
