@@ -43,7 +43,7 @@ def test_pool_prints_the_table_the_rule_and_the_reason(run):
     said = words(result.output)
     assert "Pooled estimates from the copies" in said
     assert "sex[T.Male]" in said
-    assert "Rule 't_p_star' (T = v̄·k/n + b/m): every column was synthesised" in said
+    assert "Rule 'ppd' (T = v̄·(k/n + (1 + k/n)/m)): 3 copies are too few" in said
     assert "original rows" not in said.partition("Rule")[2]
 
 
@@ -79,7 +79,7 @@ def test_pool_states_what_is_not_missing_at_random(tmp_path, heart):
 
 def test_pool_with_data_compares_and_writes(run, tmp_path):
     files = ("--json", tmp_path / "p.json", "--csv", tmp_path / "p.csv")
-    result = run("pool", "--formula", FORMULA, "--level", 0.9, "--rule", "ppd", *files)
+    result = run("pool", "--formula", FORMULA, "--level", 0.9, "--rule", "t_p_star", *files)
     assert result.exit_code == 0, result.output
     said = words(result.output)
     assert "Lower 90%" in said
@@ -87,7 +87,7 @@ def test_pool_with_data_compares_and_writes(run, tmp_path):
     assert "The same model on the original rows" in said
     assert "Lack of fit: χ²(3)" in said
     content = strict(tmp_path / "p.json")
-    assert content["rule"] == "ppd"
+    assert content["rule"] == "t_p_star"
     assert [row["coefficient"] for row in content["compared"]] == [
         "Intercept",
         "sex[T.Male]",

@@ -40,8 +40,11 @@ def test_pooling_by_hand_gives_the_same(copies):
     v = np.array([fit.bse["age"] ** 2 for fit in fits])
     row = pooled.table.loc["age"]
     assert row["estimate"] == pytest.approx(q.mean())
-    assert row["std error"] == pytest.approx(np.sqrt(v.mean() + q.var(ddof=1) / 3))
-    assert pooled.choice.rule == "t_p_star"
+    assert row["std error"] == pytest.approx(np.sqrt(v.mean() * (1 + 2 / 3)))
+    assert row["df"] == pytest.approx(3 / (1 / 296 + 2 * 0.6**2 / 296))
+    assert pooled.choice.rule == "ppd"
+    spread = posynth.pool(copies, "ols", FORMULA, rule="t_p_star").table.loc["age"]
+    assert spread["std error"] == pytest.approx(np.sqrt(v.mean() + q.var(ddof=1) / 3))
 
 
 def test_a_folder_and_its_copies_give_the_same(copies, judged_folder):
@@ -186,7 +189,7 @@ def test_what_is_shown_is_short(copies, source):
     tables = posynth.lay_beside(copies, source)
     assert repr(tables) == "Comparison of 299 rows of 5 columns with 3 copies, no holdout"
     shown = repr(posynth.pool(copies, "ols", FORMULA))
-    assert "Rule 't_p_star'" in shown
+    assert "Rule 'ppd'" in shown
     assert len(shown) < 1500
 
 

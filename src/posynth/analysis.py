@@ -15,7 +15,7 @@ from posynth.posterior.schedule import Progress, silent
 from posynth.table.schema import Kind
 
 if TYPE_CHECKING:
-    from posynth.evaluation.inference import Agreement, Estimate, Pooled
+    from posynth.evaluation.inference import Agreement, Estimate, Pooled, Rule
     from posynth.table.schema import Level, Schema
 
 type Shifts = Mapping[str, float]
@@ -73,7 +73,7 @@ def how_made(
     the copies only must come to the same rule.
     """
     used = list(named(copies.schema, formula, **options))
-    made = provenance(copies, used)
+    made = _about(provenance(copies, used), copies, used, options)
     if made.missing == "pattern" and not any(
         frame[used].isna().to_numpy().any() for frame in copies.frames
     ):
@@ -84,6 +84,29 @@ def how_made(
 def with_remarks(pooled: "Pooled", copies: Copies) -> "Pooled":
     """Add to the notes what had to be inferred or assumed of the copies."""
     return replace(pooled, notes=(*pooled.notes, *copies.remarks))
+
+
+def _about(
+    made: Provenance, copies: Copies, columns: Sequence[str], options: Mapping[str, Any]
+) -> Provenance:
+    """Keep what concerns the columns of an analysis, and count the groups that it names.
+
+    Whoever has the copies only knows the numbers of groups that their manifest tells him.
+    """
+    schema = copies.schema
+    asked = [options.get(key) for key in ("groups", "cluster")] if copies.has_posterior else []
+    counts = {
+        name: len(schema[name].levels)
+        for name in asked
+        if isinstance(name, str) and name in schema and schema[name].kind.is_categorical
+    }
+    return replace(
+        made,
+        groups={**made.groups, **counts},
+        tightened=tuple(name for name in made.tightened if name in columns),
+        kept_groups=tuple(name for name in made.kept_groups if name in columns),
+        grouped={name: of for name, of in made.grouped.items() if name in columns},
+    )
 
 
 def named(schema: "Schema", formula: str, **options: Any) -> tuple[str, ...]:
@@ -137,7 +160,7 @@ def laid_beside(
     frame: pd.DataFrame,
     analysis: Analysis,
     made: Provenance,
-    rule: str = "auto",
+    rule: "str | Rule" = "auto",
     level: float = 0.95,
 ) -> "Agreement":
     """Compare estimates of the copies with the same analysis of the original rows."""

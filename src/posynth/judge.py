@@ -22,7 +22,7 @@ from posynth.results import Result
 from posynth.table.matching import Data
 
 if TYPE_CHECKING:
-    from posynth.evaluation.inference import Agreement, Pooled
+    from posynth.evaluation.inference import Agreement, Pooled, Rule
 
 
 def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
@@ -30,7 +30,7 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     model: str | Analysis = "ols",
     formula: str = "",
     *,
-    rule: str = "auto",
+    rule: "str | Rule" = "auto",
     estimand: str = "population",
     level: float = 0.95,
     impute: int = 0,
@@ -53,11 +53,13 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
         one long frame with a column ``copy``.
     model : str or callable
         ``"ols"``, ``"glm"``, ``"logit"``, ``"mnlogit"``, ``"ordered"``, ``"mixed"``, ``"phreg"``;
-        or an analysis of your own, a function from a data frame to estimates (see `fit_copies`).
+        or an analysis of your own, a function from a data frame to ``(estimate, variance)``, to
+        ``(estimates, covariance matrix, names)``, to an `Estimate` or to a statsmodels result.
     formula : str
         The model's formula, such as ``"income ~ sex + age"``; none for an analysis of your own.
-    rule : str
-        Combining rule; ``"auto"`` chooses it from how the copies were made.
+    rule : str or Rule
+        Combining rule; ``"auto"`` chooses it from how the copies were made. A `Rule` of your own is
+        used as it is.
     estimand : str
         ``"population"`` or ``"original"``: what the intervals are about.
     level : float
@@ -84,7 +86,8 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
         Imputations of the source that the copies were made from, copies of one together.
     **options
         Options of the model, as for `fit_statsmodels`: ``family`` of a glm, ``groups`` of mixed,
-        ``status`` of phreg, ``levels`` of a categorical response.
+        ``cluster`` (column of groups) of ols, glm and logit, ``status`` of phreg, ``levels`` of a
+        categorical response.
 
     Returns
     -------
@@ -138,7 +141,7 @@ def compare(  # noqa: PLR0913 - as for pool
     model: str | Analysis = "ols",
     formula: str = "",
     *,
-    rule: str = "auto",
+    rule: "str | Rule" = "auto",
     level: float = 0.95,
     impute: int = 0,
     delta: Shifts | None = None,

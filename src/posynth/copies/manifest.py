@@ -11,12 +11,15 @@ from posynth.families import families
 from posynth.posterior.record import Posterior
 
 _VERSIONS = ("numpy", "pandas", "pymc", "pytensor", "nutpie", "xarray", "formulaic")
+#: Scale of slopes from which on a prior is weak: that of every family's default.
+WEAK_SLOPE = 2.5
 #: All that is published. Everything else stays with the data holder, and so does every key that a
 #: later version adds, until it is named here.
 PUBLIC = (
     *("posynth", "n", "k", "m", "nests", "proper", "improper", "without_noise", "copies_values"),
     *("complete", "unsynthesised", "filled", "missing", "passed", "failed_affects"),
     "versions",
+    *("plug_in", "kept_groups", "grouped", "groups"),
 )
 
 
@@ -44,6 +47,8 @@ def manifest(posterior: Posterior, k: int, streams: Sequence[Streams]) -> dict[s
         **_exceptions(posterior),
         "complete": True,
         "unsynthesised": [],
+        **_of_groups(posterior),
+        "tightened": _tightened(posterior),
         "filled": filled,
         "passive": {c.target: c.passive for c in spec if c.passive},
         "missing": spec.missing if holes else "none",
@@ -89,17 +94,40 @@ def public_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {key: manifest[key] for key in PUBLIC if key in manifest}
 
 
-def _exceptions(posterior: Posterior) -> dict[str, dict[str, str]]:
+def _exceptions(posterior: Posterior) -> dict[str, Any]:
     """Return conditional -> family for what had to be asked for in so many words."""
     known = {**families(), **posterior.own}
     used = {c.target: known[c.family].facts for c in posterior.spec if c.family in known}
+    improper = {target: facts.name for target, facts in used.items() if not facts.proper}
     return {
-        "improper": {target: facts.name for target, facts in used.items() if not facts.proper},
+        "improper": improper,
+        "plug_in": sorted(improper) if len(improper) < len(used) else [],
         "without_noise": {target: facts.name for target, facts in used.items() if not facts.noisy},
         "copies_values": {
             target: facts.name for target, facts in used.items() if facts.copies_values
         },
     }
+
+
+def _of_groups(posterior: Posterior) -> dict[str, Any]:
+    """Return which conditionals have random effects of groups, and how many groups there are."""
+    spec, schema = posterior.spec, posterior.schema
+    columns = {c.groups or c.per_group for c in spec} - {""}
+    return {
+        "kept_groups": [c.target for c in spec if c.keep_groups],
+        "grouped": {c.target: c.groups for c in spec if c.groups},
+        "groups": {name: len(schema[name].levels) for name in sorted(columns)},
+    }
+
+
+def _tightened(posterior: Posterior) -> list[str]:
+    """Return the conditionals whose slopes have a prior narrower than the weak one."""
+    found = []
+    for c in posterior.spec:
+        shrunk = c.scales.get("slope", WEAK_SLOPE) < WEAK_SLOPE
+        if shrunk or c.family.endswith("_horseshoe"):
+            found.append(c.target)
+    return found
 
 
 def _prior(posterior: Posterior, target: str) -> dict[str, Any]:

@@ -38,6 +38,16 @@ class Provenance:
         Sentences on conditionals that did not pass their diagnostics; notes of every inference.
     nests : int
         Number of imputations m in a nested design of nests x (m / nests) copies; 1 otherwise.
+    plug_in : tuple of str
+        Columns drawn without parameter uncertainty while others have it; empty if all are alike.
+    tightened : tuple of str
+        Columns whose slopes a prior draws towards 0.
+    kept_groups : tuple of str
+        Columns drawn with the group effects of the source.
+    groups : Mapping of str to int
+        Column of groups -> how many groups the source has.
+    grouped : Mapping of str to str
+        Column drawn with random effects of groups -> column of groups.
     """
 
     n: int
@@ -50,6 +60,11 @@ class Provenance:
     imputed: int = 0
     without_noise: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    plug_in: tuple[str, ...] = ()
+    tightened: tuple[str, ...] = ()
+    kept_groups: tuple[str, ...] = ()
+    groups: Mapping[str, int] = field(default_factory=dict)
+    grouped: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -82,7 +97,21 @@ class Provenance:
             nests=int(manifest.get("nests", 1)),
             without_noise=tuple(manifest.get("without_noise", ())),
             failed=tuple(note(each, used) for each in concerning(failed, used)),
+            plug_in=_plug_in(manifest),
+            tightened=tuple(manifest.get("tightened", ())),
+            kept_groups=tuple(manifest.get("kept_groups", ())),
+            groups={str(name): int(count) for name, count in manifest.get("groups", {}).items()},
+            grouped=dict(manifest.get("grouped", {})),
         )
+
+
+def _plug_in(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns drawn without parameter uncertainty, unless that is all columns that are modelled."""
+    if "plug_in" in manifest:
+        return tuple(manifest["plug_in"])
+    improper = tuple(manifest.get("improper", ()))
+    modelled = set(manifest.get("engines", manifest.get("priors", improper)))
+    return improper if modelled - set(improper) else ()
 
 
 @dataclass(frozen=True)

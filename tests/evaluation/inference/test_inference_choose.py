@@ -4,7 +4,8 @@ import pytest
 
 from posynth.errors import MeasureError
 from posynth.evaluation.base import Provenance
-from posynth.evaluation.inference.choose import check_enough, choose
+from posynth.evaluation.inference.catalogue import RULES
+from posynth.evaluation.inference.choose import check_enough, choices, choose
 
 FIVE = Provenance(n=299, k=299, m=5)
 MANIFEST = {"n": 200, "k": 200, "seed": 7, "version": "0.1.0"}
@@ -14,8 +15,16 @@ MANIFEST = {"n": 200, "k": 200, "seed": 7, "version": "0.1.0"}
     ("manifest", "rule", "says"),
     [
         ({"m": 5}, "t_p_star", "its own posterior draw"),
+        ({"m": 4}, "ppd", "4 copies are too few to measure the spread between copies"),
+        ({"m": 2}, "ppd", "taken from theory for proper copies of every column"),
         ({"m": 1}, "ppd", "taken from theory for a proper copy"),
         ({"m": 5, "proper": False}, "t_p_star", "plug-in draws"),
+        ({"m": 2, "proper": False}, "simple", "theory for plug-in copies of every column"),
+        ({"m": 2, "proper": False, "plug_in": ["a"]}, "t_p_star", "others are posterior draws"),
+        ({"m": 2, "kept_groups": ["a"]}, "t_p_star", "keep the group effects of the source"),
+        ({"m": 1, "kept_groups": ["a"]}, "ppd", "one copy cannot show"),
+        ({"m": 2, "unsynthesised": ["sex"]}, "t_p_star", "some columns hold original values"),
+        ({"m": 2, "missing": "pattern"}, "ppd", "holes of the source are reproduced"),
         ({"m": 1, "proper": False}, "simple", "theory for a plug-in copy"),
         ({"m": 5, "unsynthesised": ["sex"]}, "t_p_star", "some columns hold original values"),
         ({"m": 1, "unsynthesised": ["sex"]}, "ppd", "one copy cannot show"),
@@ -47,6 +56,9 @@ def test_the_manifest_decides(manifest, rule, says):
         (replace(FIVE, missing="impute"), "intervals are too short"),
         (replace(FIVE, missing="pattern"), "multiple-imputation total"),
         (replace(FIVE, m=1, unsynthesised=("sex",)), "upper limit"),
+        (replace(FIVE, m=1, kept_groups=("math",)), "upper limit"),
+        (replace(FIVE, m=1, proper=False, plug_in=("age",)), "upper limit"),
+        (replace(FIVE, tightened=("age",)), "a prior draws the slopes of 'age' towards 0"),
         (replace(FIVE, m=1, missing="pattern"), "what the missing values cost is not in"),
         (replace(FIVE, m=1, missing="impute"), "what the missing values cost is not in"),
     ],
@@ -76,6 +88,21 @@ def test_a_rule_of_the_users_own_is_kept_and_the_difference_printed():
     assert "posynth would take 't_p_star' (T = v̄·k/n + b/m)" in choice.reason
 
 
+def test_the_table_of_choices_is_readable():
+    table = choices()
+    assert list(table.columns) == ["copies", "m", "rule", "formula"]
+    assert set(table["rule"]) <= set(RULES)
+    proper = table[table["copies"].str.startswith("proper, every column")]
+    assert proper[["m", "rule"]].to_numpy().tolist() == [[">= 5", "t_p_star"], ["< 5", "ppd"]]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_no_rule_is_said_to_hold_for_any_copies(name):
+    assert "any scheme" not in RULES[name].when and "in any way" not in RULES[name].when
+    if name in ("t_p_star", "ppd", "simple", "nested"):
+        assert "independent of each other (no weights; groups: see Clusters)" in RULES[name].when
+
+
 def test_asking_for_the_fitting_rule_changes_nothing():
     assert choose(FIVE, "t_p_star") == choose(FIVE)
 
@@ -87,6 +114,8 @@ def test_mistakes_are_explained():
         choose(FIVE, "raab")
     with pytest.raises(MeasureError, match=r"single copy of an incomplete source.*20 or more"):
         choose(replace(FIVE, m=1, missing="joint"))
+    with pytest.raises(MeasureError, match=r"rule is a float; give the name of a rule"):
+        choose(FIVE, 2.0)
     with pytest.raises(MeasureError, match=r"n = 0, but it must be at least 1"):
         choose(Provenance(0, 0, 0))
 

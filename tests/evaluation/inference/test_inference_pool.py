@@ -19,12 +19,13 @@ SLOPES = [
 
 def test_the_table_by_hand():
     row = pool(SLOPES, FIVE).table.loc["slope"]
-    half = stats.t.ppf(0.975, 100) * np.sqrt(0.025)
+    df = 4 / (0.26 / 1.16) ** 2  # b̃ = (4·.025 + .06/2)/4.5, see the rule
+    half = stats.t.ppf(0.975, df) * np.sqrt(0.025)
     assert row["estimate"] == pytest.approx(1.0)
     assert row["std error"] == pytest.approx(np.sqrt(0.025))
-    assert row["df"] == pytest.approx(100)
+    assert row["df"] == pytest.approx(df)
     assert row["t"] == pytest.approx(1 / np.sqrt(0.025))
-    assert row["p"] == pytest.approx(2 * stats.t.sf(1 / np.sqrt(0.025), 100))
+    assert row["p"] == pytest.approx(2 * stats.t.sf(1 / np.sqrt(0.025), df))
     assert (row["lower"], row["upper"]) == (pytest.approx(1 - half), pytest.approx(1 + half))
     assert row["fmi"] == pytest.approx(0.2)
     assert (row["within"], row["between"]) == (pytest.approx(0.04), pytest.approx(0.025))
@@ -64,8 +65,17 @@ def test_the_text_explains_in_words():
     assert text == (
         "Inference about the population value Q, from 5 copies of 50 rows from a source of 100 "
         "rows.\nRule 't_p_star' (T = v̄·k/n + b/m): every column was synthesised from its own "
-        "posterior draw a copy, and the spread between copies measures that without further "
-        "assumptions."
+        "posterior draw a copy, and the spread between 5 copies measures what that adds, whether "
+        "or not your model agrees with the chain.\nk/n = 0.5; the reference of the intervals is t "
+        "with 79.6 degrees of freedom."
+    )
+    two = pool(SLOPES[:2], replace(FIVE, m=2)).text
+    assert two == (
+        "Inference about the population value Q, from 2 copies of 50 rows from a source of 100 "
+        "rows.\nRule 'ppd' (T = v̄·(k/n + (1 + k/n)/m)): 2 copies are too few to measure the spread "
+        "between copies (that takes 5), so it is taken from theory for proper copies of every "
+        "column; that holds if the chain has what your model asks for, and its priors are weak.\n"
+        "k/n = 0.5; the reference of the intervals is normal."
     )
     kept = pool(SLOPES, FIVE, rule="rubin").text
     assert "asked for by the user" in kept
@@ -161,7 +171,7 @@ def test_wald_of_several_coefficients(bootstrapped):
 
 def test_wald_without_enough_copies_says_so():
     two = [Estimate(("a", "b"), [i, 2.0 * i], np.eye(2)) for i in range(2)]
-    pooled = pool(two, Provenance(100, 100, 2), estimand="original")
+    pooled = pool(two, Provenance(100, 100, 2), "t_p_star", estimand="original")
     result = pooled.wald()
     assert np.isnan(result.value)
     assert "no joint test here; make more copies" in result.text

@@ -1,5 +1,7 @@
 """Every rule on numbers small enough for a hand calculation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,7 @@ def x():
         ("simple", 0.02 + 0.008, np.inf),
         ("ppd", 0.02 + 0.012, np.inf),
         ("partial", 0.04 + 0.005, 4 * 9**2),
-        ("t_p_star", 0.02 + 0.005, 4 * 5**2),
+        ("t_p_star", 0.02 + 0.005, 4 / (0.26 / 1.16) ** 2),  # b̃ = (4·.025 + .06/2)/4.5 = .26/9
         ("incomplete", 0.02 + 0.005, np.inf),
         ("rrr", 0.03 - 0.04, 4 / 9),
         ("rrr_adjusted", 0.02, np.inf),
@@ -131,10 +133,42 @@ def test_one_copy_has_no_spread_between_copies():
     assert float(RULES["simple"].spread(x).variance) == pytest.approx(0.08)
 
 
-def test_identical_copies_have_infinite_df():
+def test_identical_copies_do_not_have_infinite_df():
+    # b = 0 by accident: b̃ = (0 + .08/2)/1.5 = .08/3, w = (b̃/2)/(.04 + b̃/2) = 1/4, ν = 1/w².
     x = scalar_moments([1.0, 1.0], [0.04, 0.04], Provenance(n=100, k=100, m=2))
     spread = RULES["t_p_star"].spread(x)
-    assert (float(spread.variance), float(spread.df)) == (0.04, np.inf)
+    assert (float(spread.variance), float(spread.df)) == (0.04, pytest.approx(16))
+
+
+@pytest.mark.parametrize(
+    ("name", "proper", "inverse"),
+    [
+        # k = 50, n = 100, m = 5, two coefficients: ν_k = 48, ν_n = 98; V̂ = .02.
+        ("ppd", True, (1 / 48 + 2 * (0.02 / 0.032) ** 2 / 98) / 5),
+        ("simple", False, (0.02 / 0.028) ** 2 / 98 + 1 / (5 * 48)),
+        ("t_p_star", True, (0.26 / 1.16) ** 2 / 4 + (0.9 / 1.16) ** 2 * (1 / 98 + 1 / 48) / 5),
+        # plug-in: b̃ = (.1 + .04/2)/4.5 = .24/9, w = .24/(.9 + .24)
+        ("t_p_star", False, (0.24 / 1.14) ** 2 / 4 + (0.9 / 1.14) ** 2 * (1 / 98 + 1 / 240)),
+    ],
+)
+def test_degrees_of_freedom_of_small_samples(name, proper, inverse):
+    x = scalar_moments(Q, V, replace(HALF, proper=proper), df_com=48.0)
+    assert x.df_original == 98
+    assert float(RULES[name].spread(x).df) == pytest.approx(1 / inverse)
+
+
+def test_degrees_of_freedom_about_the_original_estimate():
+    x = scalar_moments(Q, V, HALF, df_com=48.0)
+    for name in ("ppd", "simple"):
+        assert float(RULES[name].spread(x, "original").df) == 5 * 48
+    assert float(RULES["t_p_star"].spread(x, "original").df) == 4
+
+
+def test_the_variance_of_the_source_may_be_given():
+    x = scalar_moments(Q, V, HALF, source=np.full(5, 0.03))
+    assert float(x.original) == pytest.approx(0.03)
+    assert float(RULES["ppd"].spread(x).variance) == pytest.approx(0.03 + 0.07 / 5)
+    assert float(RULES["t_p_star"].spread(x).variance) == pytest.approx(0.03 + 0.005)
 
 
 def test_matrix_moments_have_the_scalar_ones_on_the_diagonal():

@@ -12,7 +12,7 @@ import pytest
 
 from posynth.engines.compiled import compilations
 from posynth.errors import FitError, SpecError, StoreError
-from posynth.evaluation.inference import fit_copies, pool
+from posynth.evaluation.inference import Estimate, pool
 from posynth.evaluation.validity import Analysis, design_study, read_study, run_study
 from posynth.evaluation.validity.journal import Journal
 from posynth.evaluation.validity.replicate import replicate
@@ -164,19 +164,16 @@ def test_intervals_are_those_of_pool(small_study):
     for rule in ("auto", "rubin", "rrr"):
         pooled = found.intervals("proper", 50, 3, rule, "population")
         q, v = found.estimates("proper", 50, 3)
+        made = found._provenance("proper", 50, 3)
         for r in range(3):
-            copies = [
-                ({n: q[c, r, j] for j, n in enumerate(found.names)}, np.diag(v[c, r]))
-                for c in range(3)
-            ]
-            estimates = fit_copies(lambda pair: pair, copies)
-            name = found.rule_of(rule, "proper", 50, 3)
-            provenance = found._provenance("proper", 50, 3)
-            table = pool(estimates, provenance, rule=name).table
-            half = (table["upper"] - table["lower"]) / 2
-            if rule != "rubin":  # its degrees of freedom depend on those of the analysis
-                np.testing.assert_allclose(pooled.half[r], half)
-            np.testing.assert_allclose(pooled.center[r], table["estimate"])
+            for j, name in enumerate(found.names):
+                # Degrees of freedom are those of each coefficient's own analysis; here k = n.
+                df = found.replications[r].df[found.replications[r].names.index(name)]
+                copies = [Estimate((name,), q[c, r, [j]], v[c, r, [[j]]], df) for c in range(3)]
+                table = pool(copies, made, rule=rule).table.loc[name]
+                half = (table["upper"] - table["lower"]) / 2
+                np.testing.assert_allclose(pooled.half[r, j], half)
+                np.testing.assert_allclose(pooled.center[r, j], table["estimate"])
 
 
 def test_nested_numbers_of_copies_share_their_copies(small_study):

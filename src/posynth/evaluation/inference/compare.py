@@ -13,6 +13,7 @@ from posynth.evaluation.inference.estimates import Analysis, Estimate, aligned, 
 from posynth.evaluation.inference.moments import Floats
 from posynth.evaluation.inference.overlap import expected, lack_of_fit, overlap
 from posynth.evaluation.inference.pool import Pooled, pool
+from posynth.evaluation.inference.rule import Rule
 from posynth.results import Result
 
 
@@ -67,7 +68,7 @@ def compare_fits(
     *,
     level: float = 0.95,
     interval: str = "expected",
-    rule: str = "auto",
+    rule: str | Rule = "auto",
 ) -> Agreement:
     """Compare the estimates of the copies with the estimate of the original rows.
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from posynth.errors import MeasureError
+from posynth.evaluation.inference.clusters import Clusters, mean_of, of_result
+from posynth.evaluation.inference.estimate_checks import check_estimate
 from posynth.evaluation.inference.moments import Floats
 
 
@@ -29,6 +30,8 @@ class Estimate:
         Residual degrees of freedom of the analysis; infinite where it uses a normal reference.
     notes : tuple of str
         What the analysis warned of (not converged, rows left out).
+    clusters : Clusters, optional
+        The groups of rows it allows for; None where it takes rows for independent.
 
     Examples
     --------
@@ -41,12 +44,13 @@ class Estimate:
     cov: Floats
     df_com: float = float("inf")
     notes: tuple[str, ...] = ()
+    clusters: Clusters | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         object.__setattr__(self, "q", np.asarray(self.q, dtype=float))
         object.__setattr__(self, "cov", np.asarray(self.cov, dtype=float))
-        _check(self)
+        check_estimate(self)
 
     @property
     def std_error(self) -> Floats:
@@ -57,29 +61,12 @@ class Estimate:
     def ordered(self, names: Sequence[str]) -> "Estimate":
         """Return the same estimates in the order of ``names``."""
         at = [self.names.index(name) for name in names]
-        return replace(self, names=tuple(names), q=self.q[at], cov=self.cov[np.ix_(at, at)])
-
-
-def _check(estimate: Estimate) -> None:
-    p = len(estimate.names)
-    if len(set(estimate.names)) != p or p == 0:
-        raise MeasureError(
-            f"estimates need one unique name each, found {estimate.names}; name every coefficient"
+        square, clusters = np.ix_(at, at), self.clusters
+        if clusters is not None and clusters.rows is not None:
+            clusters = replace(clusters, rows=clusters.rows[square])
+        return replace(
+            self, names=tuple(names), q=self.q[at], cov=self.cov[square], clusters=clusters
         )
-    if estimate.q.shape != (p,) or estimate.cov.shape != (p, p):
-        raise MeasureError(
-            f"{p} names need estimates of shape ({p},) and a covariance matrix of shape "
-            f"({p}, {p}), found {estimate.q.shape} and {estimate.cov.shape}; return the full "
-            "covariance matrix, not standard errors"
-        )
-    for name, value, variance in zip(
-        estimate.names, estimate.q, np.diag(estimate.cov), strict=True
-    ):
-        if not (np.isfinite(value) and np.isfinite(variance) and variance >= 0):
-            raise MeasureError(
-                f"coefficient {name!r} has estimate {value:g} with variance {variance:g}; it "
-                "cannot be estimated here: simplify the model or merge rare levels"
-            )
 
 
 type Analysis = Callable[[pd.DataFrame], Any]
@@ -91,8 +78,10 @@ def fit_copies(analysis: Analysis, copies: Iterable[pd.DataFrame]) -> tuple[Esti
     Parameters
     ----------
     analysis : callable
-        Takes a data frame and returns an `Estimate`, a fitted statsmodels result, or a pair
-        (estimates, covariance matrix) whose estimates are a Series or a mapping by name.
+        Takes a data frame and returns an `Estimate`, a fitted statsmodels result, or a tuple
+        (estimates, covariance matrix) or (estimates, covariance matrix, names). Estimates are a
+        Series, a mapping by name or an array; a single number is named by the function, and its
+        variance may be a number.
     copies : iterable of pandas.DataFrame
         The copies.
 
@@ -113,6 +102,10 @@ def fit_copies(analysis: Analysis, copies: Iterable[pd.DataFrame]) -> tuple[Esti
     ...     return {"mean": frame["x"].mean()}, [[frame["x"].var() / len(frame)]]
     >>> [round(float(e.cov[0, 0]), 3) for e in fit_copies(analysis, frames)]
     [0.333, 1.333]
+    >>> def spread(frame):  # log of the standard deviation, its variance if x is normal
+    ...     return np.log(frame["x"].std()), 1 / (2 * (len(frame) - 1))
+    >>> fit_copies(spread, frames)[1].names
+    ('spread',)
     """
     return aligned([_run(analysis, copy, number) for number, copy in enumerate(copies, start=1)])
 
@@ -120,7 +113,7 @@ def fit_copies(analysis: Analysis, copies: Iterable[pd.DataFrame]) -> tuple[Esti
 def _run(analysis: Analysis, copy: pd.DataFrame, number: int) -> Estimate:
     # A user's analysis may raise anything; whatever it is, he needs to know on which copy.
     try:
-        return as_estimate(analysis(copy))
+        return estimate_of(analysis, copy)
     except MeasureError as error:
         raise MeasureError(f"copy {number}: {error}") from error
     except Exception as error:
@@ -157,13 +150,21 @@ def _mismatch(number: int, name: str, estimate: Estimate) -> str:
     )
 
 
-def as_estimate(found: Any) -> Estimate:
+def estimate_of(analysis: Analysis, frame: pd.DataFrame) -> Estimate:
+    """Run an analysis on one table; a single estimate without a name gets that of the function."""
+    name = getattr(analysis, "__name__", "estimate")
+    return as_estimate(analysis(frame), "estimate" if name == "<lambda>" else name)
+
+
+def as_estimate(found: Any, name: str = "estimate") -> Estimate:
     """Turn what an analysis returned into an `Estimate`.
 
     Parameters
     ----------
-    found : Estimate, statsmodels result, or pair
+    found : Estimate, statsmodels result, or tuple
         See `fit_copies`.
+    name : str
+        Name of a single estimate that is returned without one.
 
     Returns
     -------
@@ -172,29 +173,57 @@ def as_estimate(found: Any) -> Estimate:
     Raises
     ------
     MeasureError
-        If it is none of these.
+        If it is none of these, or its parts do not fit together.
+
+    Examples
+    --------
+    >>> as_estimate((0.25, 0.01), "share").names
+    ('share',)
     """
     if isinstance(found, Estimate):
         return found
     if hasattr(found, "params") and hasattr(found, "cov_params"):
         df_com = float(found.df_resid) if getattr(found, "use_t", False) else float("inf")
-        return _from_pair(found.params, found.cov_params(), df_com)
-    if isinstance(found, tuple) and len(found) == 2:
-        return _from_pair(found[0], found[1])
+        fitted = pd.Series(found.params)
+        cov = np.asarray(found.cov_params())
+        return Estimate(
+            tuple(fitted.index), fitted.to_numpy(), cov, df_com, clusters=of_result(found)
+        )
+    if isinstance(found, tuple) and len(found) in (2, 3):
+        return _from_parts(name, *found)
     raise MeasureError(
         f"the analysis returned {type(found).__name__}; return an Estimate, a fitted statsmodels "
         "result, or a pair (estimates by name, covariance matrix)"
     )
 
 
-def _from_pair(values: Any, cov: npt.ArrayLike, df_com: float = float("inf")) -> Estimate:
-    if not isinstance(values, (pd.Series, Mapping)):
+def _from_parts(name: str, values: Any, cov: Any, names: Any = None) -> Estimate:
+    """Make an Estimate of estimates, their covariance and their names."""
+    if isinstance(values, pd.Series | Mapping):
+        series = pd.Series(values)
+        values, names = series.to_numpy(), tuple(series.index) if names is None else names
+    q, covariance = _numeric("estimates", values), _numeric("covariance matrix", cov)
+    if q.ndim == 0:
+        names = (name,) if names is None else names
+        q, covariance = q[np.newaxis], covariance.reshape(1, 1) if covariance.ndim == 0 else cov
+    elif names is None:
         raise MeasureError(
             f"the estimates are a {type(values).__name__} without names; return a pandas Series "
-            "or a mapping from name to estimate"
+            "or a mapping from name to estimate, or the names as a third part"
         )
-    series = pd.Series(values)
-    return Estimate(tuple(series.index), series.to_numpy(), np.asarray(cov), df_com)
+    elif covariance.ndim == 0 and q.shape == (1,):
+        covariance = covariance.reshape(1, 1)
+    return Estimate((names,) if isinstance(names, str) else tuple(names), q, covariance)
+
+
+def _numeric(what: str, values: Any) -> Floats:
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise MeasureError(
+            f"the {what} of the analysis cannot be read as numbers ({type(values).__name__}); "
+            "return floats"
+        ) from None
 
 
 def combine_imputations(estimates: Sequence[Estimate]) -> Estimate:
@@ -233,4 +262,4 @@ def combine_imputations(estimates: Sequence[Estimate]) -> Estimate:
     between = np.cov(q, rowvar=False, ddof=1).reshape(q.shape[1], q.shape[1])
     cov = np.mean([estimate.cov for estimate in same], axis=0) + (1 + 1 / len(q)) * between
     notes = tuple(dict.fromkeys(note for estimate in same for note in estimate.notes))
-    return Estimate(same[0].names, q.mean(axis=0), cov, notes=notes)
+    return Estimate(same[0].names, q.mean(axis=0), cov, notes=notes, clusters=mean_of(same))

@@ -19,8 +19,8 @@ from posynth.evaluation.inference.departure import AT_RANDOM, Departure
 from posynth.evaluation.inference.estimates import (
     Analysis,
     Estimate,
-    as_estimate,
     combine_imputations,
+    estimate_of,
 )
 from posynth.families import families
 from posynth.posterior.predict import RowSampler
@@ -108,7 +108,7 @@ def imputing(  # noqa: PLR0913 - what is imputed, how often, and under which ass
         missing = {name: int(frame[name].isna().sum()) for name in modelled}
         holes = {name: number for name, number in missing.items() if number}
         if not holes:
-            return as_estimate(analysis(frame))
+            return estimate_of(analysis, frame)
 
         def tell(name: str, done: int, total: int) -> None:
             piece = f"{name} (table {place + 1} of {tables})" if name else ""
@@ -119,7 +119,7 @@ def imputing(  # noqa: PLR0913 - what is imputed, how often, and under which ass
         values = pd.util.hash_pandas_object(frame.astype(str), index=False).to_numpy()
         rng = np.random.default_rng([seed, int(values.sum(dtype=np.uint64))])
         completed = impute(frame, posterior, holes, imputations, rng, departure, tell)
-        total = combine_imputations([as_estimate(analysis(each)) for each in completed])
+        total = combine_imputations([estimate_of(analysis, each) for each in completed])
         told = " and ".join(f"{number} holes of {name!r}" for name, number in holes.items())
         note = f"{told} were imputed {imputations} times"
         return replace(total, notes=(note, *departure.told(posterior.schema), *total.notes))

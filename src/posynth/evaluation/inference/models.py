@@ -13,6 +13,7 @@ import pandas as pd
 
 from posynth.engines.threads import caught_warnings
 from posynth.errors import MeasureError, unknown
+from posynth.evaluation.inference.clusters import ROBUST, Clusters, of_mixed, robust
 from posynth.evaluation.inference.estimates import Estimate
 from posynth.evaluation.inference.responses import Coding, coded_frame, codes, event, number, order
 
@@ -44,6 +45,7 @@ def fit_statsmodels(
     *,
     levels: Sequence[Any] | None = None,
     fit: Mapping[str, Any] | None = None,
+    cluster: str = "",
     **options: Any,
 ) -> Callable[[pd.DataFrame], Estimate]:
     """Make an analysis that fits a statsmodels formula model to a copy.
@@ -64,6 +66,9 @@ def fit_statsmodels(
         Levels of a categorical response in order; default the categories, or sorted values.
     fit : mapping, optional
         Arguments of the model's own ``fit``.
+    cluster : str
+        Column of groups whose rows are alike: the covariance matrix of ``ols``, ``glm`` or
+        ``logit`` then allows for it (a sandwich by group, t with one df less than groups).
     **options
         Arguments of the model itself: ``family`` of a glm (a name such as ``"poisson"`` or a
         statsmodels family), ``groups`` of mixed, ``status`` of phreg, ``distr`` of ordered
@@ -89,6 +94,8 @@ def fit_statsmodels(
     if model not in MODELS:
         raise MeasureError(unknown("model", model, MODELS))
     kind = MODELS[model]
+    if cluster and model not in ROBUST:
+        raise MeasureError(f"cluster: {unknown('model', model, ROBUST)}; mixed takes groups")
     if model == "glm":
         options["family"] = _family(options.get("family", "gaussian"))
         binomial = type(options["family"]).__name__ == "Binomial"
@@ -98,11 +105,11 @@ def fit_statsmodels(
         status = options.get("status")
         frame, seen = coded_frame(frame, formula, kind.response, levels, status)
         with caught_warnings() as caught:
-            built, result = _fitted(kind, formula, frame, options, fit or {})
+            built, result, clusters = _fitted(kind, formula, frame, (options, fit or {}, cluster))
             names, q, cov = kind.read(result, seen)
-        return Estimate(
-            tuple(names), q, cov, _df_com(result), _notes(caught, len(frame) - len(built.exog))
-        )
+        df_com = clusters.count - 1.0 if clusters and cluster else _df_com(result)
+        notes = _notes(caught, len(frame) - len(built.exog))
+        return Estimate(tuple(names), q, cov, df_com, notes, clusters)
 
     return analyse
 
@@ -121,17 +128,23 @@ def _fitted(
     kind: _Model,
     formula: str,
     frame: pd.DataFrame,
-    options: Mapping[str, Any],
-    fit: Mapping[str, Any],
-) -> tuple[Any, Any]:
+    how: tuple[Mapping[str, Any], Mapping[str, Any], str],
+) -> tuple[Any, Any, Clusters | None]:
     module, name = kind.path
+    options, fit, cluster = how
     # Formula engines and optimisers raise many kinds of error; the analyst needs one sentence.
     try:
         built = getattr(import_module(module), name).from_formula(
             formula, frame, **{**kind.defaults, **options}
         )
         _check_design(built, formula)
-        return built, built.fit(**{**kind.quiet, **fit})
+        given = {**kind.quiet, **fit}
+        if cluster:
+            return built, *robust(built, frame, cluster, given)
+        result = built.fit(**given)
+        if name == "MixedLM":
+            return built, result, of_mixed(result, _column_of(options.get("groups")))
+        return built, result, None
     except MeasureError:
         raise
     except Exception as error:
@@ -139,6 +152,10 @@ def _fitted(
             f"{name} of {formula!r} failed with {type(error).__name__}: "
             f"{' '.join(str(error).split())}; check the formula against the columns, or simplify it"
         ) from error
+
+
+def _column_of(groups: Any) -> str:
+    return groups if isinstance(groups, str) else ""
 
 
 def _check_design(built: Any, formula: str) -> None:

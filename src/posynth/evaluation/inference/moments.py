@@ -1,6 +1,6 @@
 """The averages and variances over copies from which every combining rule is computed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,13 @@ class Moments:
     n, k : int
         Rows of the source and of a copy.
     df_com : float
-        Degrees of freedom a complete-data analysis has; infinite for a normal reference.
+        Degrees of freedom of the analysis of one copy; infinite for a normal reference.
+    proper, complete : bool
+        Whether every copy took posterior draws of its own, and whether every column was drawn.
+    source : array, optional
+        V̂ where it is not v̄·k/n, as for groups of rows (see `Clusters`).
+    df_source : float, optional
+        Degrees of freedom of the same analysis of the source; df_com + n - k if not given.
     """
 
     center: Floats
@@ -49,6 +55,10 @@ class Moments:
     n: int
     k: int
     df_com: float = float("inf")
+    proper: bool = True
+    complete: bool = True
+    source: Floats | None = None
+    df_source: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -57,8 +67,22 @@ class Moments:
 
     @property
     def original(self) -> Floats:
-        """V̂ = v̄·k/n, the variance the estimate from the original rows would have."""
-        return self.within * self.ratio
+        """V̂, the variance the estimate from the original rows would have: v̄·k/n, or ``source``."""
+        return self.within * self.ratio if self.source is None else self.source
+
+    @property
+    def noise(self) -> Floats:
+        """What b estimates by theory: v̄ + V̂ for posterior draws, v̄ for plug-in draws.
+
+        An upper limit where some columns hold original values.
+        """
+        return self.within + self.original if self.proper else self.within
+
+    @property
+    def df_original(self) -> float:
+        """Degrees of freedom of the same analysis of the source, at least 1."""
+        known = self.df_com + self.n - self.k if self.df_source is None else self.df_source
+        return max(known, 1.0)
 
     @property
     def per_nest(self) -> int:
@@ -67,7 +91,12 @@ class Moments:
 
 
 def scalar_moments(
-    q: npt.ArrayLike, v: npt.ArrayLike, provenance: Provenance, df_com: float = float("inf")
+    q: npt.ArrayLike,
+    v: npt.ArrayLike,
+    provenance: Provenance,
+    df_com: float = float("inf"),
+    source: npt.ArrayLike | None = None,
+    df_source: float | None = None,
 ) -> Moments:
     """Summarise m estimates and variances, each estimand on its own.
 
@@ -79,7 +108,12 @@ def scalar_moments(
     provenance : Provenance
         How the copies were made.
     df_com : float
-        Degrees of freedom a complete-data analysis has.
+        Degrees of freedom of the analysis of one copy.
+    source : array_like, optional
+        What each copy says of the variance of the source's estimate, shaped as the variances;
+        theirs times k/n if not given.
+    df_source : float, optional
+        Degrees of freedom of the analysis of the source; df_com + n - k if not given.
 
     Returns
     -------
@@ -92,11 +126,17 @@ def scalar_moments(
     (2.0, 0.6, 1.0, 0.5)
     """
     estimates = _stack(q, provenance)
-    return _moments(estimates, _stack(v, provenance), _squares, provenance, df_com)
+    found = _moments(estimates, _stack(v, provenance), _squares, provenance, df_com)
+    return _of_source(found, source, df_source, provenance)
 
 
 def matrix_moments(
-    q: npt.ArrayLike, cov: npt.ArrayLike, provenance: Provenance, df_com: float = float("inf")
+    q: npt.ArrayLike,
+    cov: npt.ArrayLike,
+    provenance: Provenance,
+    df_com: float = float("inf"),
+    source: npt.ArrayLike | None = None,
+    df_source: float | None = None,
 ) -> Moments:
     """Summarise m estimate vectors and covariance matrices.
 
@@ -109,7 +149,12 @@ def matrix_moments(
     provenance : Provenance
         How the copies were made.
     df_com : float
-        Degrees of freedom a complete-data analysis has.
+        Degrees of freedom of the analysis of one copy.
+    source : array_like, optional
+        What each copy says of the variance of the source's estimate, shaped as the variances;
+        theirs times k/n if not given.
+    df_source : float, optional
+        Degrees of freedom of the analysis of the source; df_com + n - k if not given.
 
     Returns
     -------
@@ -124,7 +169,18 @@ def matrix_moments(
     [[2.0, 4.0], [4.0, 8.0]]
     """
     estimates = _stack(q, provenance)
-    return _moments(estimates, _stack(cov, provenance), _products, provenance, df_com)
+    found = _moments(estimates, _stack(cov, provenance), _products, provenance, df_com)
+    return _of_source(found, source, df_source, provenance)
+
+
+def _of_source(
+    found: Moments,
+    source: npt.ArrayLike | None,
+    df_source: float | None,
+    provenance: Provenance,
+) -> Moments:
+    mean = None if source is None else _stack(source, provenance).mean(axis=0)
+    return replace(found, source=mean, df_source=df_source)
 
 
 def _stack(values: npt.ArrayLike, provenance: Provenance) -> Floats:
@@ -175,6 +231,8 @@ def _moments(q: Floats, v: Floats, outer: Any, provenance: Provenance, df_com: f
         n=provenance.n,
         k=provenance.k,
         df_com=df_com,
+        proper=provenance.proper,
+        complete=provenance.complete,
     )
 
 

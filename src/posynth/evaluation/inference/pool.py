@@ -9,10 +9,13 @@ from scipy import stats
 
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Provenance
+from posynth.evaluation.inference import clusters
 from posynth.evaluation.inference.catalogue import check_estimand, rule_named
 from posynth.evaluation.inference.choose import Choice, check_enough, choose
 from posynth.evaluation.inference.estimates import Estimate, aligned
 from posynth.evaluation.inference.moments import Floats, Moments, matrix_moments, scalar_moments
+from posynth.evaluation.inference.rule import Rule
+from posynth.evaluation.inference.theory import more_than_theory
 from posynth.results import Result
 
 
@@ -40,6 +43,8 @@ class Pooled:
     notes : tuple of str
         Conditionals that did not pass; warnings of the choice, of the rule and of the fits, each
         with its copy.
+    rule : Rule
+        The rule itself.
     """
 
     table: pd.DataFrame
@@ -49,6 +54,7 @@ class Pooled:
     provenance: Provenance
     moments: Moments
     notes: tuple[str, ...]
+    rule: Rule
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,11 +70,11 @@ class Pooled:
         }[self.estimand]
         p = self.provenance
         sizes = f"{p.m} cop{'y' if p.m == 1 else 'ies'} of {p.k} rows from a source of {p.n} rows"
-        formula = rule_named(self.choice.rule).formula
-        shown = f" ({formula})" if self.estimand == "population" else ""
+        shown = f" ({self.rule.formula})" if self.estimand == "population" else ""
         lines = [
             f"Inference about {about}, from {sizes}.",
             f"Rule {self.choice.rule!r}{shown}: {self.choice.reason}.",
+            _reference(self.table["df"].to_numpy(dtype=float), p),
             *(f"Note: {note}." for note in self.notes),
         ]
         return "\n".join(lines)
@@ -125,7 +131,7 @@ class Pooled:
         difference = part.center - np.broadcast_to(np.asarray(null, dtype=float), len(wanted))
         try:
             with np.errstate(divide="ignore", invalid="ignore"):
-                test = rule_named(self.choice.rule).test(difference, part, self.estimand)
+                test = self.rule.test(difference, part, self.estimand)
         except np.linalg.LinAlgError:
             raise MeasureError(
                 f"the covariance matrix of {', '.join(map(repr, wanted))} is singular; test fewer "
@@ -143,7 +149,7 @@ class Pooled:
 def pool(
     estimates: Sequence[Estimate],
     provenance: Provenance,
-    rule: str = "auto",
+    rule: str | Rule = "auto",
     estimand: str = "population",
     level: float = 0.95,
 ) -> Pooled:
@@ -155,8 +161,8 @@ def pool(
         One a copy, see `fit_copies`; in a nested design the copies of an imputation together.
     provenance : Provenance
         How the copies were made; it decides the rule.
-    rule : str
-        ``"auto"``, or a name in the catalogue to use against the choice.
+    rule : str or Rule
+        ``"auto"``; or a name in the catalogue, or a `Rule` of your own, to use against the choice.
     estimand : str
         ``"population"``: Q, with the uncertainty of both sampling and synthesis.
         ``"original"``: q̂_obs, with the uncertainty of synthesis alone.
@@ -185,11 +191,14 @@ def pool(
         raise MeasureError(f"level {level} is not between 0 and 1; 0.95 is usual")
     same = aligned(estimates)
     choice = choose(provenance, rule)
-    check_enough(choice.rule, provenance, estimand)
+    used = rule_named(rule if isinstance(rule, Rule) else choice.rule)
+    check_enough(used, provenance, estimand)
     q, cov = np.array([e.q for e in same]), np.array([e.cov for e in same])
-    df_com = min(estimate.df_com for estimate in same)
-    x = scalar_moments(q, np.diagonal(cov, axis1=1, axis2=2), provenance, df_com)
-    table = _table(same[0].names, x, choice.rule, estimand, level)
+    source, df_source = clusters.of_source(same, provenance)
+    df = min(estimate.df_com for estimate in same)
+    parts = None if source is None else _diagonals(source)
+    x = scalar_moments(q, _diagonals(cov), provenance, df, parts, df_source)
+    table = _table(same[0].names, x, used, estimand, level)
     fits = [f"copy {i}: {note}" for i, e in enumerate(same, start=1) for note in e.notes]
     return Pooled(
         table=table,
@@ -197,15 +206,38 @@ def pool(
         estimand=estimand,
         level=level,
         provenance=provenance,
-        moments=matrix_moments(q, cov, provenance, df_com),
-        notes=(*provenance.failed, *choice.warnings, *_refused(table), *fits),
+        moments=matrix_moments(q, cov, provenance, df, source, df_source),
+        notes=(
+            *provenance.failed,
+            *choice.warnings,
+            *clusters.noted(same, provenance),
+            *more_than_theory(used.name, same[0].names, x),
+            *_refused(table),
+            *fits,
+        ),
+        rule=used,
     )
 
 
+def _diagonals(cov: Floats) -> Floats:
+    return np.diagonal(cov, axis1=1, axis2=2)
+
+
+def _reference(df: Floats, p: Provenance) -> str:
+    """Say in words what the variances are multiplied by and which reference intervals have."""
+    known = df[np.isfinite(df)]
+    if len(known):
+        low, high = (f"{value:.3g}" for value in (known.min(), known.max()))
+        span = low if low == high else f"{low} to {high}"
+        what = f"t with {span} degrees of freedom"
+    else:
+        what = "normal"
+    return f"k/n = {p.k / p.n:.3g}; the reference of the intervals is {what}."
+
+
 def _table(
-    names: Sequence[str], x: Moments, name: str, estimand: str, level: float
+    names: Sequence[str], x: Moments, rule: Rule, estimand: str, level: float
 ) -> pd.DataFrame:
-    rule = rule_named(name)
     spread = rule.spread(x, estimand)
     lost = rule.lost(x, spread) if estimand == "population" else np.full_like(x.center, np.nan)
     error = np.sqrt(np.where(spread.variance >= 0, spread.variance, np.nan))
@@ -255,4 +287,5 @@ def _part(x: Moments, at: list[int]) -> Moments:
         between=square(x.between),
         nest_between=square(x.nest_between),
         nest_within=square(x.nest_within),
+        source=None if x.source is None else square(x.source),
     )

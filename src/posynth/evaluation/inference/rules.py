@@ -87,13 +87,40 @@ def partial(x: Moments) -> Spread:
     return _plus_between(x.within, x)
 
 
-def scaled(x: Moments) -> Spread:
-    """T_p* = v̄·k/n + b/m, ν = (m-1)(1 + v̄(k/n)/(b/m))²; right for any scheme with m >= 2.
+#: Copies that the theoretical variance between copies counts for in the degrees of freedom of T_p*.
+THEORY = 0.5
 
-    v̄·k/n estimates V and b/m the variance of q̄ given the source, however the copies were drawn:
-    proper or plug-in, complete or partial. ν matches the first two moments of T (Satterthwaite).
+
+def scaled(x: Moments) -> Spread:
+    r"""T_p* = v̄·k/n + b/m, for 2 or more copies drawn in any way.
+
+    v̄·k/n estimates V and b/m the variance of q̄ given the source, however the copies were drawn,
+    proper or plug-in, complete or partial: so E T_p* is the variance of q̄ about Q wherever v̄·k/n
+    estimates V. It does not with survey weights, and with groups of rows only if the analysis says
+    how many there are (`Clusters`).
+
+    .. math:: 1/\nu = w^2/(m-1) + (1-w)^2/\nu_V, \quad w = (\tilde b/m) / (\hat V + \tilde b/m)
+
+    by Satterthwaite. :math:`\tilde b` is b averaged with what theory says of it (``x.noise``),
+    which counts as half a copy: with b alone ν is large where b happens to be small, and two
+    copies cover .90 to .94 instead of .95. :math:`\nu_V` is that of V̂: 1/(1/ν_n + 1/(m ν_k)) with
+    the residual degrees of freedom ν_n and ν_k of the analysis of the source and of a copy; for
+    posterior draws of every column m/(1/ν_n + 1/ν_k), since E v̄k/n then is the variance of the
+    posterior and exceeds V by what the t reference of the source would add. Derived here; its
+    coverage is in tests/truth/results/rules.csv.
     """
-    return _plus_between(x.original, x)
+    noise = x.between / x.m
+    steady = ((x.m - 1) * x.between + THEORY * x.noise) / (x.m - 1 + THEORY) / x.m
+    share = steady / (x.original + steady)
+    inverse = share**2 / (x.m - 1) + (1 - share) ** 2 * _doubt_of_original(x)
+    return Spread(x.original + noise, 1 / inverse)
+
+
+def _doubt_of_original(x: Moments) -> float:
+    """Return 1/ν of V̂ as it counts in T: 0 where analyses have a normal reference."""
+    if x.proper and x.complete:
+        return (1 / x.df_original + 1 / x.df_com) / x.m
+    return 1 / x.df_original + 1 / (x.m * x.df_com)
 
 
 def _plus_between(base: Floats, x: Moments) -> Spread:
@@ -107,20 +134,36 @@ def incomplete(x: Moments) -> Spread:
 
 
 def simple(x: Moments) -> Spread:
-    """T = v̄(k/n + 1/m), normal: plug-in copies of every column (Raab, Nowok & Dibben 2017).
+    r"""T = v̄(k/n + 1/m): plug-in copies of every column (Raab, Nowok & Dibben 2017).
 
-    V̂ = v̄·k/n, and each plug-in copy varies about q̂_obs by its own sampling variance v̄.
+    V̂ = v̄·k/n, and each plug-in copy varies about q̂_obs by its own sampling variance v̄. Their
+    reference is normal; here t with
+
+    .. math:: 1/\nu = u^2/\nu_n + 1/(m\nu_k), \qquad u = \hat V/T,
+
+    ν_n and ν_k the residual degrees of freedom of the analysis of the source and of a copy: the
+    error of σ̂² in the source cancels but for V̂, the errors in the copies do not.
     """
-    return _normal(x.original + x.within / x.m)
+    total = x.original + x.within / x.m
+    share = x.original / total
+    return Spread(total, 1 / (share**2 / x.df_original + 1 / (x.m * x.df_com)))
 
 
 def ppd(x: Moments) -> Spread:
-    """T = v̄(k/n + (1 + k/n)/m), normal: proper copies of every column (Raab et al. 2017).
+    r"""T = v̄(k/n + (1 + k/n)/m): proper copies of every column (Raab et al. 2017).
 
     A posterior-predictive copy varies about q̂_obs by v̄ (its rows) plus v̄·k/n (its parameters).
-    The normal reference is short for one small copy: .92 instead of .95 at n = k = 20, m = 1.
+    Their reference is normal, which is short in small samples: .92 instead of .95 at n = k = 20,
+    m = 1. Here t with
+
+    .. math:: \nu = m / (1/\nu_k + 2u^2/\nu_n), \qquad u = \hat V/T,
+
+    ν_n and ν_k as for `simple`. The error of the drawn σ cancels but for V̂; 2u²/ν_n is its part and
+    that of random predictors. Derived here; coverage in tests/truth/results/rules.csv.
     """
-    return _normal(x.original + (x.within + x.original) / x.m)
+    total = x.original + (x.within + x.original) / x.m
+    share = x.original / total
+    return Spread(total, x.m / (1 / x.df_com + 2 * share**2 / x.df_original))
 
 
 def rrr(x: Moments) -> Spread:
@@ -164,7 +207,7 @@ def large_k(x: Moments) -> Spread:
 
 
 def about_original(x: Moments) -> Spread:
-    """Variance b/m of q̄ about q̂_obs, ν = m - 1: right for any scheme."""
+    """Variance b/m of q̄ about q̂_obs, ν = m - 1: exact for normal estimates of any scheme."""
     noise = x.between / x.m
     return Spread(noise, np.full_like(noise, x.m - 1.0))
 
@@ -176,10 +219,12 @@ def nests_about_original(x: Moments) -> Spread:
 
 
 def simple_about_original(x: Moments) -> Spread:
-    """Variance v̄/m of q̄ about q̂_obs for plug-in copies of every column, normal."""
-    return _normal(x.within / x.m)
+    """Variance v̄/m of q̄ about q̂_obs for plug-in copies of every column, ν = m·ν_k."""
+    noise = x.within / x.m
+    return Spread(noise, np.full_like(noise, x.m * x.df_com))
 
 
 def ppd_about_original(x: Moments) -> Spread:
-    """Variance v̄(1 + k/n)/m of q̄ about q̂_obs for proper copies of every column, normal."""
-    return _normal((x.within + x.original) / x.m)
+    """Variance v̄(1 + k/n)/m of q̄ about q̂_obs for proper copies of every column, ν = m·ν_k."""
+    noise = (x.within + x.original) / x.m
+    return Spread(noise, np.full_like(noise, x.m * x.df_com))

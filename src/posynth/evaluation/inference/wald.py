@@ -106,29 +106,45 @@ def naive(d: Floats, x: Moments) -> FTest:
 
 
 def simple(d: Floats, x: Moments) -> FTest:
-    """χ²_p of d'[Ū(k/n + 1/m)]⁻¹d."""
-    return _chi2(d, x.original + x.within / x.m)
+    """F(p, ν) of d'[Ū(k/n + 1/m)]⁻¹d/p, ν as in the scalar rule, averaged over coefficients."""
+    total = x.original + x.within / x.m
+    share = _trace_ratio(x.original, total) / d.shape[-1]
+    return _with_df(d, total, share**2 / x.df_original + 1 / (x.m * x.df_com))
 
 
 def ppd(d: Floats, x: Moments) -> FTest:
-    """χ²_p of d'[Ū(k/n + (1 + k/n)/m)]⁻¹d."""
-    return _chi2(d, x.original + (x.within + x.original) / x.m)
+    """F(p, ν) of d'[Ū(k/n + (1 + k/n)/m)]⁻¹d/p, ν as in the scalar rule, averaged likewise."""
+    total = x.original + (x.within + x.original) / x.m
+    share = _trace_ratio(x.original, total) / d.shape[-1]
+    return _with_df(d, total, (1 / x.df_com + 2 * share**2 / x.df_original) / x.m)
 
 
 def simple_about_original(d: Floats, x: Moments) -> FTest:
-    """χ²_p of d'[Ū/m]⁻¹d, d = q̄ - q̂_obs."""
-    return _chi2(d, x.within / x.m)
+    """F(p, m·ν_k) of d'[Ū/m]⁻¹d/p, d = q̄ - q̂_obs."""
+    return _with_df(d, x.within / x.m, 1 / (x.m * x.df_com))
 
 
 def ppd_about_original(d: Floats, x: Moments) -> FTest:
-    """χ²_p of d'[Ū(1 + k/n)/m]⁻¹d, d = q̄ - q̂_obs."""
-    return _chi2(d, (x.within + x.original) / x.m)
+    """F(p, m·ν_k) of d'[Ū(1 + k/n)/m]⁻¹d/p, d = q̄ - q̂_obs."""
+    return _with_df(d, (x.within + x.original) / x.m, 1 / (x.m * x.df_com))
+
+
+def none(d: Floats, x: Moments) -> FTest:
+    """No test: what a rule of the user has if it names none."""
+    missing = np.full(d.shape[:-1], np.nan)
+    return FTest(missing, d.shape[-1], missing, missing)
+
+
+def _with_df(d: Floats, total: Floats, inverse: Floats | float) -> FTest:
+    """F(p, 1/inverse) of d'T⁻¹d/p; χ²_p/p where ``inverse`` is 0."""
+    statistic = quadratic(d, total) / d.shape[-1]
+    with np.errstate(divide="ignore"):
+        df2 = 1 / np.broadcast_to(np.asarray(inverse, dtype=float), statistic.shape)
+    return f_test(statistic, d.shape[-1], df2)
 
 
 def _chi2(d: Floats, total: Floats) -> FTest:
-    p = d.shape[-1]
-    statistic = quadratic(d, total) / p
-    return f_test(statistic, p, np.full_like(statistic, np.inf))
+    return _with_df(d, total, 0.0)
 
 
 def rrr(d: Floats, x: Moments) -> FTest:

@@ -13,7 +13,7 @@ import pandas as pd
 from posynth.errors import MeasureError, PosynthError, SpecError, unknown
 from posynth.evaluation.inference.catalogue import RULES
 from posynth.evaluation.inference.direct import fit_direct
-from posynth.evaluation.inference.estimates import Estimate, as_estimate
+from posynth.evaluation.inference.estimates import Estimate, estimate_of
 from posynth.evaluation.inference.models import fit_statsmodels
 from posynth.evaluation.validity.holes import Hole
 from posynth.evaluation.validity.population import Population
@@ -201,7 +201,7 @@ class Study:
 def _run(function: Callable[[pd.DataFrame], Any], frame: pd.DataFrame) -> Estimate:
     # A user's analysis may raise anything; in a study it spoils one replication, not all.
     try:
-        return as_estimate(function(frame))
+        return estimate_of(function, frame)
     except PosynthError:
         raise
     except Exception as error:

@@ -131,12 +131,18 @@ class Validity:
         name = self.rule_of(rule, draws, k, m)
         if m < RULES[name].copies[estimand == "original"]:
             return None
-        names = self.names
+        names, study = self.names, self.study
         q, v = self.estimates(draws, k, m)
         own, _, df = self._original
         spread = [
             RULES[name].spread(
-                scalar_moments(q[..., [j]], v[..., [j]], self._provenance(draws, k, m), df[0, j]),
+                scalar_moments(
+                    q[..., [j]],
+                    v[..., [j]],
+                    self._provenance(draws, k, m),
+                    max(df[0, j] + k - study.n, 1.0),
+                    df_source=df[0, j],
+                ),
                 estimand,
             )
             for j in range(len(names))

@@ -1,0 +1,223 @@
+r"""Groups of rows: what the variances of copies say of the source where k differs from n.
+
+Copies of k rows have the groups of the source, not k/n times as many. The variance of an estimate
+then has a part that falls with the number of groups and a part that falls with the rows in them,
+
+.. math:: V = \frac{1}{G} (A + B/s),
+
+with G groups of s rows each: B comes from the noise of rows within groups, A from what rows of a
+group share. A copy of G_c groups of s_c rows each says of the source
+
+.. math:: \hat V = \frac{G_c}{G} (v + (s_c/s - 1) v_B),
+
+v its covariance matrix and v_B the part that B makes of it. For estimates within groups v_B = v and
+the factor is k/n; for estimates between groups that differ much it is G_c/G.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from posynth.errors import MeasureError, unknown
+from posynth.evaluation.base import Provenance
+from posynth.evaluation.inference.moments import Floats
+
+if TYPE_CHECKING:
+    from posynth.evaluation.inference.estimates import Estimate
+
+#: Models whose covariance matrix can be that of groups of rows.
+ROBUST = ("ols", "glm", "logit")
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """The groups of rows that an analysis allows for.
+
+    Attributes
+    ----------
+    column : str
+        The column of groups; ``""`` if it is not known.
+    count : int
+        Groups in the table that was analysed.
+    rows : array, optional
+        Part of the covariance matrix due to the noise of rows within groups, (p, p).
+    """
+
+    column: str
+    count: int
+    rows: Floats | None = None
+
+
+def of_source(
+    estimates: "Sequence[Estimate]", provenance: Provenance
+) -> tuple[Floats | None, float | None]:
+    """Return what each copy says of the source's covariance, (m, p, p), and its df.
+
+    Parameters
+    ----------
+    estimates : sequence of Estimate
+        One a copy, coefficients in the same order.
+    provenance : Provenance
+        How the copies were made; ``groups`` says how many the source has.
+
+    Returns
+    -------
+    array, float
+        None and None where rows are independent, or nothing is known and k = n.
+
+    Raises
+    ------
+    MeasureError
+        If k differs from n and the groups of the source or the part within groups are not known.
+    """
+    found = [estimate.clusters for estimate in estimates]
+    known = [clusters for clusters in found if clusters is not None]
+    if not known:
+        return None, None
+    if len(known) < len(found):
+        raise MeasureError(
+            "some copies were analysed with groups of rows and others without; run the same "
+            "analysis on every copy"
+        )
+    groups = provenance.groups.get(known[0].column)
+    if groups is None or any(clusters.rows is None for clusters in known):
+        if provenance.k != provenance.n:
+            raise MeasureError(_unknown(known[0], groups, provenance))
+        return None, None
+    scaled = [
+        _scaled(estimate.cov, clusters, groups, provenance)
+        for estimate, clusters in zip(estimates, known, strict=True)
+    ]
+    count = float(np.mean([clusters.count for clusters in known]))
+    df = min(estimate.df_com for estimate in estimates) + groups - count
+    return np.array(scaled), max(df, 1.0)
+
+
+def _unknown(clusters: Clusters, groups: int | None, p: Provenance) -> str:
+    what = (
+        f"how many groups of {clusters.column!r} the source has is not recorded"
+        if groups is None and clusters.column
+        else "it is not known which part of the variances is due to rows within groups"
+    )
+    return (
+        f"the analysis allows for {clusters.count} groups of rows, and the copies have k = {p.k} "
+        f"rows where the source has n = {p.n}: a copy does not have k/n times the groups, and "
+        f"{what}, so its variances say nothing of the source. Draw copies with k = n "
+        f"(`posynth draw OUT -k {p.n}`), or use model 'mixed' with groups=COLUMN or cluster=COLUMN "
+        "for a column of levels"
+    )
+
+
+def _scaled(cov: Floats, clusters: Clusters, groups: int, provenance: Provenance) -> Floats:
+    size = (provenance.k / clusters.count) / (provenance.n / groups)
+    rows = np.asarray(clusters.rows, dtype=float)
+    # A sandwich may come out below the part within groups; it is that part then.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.sqrt(np.diag(cov) / np.diag(rows))
+    shrink = np.where(np.diag(rows) > 0, np.minimum(1.0, ratio), 1.0)
+    scaled: Floats = clusters.count / groups * (cov + (size - 1) * rows * np.outer(shrink, shrink))
+    return scaled
+
+
+def noted(estimates: "Sequence[Estimate]", provenance: Provenance) -> tuple[str, ...]:
+    """Return what a reader must know of groups: how variances were scaled, or that none were."""
+    clusters = estimates[0].clusters
+    if clusters is None:
+        if not provenance.grouped:
+            return ()
+        grouped = provenance.grouped
+        named = ", ".join(map(repr, grouped))
+        column = next(iter(grouped.values()))
+        return (
+            f"{named}: rows of one {column!r} are alike in the copies as in the source, and this "
+            "analysis takes them for independent, so its standard errors are too small; use model "
+            f"'mixed' with groups={column!r}, or cluster={column!r}",
+        )
+    groups = provenance.groups.get(clusters.column)
+    if groups is None or clusters.rows is None or provenance.k == provenance.n:
+        return ()
+    return (
+        f"variances were taken from copies to the source by its {groups} groups of "
+        f"{clusters.column!r}, and by k/n only for what rows vary within groups",
+    )
+
+
+def mean_of(estimates: "Sequence[Estimate]") -> Clusters | None:
+    """Return the groups of several imputations of one copy, with the mean of the part within."""
+    found = [estimate.clusters for estimate in estimates if estimate.clusters is not None]
+    if len(found) < len(estimates):
+        return None
+    rows = [clusters.rows for clusters in found if clusters.rows is not None]
+    mean = np.mean(rows, axis=0) if len(rows) == len(found) else None
+    return Clusters(found[0].column, found[0].count, mean)
+
+
+def of_mixed(result: Any, column: str) -> Clusters:
+    r"""Read the groups of a fitted statsmodels MixedLM.
+
+    With :math:`V_j = \sigma^2 I + Z_j \Psi Z_j'` and :math:`M = (\sigma^2 I + \Psi Z_j'Z_j)^{-1}
+    \Psi`, :math:`V_j^{-1} = (I - Z_j M Z_j') / \sigma^2`; what the noise of rows makes of the
+    covariance of the estimates is :math:`H^{-1} (\sum X_j'V_j^{-2}X_j \sigma^2) H^{-1}` with
+    :math:`H = \sum X_j'V_j^{-1}X_j`.
+    """
+    model = result.model
+    if getattr(model, "k_vc", 0):
+        return Clusters(column, int(model.n_groups))
+    sigma2, psi = float(result.scale), np.asarray(result.cov_re, dtype=float)
+    width = model.exog.shape[1]
+    information, noise = np.zeros((width, width)), np.zeros((width, width))
+    for X, Z in zip(model.exog_li, model.exog_re_li, strict=True):
+        inner, cross = Z.T @ Z, X.T @ Z
+        M = np.linalg.solve(sigma2 * np.eye(len(psi)) + psi @ inner, psi)
+        once = cross @ M @ cross.T
+        information += (X.T @ X - once) / sigma2
+        noise += (X.T @ X - 2 * once + cross @ M @ inner @ M @ cross.T) / sigma2
+    inverse = np.linalg.inv(information)
+    return Clusters(column, int(model.n_groups), inverse @ noise @ inverse)
+
+
+def of_result(result: Any) -> Clusters | None:
+    """Recognise groups in a fitted statsmodels result of the user's own, by an unknown column."""
+    model: Any = getattr(result, "model", None)
+    if hasattr(model, "exog_re_li"):
+        return Clusters("", int(model.n_groups))
+    if getattr(result, "cov_type", "") == "cluster":
+        labels = (getattr(result, "cov_kwds", None) or {}).get("groups", ())
+        return Clusters("", len(np.unique(np.asarray(labels))))
+    if hasattr(model, "cluster_list"):
+        return Clusters("", len(model.cluster_list))
+    return None
+
+
+def robust(built: Any, frame: pd.DataFrame, column: str, fit: dict[str, Any]) -> tuple[Any, Any]:
+    """Fit a statsmodels model with a covariance matrix of groups of rows.
+
+    Returns
+    -------
+    result, Clusters
+        The result, and its groups; the part within groups is the sandwich of independent rows.
+
+    Raises
+    ------
+    MeasureError
+        If the column is not there, has missing values or a single group.
+    """
+    if column not in frame:
+        raise MeasureError(f"cluster: {unknown('column', column, frame.columns)}")
+    labels = frame[column].loc[built.data.row_labels]
+    codes, levels = pd.factorize(labels)
+    if (codes < 0).any() or len(levels) < 2:
+        what = "missing values" if (codes < 0).any() else "a single group"
+        raise MeasureError(
+            f"cluster: column {column!r} has {what} here; every row must belong to one of 2 groups "
+            "or more"
+        )
+    rows, width = built.exog.shape
+    given = {"cov_type": "cluster", "cov_kwds": {"groups": codes}, "use_t": True}
+    result = built.fit(**{**fit, **given})
+    plain = np.asarray(built.fit(**{**fit, "cov_type": "HC0"}).cov_params())
+    correction = len(levels) / (len(levels) - 1) * (rows - 1) / (rows - width)
+    return result, Clusters(column, len(levels), plain * correction)
