@@ -167,8 +167,9 @@ def test_intervals_are_those_of_pool(small_study):
         made = found._provenance("proper", 50, 3)
         for r in range(3):
             for j, name in enumerate(found.names):
-                # Degrees of freedom are those of each coefficient's own analysis; here k = n.
+                # Degrees of freedom are those of each coefficient's own analysis of k rows.
                 df = found.replications[r].df[found.replications[r].names.index(name)]
+                df += 50 - study.n
                 copies = [Estimate((name,), q[c, r, [j]], v[c, r, [[j]]], df) for c in range(3)]
                 table = pool(copies, made, rule=rule).table.loc[name]
                 half = (table["upper"] - table["lower"]) / 2
