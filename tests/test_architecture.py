@@ -24,6 +24,7 @@ SEE_ALL = (
     *("analysis", "cli_options", "cli_verbs", "judge", "judgement", "material"),
     *("readout", "reporting", "releasing", "cli_release"),
     *("cli_studies", "studies"),  # the verbs on methods
+    *("cli_lists", "cli_examples"),
 )
 SEEN_BY_ALL = ("errors", "results")
 SAMPLERS = ("pymc", "pytensor", "nutpie")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import posynth
-from posynth import cli_release, cli_studies, cli_verbs, screen
+from posynth import cli_lists, cli_release, cli_studies, cli_verbs, screen
+from posynth.cli_examples import add_examples
 from posynth.cli_options import AllowCode, AllowFailed, Asked, takes_chain
 from posynth.errors import SpecError
 from posynth.posterior.crew import SELDOM, Crew
@@ -28,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done; 2 an error, nothing written; 3 done and written, but a conditional "
     "that was used did not pass its diagnostics (0 with --allow-failed); 130 interrupted.",
 )
@@ -213,21 +215,6 @@ def diagnose(
 
 
 @app.command()
-def methods(
-    json: Annotated[Path | None, typer.Option("--json", help="Write the table as JSON.")] = None,
-) -> None:
-    """List the methods of mice and synthpop with the families that stand for them."""
-    with errors():
-        from posynth import readout
-        from posynth.families.methods import table
-
-        rows = table()
-        screen.print_methods(out, rows)
-        if json is not None:
-            readout.write_json(json, {"methods": rows})
-
-
-@app.command()
 def demo(
     to: Out = Path("demo"),
     m: M = 5,
@@ -260,9 +247,11 @@ def end(failed: "Sequence[FailedConditional]", allow_failed: bool) -> None:
         raise typer.Exit(FAILED)
 
 
+cli_lists.register(app)
 cli_verbs.register(app)
 cli_release.register(app)
 cli_studies.register(app)
+add_examples(app)
 
 
 def main() -> None:

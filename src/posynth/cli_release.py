@@ -33,10 +33,7 @@ def release(
     allow_code: AllowCode = False,
     allow_failed: AllowFailed = False,
 ) -> None:
-    """Write a folder that may be passed on: copies, codebook, how to pool, a public report.
-
-    Example: `posynth release out -o for_colleagues --data patients.csv`
-    """
+    """Write a folder that may be passed on: copies, codebook, how to pool, a public report."""
     with errors(folder, data):
         from posynth.copies.failed import failed_conditionals
         from posynth.copies.output import MANIFEST

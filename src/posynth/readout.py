@@ -12,6 +12,7 @@ from posynth.results import Result, to_frame
 from posynth.screen import plain
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
 
 
@@ -44,6 +45,27 @@ def print_advice(console: "Console", results: Sequence[Result], shown: int = 5) 
     if len(advice) > shown:
         console.print(f"- and {len(advice) - shown} more columns: see --json or the report")
     console.print()
+
+
+def print_families(console: "Console", table: "pd.DataFrame") -> None:
+    """Print the families, one row each; a single one in full, one line a fact."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    if len(table) == 1:
+        facts = {"family": str(table.index[0]), **table.iloc[0].to_dict()}
+        for key, value in facts.items():
+            console.print(f"[bold]{key:>8}[/bold]  {plain(value or '-')}", highlight=False)
+        return
+    grid = Table(box=SIMPLE_HEAD)
+    for name in ("family", "columns", "model", "options"):
+        grid.add_column(name, overflow="fold", ratio=3 if name == "model" else None)
+    for name, row in table.iterrows():
+        mark = "" if row["proper"] == "yes" else " (not proper)"
+        texts = (str(name), row["columns"], row["model"] + mark, row["options"])
+        grid.add_row(*map(plain, texts))
+    console.print(grid)
+    console.print("`posynth families NAME` shows one with its priors", style="dim")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import posynth
 from posynth.chain.toml import read_chain
 
-COMMANDS = ("describe", "synthesize", "fit", "draw", "diagnose", "demo")
+COMMANDS = ("describe", "synthesize", "fit", "draw", "diagnose", "demo", "families", "example")
 
 
 def test_describe_explains_every_column_and_writes_a_chain(cli, said, people_csv, tmp_path):
@@ -115,3 +115,53 @@ def test_starting_loads_nothing_heavy(start):
 )
 def test_starting_takes_less_than_half_a_second(arguments):
     assert min(_fresh(*arguments)[0] for _ in range(3)) < 0.5
+
+
+def test_the_example_table_is_written_to_standard_output(cli, tmp_path):
+    written = tmp_path / "heart_failure.csv"
+    written.write_text(cli("example").stdout)
+    pd.testing.assert_frame_equal(pd.read_csv(written), posynth.load_heart_failure(), **LOOSELY)
+
+
+#: Labels are read as text here and as categories by posynth.
+LOOSELY = {"check_dtype": False, "check_categorical": False}
+
+
+def test_families_are_listed_with_options_and_priors(cli, said, tmp_path):
+    names = set(posynth.families.facts())
+    listed = json.loads(_json(cli, tmp_path, "families"))["families"]
+    assert {row["family"] for row in listed} == names
+    shown = said(cli("families").stdout)
+    assert "lower, upper" in shown and "zero_inflated" in shown and "(not proper)" in shown
+    one = said(cli("families", "negbinomial").stdout)
+    assert "options" in one and "priors" in one and "count" in one and "poisson" not in one
+    wrong = said(cli("families", "gausian", code=2).stderr)
+    assert "unknown family 'gausian'" in wrong and "Did you mean 'gaussian'?" in wrong
+
+
+def _json(cli, folder, *command):
+    cli(*command, "--json", folder / "listed.json")
+    return (folder / "listed.json").read_text()
+
+
+def test_every_command_has_an_example_whose_options_exist():
+    import shlex
+
+    from typer.main import get_command
+
+    from posynth.cli import app
+    from posynth.cli_examples import EXAMPLES
+
+    commands = get_command(app).commands
+    assert set(EXAMPLES) == set(commands)
+    for name, line in EXAMPLES.items():
+        words = shlex.split(line.partition(" > ")[0])
+        assert words[:2] == ["posynth", name]
+        options = {option for p in commands[name].params for option in p.opts}
+        assert {word for word in words[2:] if word.startswith("-")} <= options
+        assert line in commands[name].epilog
+
+
+def test_help_is_shown_for_the_short_option_too(cli):
+    assert cli("pool", "-h").stdout == cli("pool", "--help").stdout
+    assert "Example: " in cli("pool", "-h").stdout
