@@ -19,8 +19,6 @@ def main() -> int:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "models").symlink_to(ROOT / "models")
-        source = ROOT / "src" / "posynth" / "data" / "heart_failure.csv"
-        (Path(folder) / "heart_failure.csv").write_bytes(source.read_bytes())
         for language, command in (
             ("python", [sys.executable]),
             ("sh", ["bash", "-euo", "pipefail"]),

@@ -60,9 +60,9 @@ def print_families(console: "Console", table: "pd.DataFrame") -> None:
     grid = Table(box=SIMPLE_HEAD)
     for name in ("family", "columns", "model", "options"):
         grid.add_column(name, overflow="fold", ratio=3 if name == "model" else None)
-    for name, row in table.iterrows():
+    for label, row in table.iterrows():
         mark = "" if row["proper"] == "yes" else " (not proper)"
-        texts = (str(name), row["columns"], row["model"] + mark, row["options"])
+        texts = (str(label), row["columns"], row["model"] + mark, row["options"])
         grid.add_row(*map(plain, texts))
     console.print(grid)
     console.print("`posynth families NAME` shows one with its priors", style="dim")
