@@ -284,11 +284,11 @@ def test_the_square_of_a_normal_has_a_density_that_integrates_to_one():
 
 @needs_bambi
 def test_draws_of_a_function_of_the_column_are_values_of_the_column():
-    compiled = CompiledModel(_line_of("log(y) ~ x", "gaussian", np.exp([0.1, 0.2, 0.7])))
+    line = _line_of("log(y) ~ x", "gaussian", np.exp([0.1, 0.2, 0.7]))
     theta = {"sigma": 0.5, "Intercept": 2.0, "x": 0.3}
     x = np.repeat([[-1.0], [1.0]], 20_000, axis=0)
-    compiled.set_rows(x)
-    drawn = compiled.draw([np.asarray(theta[n]) for n in compiled.names], np.random.default_rng(6))
+    model = Conditioned(CompiledModel(line), line).with_data(X=x)
+    drawn = model.draw([np.asarray(theta[n]) for n in model.names], np.random.default_rng(6))
     assert (drawn > 0).all()
     # The standard error of a mean of 20 000 logs of sd .5 is .0035, that of their sd .0025.
     for logs, mean in zip(np.split(np.log(drawn), 2), (1.7, 2.3), strict=True):
