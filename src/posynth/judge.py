@@ -1,7 +1,6 @@
 """The verbs on finished copies: pool, compare, evaluate and report what they are good for."""
 
 import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from posynth.analysis import (
@@ -19,7 +18,8 @@ from posynth.evaluation.base import Provenance
 from posynth.judgement import Progress, judged
 from posynth.material import Source, lay_beside, original, take, take_any
 from posynth.results import Result
-from posynth.table.matching import Data
+from posynth.table.inputs import Data
+from posynth.table.names import Names
 
 if TYPE_CHECKING:
     from posynth.evaluation.inference import Agreement, Pooled, Rule
@@ -38,7 +38,7 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     selection: Shifts | None = None,
     n: int | None = None,
     proper: bool | None = None,
-    unsynthesised: Sequence[str] | None = None,
+    unsynthesised: Names | None = None,
     missing: str | None = None,
     nests: int | None = None,
     **options: Any,
@@ -198,8 +198,8 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     copies: Source,
     data: Data,
     *,
-    keys: Sequence[str] | None = None,
-    target: str | Sequence[str] | None = None,
+    keys: Names | None = None,
+    target: Names | None = None,
     seed: int = 0,
     holdout: Data | None = None,
     groups: int | None = None,

@@ -13,6 +13,7 @@ from posynth.evaluation.disclosure import evaluate_disclosure, keys_and_targets
 from posynth.evaluation.disclosure.by_posterior import evaluate_by_posterior
 from posynth.evaluation.utility import evaluate_utility, log_score
 from posynth.results import Result
+from posynth.table.names import Names
 
 type Progress = Callable[[str, int, int], None]
 
@@ -21,8 +22,8 @@ def judged(  # noqa: PLR0913 - as evaluate
     comparison: Comparison,
     copies: Copies,
     *,
-    keys: Sequence[str] | None = None,
-    target: str | Sequence[str] | None = None,
+    keys: Names | None = None,
+    target: Names | None = None,
     seed: int = 0,
     groups: int | None = None,
     checks: bool = False,

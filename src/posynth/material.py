@@ -12,7 +12,8 @@ from posynth.copies.given import Frames, copies_of_frames
 from posynth.copies.reading import load_copies
 from posynth.errors import MeasureError, TableError
 from posynth.evaluation.base import Comparison, Provenance
-from posynth.table.matching import Data, match_table
+from posynth.table.inputs import Data
+from posynth.table.matching import match_table
 
 type Source = Copies | str | Path | Sequence[Copies | str | Path]
 

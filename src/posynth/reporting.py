@@ -15,7 +15,8 @@ from posynth.report.page import write_page
 from posynth.report.sections import Findings
 from posynth.report.tables import CHECKS
 from posynth.results import Result
-from posynth.table.matching import Data
+from posynth.table.inputs import Data
+from posynth.table.names import Names
 from posynth.table.schema import Column
 
 PAGE = "report.html"
@@ -32,8 +33,8 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     model: str | Analysis = "ols",
     formula: str = "",
     impute: int = 0,
-    keys: Sequence[str] | None = None,
-    target: str | Sequence[str] | None = None,
+    keys: Names | None = None,
+    target: Names | None = None,
     seed: int = 0,
     holdout: Data | None = None,
     quantiles: int | None = None,

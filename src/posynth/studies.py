@@ -1,6 +1,6 @@
 """The verbs on methods rather than tables: whether intervals cover, and posteriors are right."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from posynth.evaluation.validity.study import Study
 from posynth.evaluation.validity.study_file import read_study
 from posynth.evaluation.validity.summary import Validity
 from posynth.posterior.bound import Chain
-from posynth.posterior.plan import Data, plan
+from posynth.posterior.plan import plan
 from posynth.posterior.task import encode_table, make_task
 from posynth.posterior.wishes import Wishes
 from posynth.table.frame import Table
+from posynth.table.inputs import Data
+from posynth.table.names import Names, as_names
 
 
 def validity(
@@ -84,7 +86,7 @@ def validity(
 def sbc(  # noqa: PLR0913 - what is calibrated, how often, and who is told
     chain: Chain | str | Path,
     data: Data | None = None,
-    columns: Iterable[str] = (),
+    columns: Names = (),
     replications: int = 200,
     *,
     rows: int = 100,
@@ -133,7 +135,7 @@ def sbc(  # noqa: PLR0913 - what is calibrated, how often, and who is told
     'log-likelihood of row 1'
     """
     table, bound = _calibrated_on(chain, data, rows, seed, allow_code)
-    wanted = list(columns) or list(bound.spec.targets)
+    wanted = as_names(columns) or list(bound.spec.targets)
     encoded, known = encode_table(table, bound.spec), bound.families
     found = {}
     for name in wanted:

@@ -1,6 +1,6 @@
 """The verbs, one a room: describe, specify, fit, synthesize."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -12,12 +12,14 @@ from posynth.copies.drawing import draw_first, require_sizes
 from posynth.copies.failed import failures, warn
 from posynth.posterior.bound import Chain
 from posynth.posterior.fitting import fit_chain
-from posynth.posterior.plan import Data, as_table, plan
+from posynth.posterior.plan import plan
 from posynth.posterior.record import Posterior
 from posynth.posterior.schedule import Progress, silent
 from posynth.posterior.seeds import seed_or_random
 from posynth.posterior.wishes import Matrix, Method, Passive, Wishes
+from posynth.table.inputs import Data, given_table
 from posynth.table.io import read_table
+from posynth.table.names import Names
 
 
 def load_heart_failure() -> pd.DataFrame:
@@ -61,7 +63,7 @@ def describe(data: Data, kinds: Mapping[str, str] | None = None) -> pd.DataFrame
             "decimals": c.decimals,
             "note": c.note,
         }
-        for c in as_table(data, kinds).schema
+        for c in given_table(data, kinds).schema
     ]
     return pd.DataFrame(rows).set_index("column")
 
@@ -69,7 +71,7 @@ def describe(data: Data, kinds: Mapping[str, str] | None = None) -> pd.DataFrame
 def specify(  # noqa: PLR0913 - everything a chain can be asked for
     data: Data,
     *,
-    order: Iterable[str] = (),
+    order: Names = (),
     methods: Mapping[str, Method] | None = None,
     predictors: Matrix | None = None,
     formulas: Mapping[str, str] | None = None,
@@ -202,7 +204,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     *,
     seed: int | None = None,
     chain: Chain | str | Path | None = None,
-    order: Iterable[str] = (),
+    order: Names = (),
     methods: Mapping[str, Method] | None = None,
     engine: str = "auto",
     missing: str = "pattern",

@@ -10,6 +10,7 @@ import posynth
 from posynth.errors import SpecError
 from posynth.posterior.predictive import log_likelihood, posterior_predictive, prior_predictive
 from posynth.posterior.task import encode_table, make_task
+from posynth.table.inputs import given_table
 
 
 def _table(n=400, seed=1):
@@ -174,7 +175,7 @@ def test_predictive_groups_stand_on_the_columns_own_scale(posterior, table):
 
 def test_another_seed_places_scores_within_heaps_anew(table):
     chain = posynth.specify(table)
-    data = encode_table(posynth.posterior.plan.as_table(table), chain.spec)
+    data = encode_table(given_table(table), chain.spec)
     family = chain["y"].family
     first, again, other = (
         make_task(data, chain.spec, chain.spec["y"], family, seed)[0].response.y

@@ -1,6 +1,6 @@
 """Predictor matrices as in mice: which column may depend on which."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
+from posynth.table.names import Names, as_names
 from posynth.table.schema import Schema
 
 
@@ -30,7 +31,7 @@ def read_matrix(path: str | Path) -> pd.DataFrame:
 
 
 def allowed(
-    spec: ChainSpec, schema: Schema, matrix: pd.DataFrame | Mapping[str, Iterable[str]]
+    spec: ChainSpec, schema: Schema, matrix: pd.DataFrame | Mapping[str, Names]
 ) -> ChainSpec:
     """Return the chain with the predictors that a matrix allows.
 
@@ -62,7 +63,7 @@ def allowed(
     >>> allowed(default_chain(schema), schema, {"c": ["a"]}).predictors("c")
     ('a',)
     """
-    wanted = _from_frame(matrix) if isinstance(matrix, pd.DataFrame) else dict(matrix)
+    wanted = _from_frame(matrix) if isinstance(matrix, pd.DataFrame) else _as_given(matrix)
     lenient = isinstance(matrix, pd.DataFrame)
     for target, names in wanted.items():
         for name in (target, *names):
@@ -76,6 +77,10 @@ def allowed(
             if link.target == target or link.predictors is None:  # few holes keep to their rate
                 spec = spec.with_conditional(_given(link, kept))
     return spec
+
+
+def _as_given(matrix: Mapping[str, Names]) -> dict[str, tuple[str, ...]]:
+    return {target: as_names(names) for target, names in matrix.items()}
 
 
 def _given(link: Conditional, predictors: tuple[str, ...]) -> Conditional:

@@ -98,6 +98,12 @@ class Conditional:
     options: Mapping[str, Option] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # A single name, or a single pair, is what one writes for a list of one.
+        for key in ("predictors", "slopes"):
+            if isinstance(getattr(self, key), str):
+                object.__setattr__(self, key, (getattr(self, key),))
+        if self.interactions and all(isinstance(each, str) for each in self.interactions):
+            object.__setattr__(self, "interactions", (self.interactions,))
         if self.engine not in ENGINES:
             raise SpecError(
                 f"conditional {self.target!r}: {unknown('engine', self.engine, ENGINES)}"

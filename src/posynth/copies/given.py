@@ -10,6 +10,7 @@ from posynth.copies.codebook import Codebook
 from posynth.copies.container import Copies
 from posynth.errors import MeasureError
 from posynth.table.arrays import dtype_name
+from posynth.table.names import Names, as_names
 from posynth.table.schema import Column, Kind, Schema
 from posynth.table.source import Source
 
@@ -28,7 +29,7 @@ def copies_of_frames(
     *,
     n: int | None = None,
     proper: bool | None = None,
-    unsynthesised: Sequence[str] = (),
+    unsynthesised: Names = (),
     missing: str | None = None,
     nests: int = 1,
 ) -> Copies:
@@ -78,7 +79,7 @@ def copies_of_frames(
         "k": len(alike[0]),
         "m": len(alike),
         "proper": proper is not False,
-        "unsynthesised": list(unsynthesised),
+        "unsynthesised": list(as_names(unsynthesised)),
         "missing": missing or ("pattern" if holed else "none"),
         "nests": nests,
     }

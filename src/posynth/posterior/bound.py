@@ -20,7 +20,9 @@ from posynth.posterior.chain_families import find_families, own_families
 from posynth.posterior.task import encode_table, make_task
 from posynth.table.codec import encode
 from posynth.table.frame import Table
+from posynth.table.inputs import as_frame
 from posynth.table.schema import Kind, Schema
+from posynth.table.series import canonical
 from posynth.table.source import Source
 
 if TYPE_CHECKING:
@@ -245,9 +247,12 @@ def conform(df: pd.DataFrame, schema: Schema, source: Source) -> Table:
     """
     from posynth.errors import TableError
 
+    frame = as_frame(df).reset_index(drop=True)
+    values = {}
     for column in schema:
-        if column.name not in df.columns:
-            raise TableError(unknown("column", column.name, map(str, df.columns)))
+        if column.name not in frame.columns:
+            raise TableError(unknown("column", column.name, map(str, frame.columns)))
+        values[column.name] = canonical(column.name, frame[column.name])
         if column.kind.is_modelled:
-            encode(column, df[column.name])
-    return Table(df[list(schema.names)].reset_index(drop=True), schema, source)
+            encode(column, values[column.name])
+    return Table(pd.DataFrame(values, columns=list(schema.names)), schema, source)

@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from posynth.chain.passive import verified
 from posynth.chain.refine import refine
 from posynth.chain.spec import ChainSpec
@@ -21,19 +19,8 @@ from posynth.posterior.chain_families import own_families
 from posynth.posterior.support import check_column
 from posynth.posterior.task import encode_table, learn_scales
 from posynth.posterior.wishes import Wishes, adjusted, new_chain, permitted, translated_chain
-from posynth.table.frame import Table, table_from_frame
-from posynth.table.io import read_table
-
-type Data = pd.DataFrame | Table | str | Path
-
-
-def as_table(data: Data, kinds: Mapping[str, str] | None = None) -> Table:
-    """Take a data frame, a file or a table as a Table; ``kinds`` overrides guessed kinds."""
-    if isinstance(data, Table):
-        return data
-    if isinstance(data, pd.DataFrame):
-        return table_from_frame(data, kinds=kinds)
-    return read_table(data, kinds=kinds)
+from posynth.table.frame import Table
+from posynth.table.inputs import Data, given_table
 
 
 def plan(
@@ -51,7 +38,7 @@ def _planned(
     data: Data, wishes: Wishes, chain: str | Path | Chain | None, kinds: Mapping[str, str] | None
 ) -> tuple[Table, Chain]:
     if chain is None:
-        table = as_table(data, kinds)
+        table = given_table(data, kinds)
         names, own = own_names(wishes.methods, families())
         spec = new_chain(table.schema, wishes, names)
         spec = _refined(table, spec, {**names, **wishes.passive})
@@ -106,7 +93,7 @@ def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSp
 def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:
     """Read data as the chain describes columns, and count rows and holes anew."""
     kinds = {c.name: c.kind.value for c in chain.schema}
-    found = as_table(data, kinds if not isinstance(data, Table) else None)
+    found = given_table(data, kinds if not isinstance(data, Table) else None)
     table = conform(found.frame, chain.schema, found.source)
     columns = tuple(replace(c, missing=int(table.frame[c.name].isna().sum())) for c in chain.schema)
     schema = replace(chain.schema, columns=columns, rows=len(table.frame))
@@ -121,9 +108,9 @@ def _from_file(
     spec, declared = read_chain(path)
     wanted = {c: facts["kind"] for c, facts in declared.items() if "kind" in facts} | kinds
     try:
-        table = as_table(data, wanted)
+        table = given_table(data, wanted)
     except TableError:
-        _refuse_unknown(declared, as_table(data), path)
+        _refuse_unknown(declared, given_table(data), path)
         raise
     _refuse_unknown(declared, table, path)
     # What was asked for now counts more than the file, which may be edited by hand or older.

@@ -21,7 +21,7 @@ from posynth.posterior.bound import Chain, conform
 from posynth.posterior.coding import Coding
 from posynth.posterior.likelihood import Coded, code_rows, encoded, family_of, row_log_likelihood
 from posynth.posterior.predict import RowSampler, natural_scale, stacked
-from posynth.posterior.record import Posterior
+from posynth.posterior.record import Posterior, node_name
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.task import encode_table, make_task
 
@@ -144,10 +144,10 @@ def prior_predictive(
     (name,) = (observed.name for observed in model.observed_RVs)
     to_values = _to_values(task, coding, rng)
     rows = to_values(drawn["prior_predictive"][name].to_numpy())
-    observed = xr.Dataset({target: ("row", to_values(task.response.y))})
-    predicted = xr.Dataset({target: (("chain", "draw", "row"), rows)})
+    observed = xr.Dataset({node_name(target): ("row", to_values(task.response.y))})
+    predicted = xr.Dataset({node_name(target): (("chain", "draw", "row"), rows)})
     groups = {"prior": drawn["prior"].to_dataset(), "prior_predictive": predicted}
-    return xr.DataTree.from_dict(groups | {"observed_data": observed}, name=target)
+    return xr.DataTree.from_dict(groups | {"observed_data": observed}, name=node_name(target))
 
 
 @dataclass(frozen=True)
@@ -168,10 +168,11 @@ class _Held:
         sizes = self.thinned.sizes
         shaped = values.reshape(sizes["chain"], sizes["draw"], -1)
         coords = {"chain": self.thinned["chain"], "draw": self.thinned["draw"]}
-        made = xr.Dataset({self.target: (("chain", "draw", "row"), shaped)}, coords=coords)
+        name = node_name(self.target)  # a slash cannot stand in names of a tree
+        made = xr.Dataset({name: (("chain", "draw", "row"), shaped)}, coords=coords)
         groups = {"posterior": self.thinned, group: made}
-        groups["observed_data"] = xr.Dataset({self.target: ("row", self.coded.observed)})
-        return xr.DataTree.from_dict(groups, name=self.target)
+        groups["observed_data"] = xr.Dataset({name: ("row", self.coded.observed)})
+        return xr.DataTree.from_dict(groups, name=name)
 
 
 def _held(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int) -> _Held:

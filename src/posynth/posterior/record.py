@@ -108,7 +108,9 @@ class Posterior:
         import xarray as xr
 
         self._require(target)
-        return xr.DataTree.from_dict({"/posterior": labelled(self.draws[target])}, name=target)
+        return xr.DataTree.from_dict(
+            {"/posterior": labelled(self.draws[target])}, name=node_name(target)
+        )
 
     def coefficients(self, target: str) -> "xr.Dataset":
         """Return the draws of a linear predictor on the natural scale of its predictors.
@@ -186,7 +188,7 @@ class Posterior:
 
 def node_name(target: str) -> str:
     """Return a target's name as a group name: a slash would open a group of its own."""
-    safe = target.replace("%", "%25").replace("/", "%2F")
+    safe = target.replace("%", "%25").replace("/", "%2F").replace("\0", "%00")
     return safe if safe.strip(". ") == safe and safe else f"%{safe}%"
 
 
@@ -200,7 +202,10 @@ def to_dataset(fit: Fit) -> "xr.Dataset":
     }
     used = {dim for dims, _ in variables.values() for dim in dims}
     coords: dict[str, Any] = {
-        dim: np.array(ls, dtype=str) for dim, ls in fit.coords.items() if dim in used and ls
+        # Text in NetCDF ends at a null character, which a name or a level may hold.
+        dim: np.array([label.replace("\0", "\u2400") for label in ls], dtype=str)
+        for dim, ls in fit.coords.items()
+        if dim in used and ls
     }
     if not variables:  # nothing was estimated: one draw of no parameter
         coords = {"chain": [0], "draw": [0]}

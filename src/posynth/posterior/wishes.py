@@ -16,11 +16,12 @@ from posynth.errors import SpecError, unknown
 from posynth.families import families
 from posynth.families.base import Build, Family
 from posynth.families.methods import Translation, translate
+from posynth.table.names import Names, as_names
 from posynth.table.schema import Kind, Schema
 
 type Method = str | Build | Family
 type Passive = str | tuple[str, float]
-type Matrix = pd.DataFrame | Mapping[str, Iterable[str]] | str | Path
+type Matrix = pd.DataFrame | Mapping[str, Names] | str | Path
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Wishes:
         Whether Python files that a chain file names may be run.
     """
 
-    order: Iterable[str] = ()
+    order: Names = ()
     methods: Mapping[str, Method] = field(default_factory=dict)
     engine: str = "auto"
     missing: str = "pattern"
@@ -60,6 +61,9 @@ class Wishes:
     copies_values: bool = False
     passive: Mapping[str, Passive] = field(default_factory=dict)
     allow_code: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "order", as_names(self.order))
 
 
 def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> ChainSpec:
@@ -81,8 +85,9 @@ def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> Cha
 
 def _order(schema: Schema, wishes: Wishes, meant: Iterable[Translation]) -> list[str]:
     """Return columns to visit first: those of strata, groups and slopes, then those asked for."""
-    rule = wishes.order == "auto" or (list(wishes.order) == ["auto"] and "auto" not in schema)
-    order = list(auto_order(schema) if rule else wishes.order)
+    asked = as_names(wishes.order)
+    rule = asked == ("auto",) and "auto" not in schema
+    order = list(auto_order(schema) if rule else asked)
     settings = [translation.settings for translation in meant]
     by = ("keep_groups", "new_groups", "per_group")
     needed = [s[key] for s in settings for key in by if key in s]

@@ -12,8 +12,8 @@ from posynth.table.arrays import Floats, Ints, with_dtype
 from posynth.table.field import floats_of, round_to
 from posynth.table.schema import Column, Kind, Schema
 from posynth.table.storage import (
+    as_categories,
     cast_numbers,
-    category_dtype,
     is_datetime,
     is_number,
     level_types,
@@ -233,8 +233,7 @@ def _decode_levels(column: Column, numbers: Floats) -> pd.Series:
             f"{len(column.levels) - 1}"
         )
     if column.dtype == "category":
-        coded = pd.Categorical.from_codes(codes, dtype=category_dtype(column))
-        return pd.Series(coded)
+        return as_categories(column, codes)
     refuse_missing(column, absent)
     return taken_levels(column, codes)
 

@@ -85,12 +85,12 @@ def _count_problem(field: Field, levels: Levels) -> str:
 
 
 def _binary_problem(field: Field, levels: Levels) -> str:
-    found = len(levels.values)
+    found = levels.seen
     return "" if found == 2 else f"it has {found} distinct values, not 2"
 
 
 def _levels_problem(field: Field, levels: Levels) -> str:
-    found = len(levels.values)
+    found = levels.seen
     return "" if found >= 2 else f"it has {found} distinct values, at least 2 are needed"
 
 

@@ -13,7 +13,7 @@ from posynth.table.arrays import dtype_name
 from posynth.table.declare import check_declared
 from posynth.table.field import Field, Storage, floats_of
 from posynth.table.levels import Levels, label_notes, levels_of
-from posynth.table.schema import Column, Kind
+from posynth.table.schema import Column, Kind, Level
 
 FEW_LEVELS = 10
 MANY_LEVELS = 100
@@ -80,13 +80,15 @@ def _declared_guess(field: Field, kind: Kind) -> Guess:
 
 def _column(field: Field, levels: Levels, guess: Guess) -> Column:
     kind = guess.kind
-    kept = levels if kind.is_categorical else _seen(levels)
+    kept = _seen(levels)
     is_ordered = field.storage is Storage.CATEGORY and bool(field.values.cat.ordered)
     return Column(
         name=field.name,
         kind=kind,
         dtype=dtype_name(field.values.dtype),
         levels=kept.values if kind.is_categorical or kind is Kind.CONSTANT else (),
+        categories=_declared(levels) if kind.is_categorical or kind is Kind.CONSTANT else (),
+        category_dtype=_category_dtype(field),
         ordered=kind is Kind.ORDINAL or is_ordered,
         decimals=None if kind is Kind.DATE else field.decimals,
         padded=field.padded,
@@ -117,6 +119,20 @@ def _seen(levels: Levels) -> Levels:
     return Levels(tuple(levels.values[i] for i in keep), levels.counts[keep])
 
 
+def _declared(levels: Levels) -> tuple[Level, ...]:
+    """Return categories in order, where some are in no row."""
+    return levels.values if levels.seen < len(levels.values) else ()
+
+
+def _category_dtype(field: Field) -> str:
+    """Name the dtype of categories, where pandas would not choose it for their values."""
+    if field.storage is not Storage.CATEGORY:
+        return ""
+    dtype = field.values.cat.categories.dtype
+    usual = pd.Index(levels_of(field).values).dtype
+    return "" if dtype == usual else dtype_name(dtype)
+
+
 def _refuse_infinite(field: Field) -> None:
     if field.storage is not Storage.NUMBER or field.values.dtype.kind in "iu":
         return
@@ -137,7 +153,7 @@ def _guess(field: Field, levels: Levels) -> Guess:
         return Guess(Kind.CONSTANT, "one distinct value")
     if field.oversized and field.storage is Storage.NUMBER:
         return _guess_number(field, levels)
-    if len(levels.values) == 2:
+    if levels.seen == 2:
         return Guess(Kind.BINARY, "two distinct values")
     by_storage = {
         Storage.NUMBER: _guess_number,
@@ -171,10 +187,10 @@ def _is_monotone(values: pd.Series) -> bool:
 
 
 def _guess_category(field: Field, levels: Levels) -> Guess:
-    if len(levels.values) > MANY_LEVELS:
+    if levels.seen > MANY_LEVELS:
         return _guess_labels(field, levels)
     if field.values.cat.ordered:
-        return Guess(Kind.ORDINAL, f"ordered categories, {len(levels.values)} levels")
+        return Guess(Kind.ORDINAL, f"ordered categories, {levels.seen} levels")
     return _guess_labels(field, levels)
 
 
@@ -192,7 +208,7 @@ def _guess_text(field: Field, levels: Levels) -> Guess:
 
 
 def _guess_labels(field: Field, levels: Levels) -> Guess:
-    texts, share = [str(value) for value in levels.values], levels.seen / levels.rows
+    texts, share = [str(value) for value in _seen(levels).values], levels.seen / levels.rows
     is_key = share > KEY_SHARE and levels.seen > FEW_LEVELS
     is_many = len(texts) > MANY_LEVELS
     if not (is_key or is_many):

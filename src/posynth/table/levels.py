@@ -91,7 +91,7 @@ def label_notes(labels: Sequence[Level], counts: Ints) -> list[str]:
     found = (
         (single, "seen in one row only"),
         (absent, "text that most programs read as missing"),
-        (unused, "declared but never seen"),
+        (unused, "declared but never seen: copies declare them and never hold them"),
         (formulas, "text that a spreadsheet would run as a formula; kept exactly"),
     )
     notes = [f"{_count(number)} {what}" for number, what in found if number]

@@ -1,17 +1,14 @@
 """A table laid beside copies: read as their schema says, and refused where it does not match."""
 
-from collections.abc import Mapping
+import os
 from pathlib import Path
 
 import pandas as pd
 
 from posynth.errors import TableError
 from posynth.table.codec import encode
-from posynth.table.frame import Table, table_from_frame
-from posynth.table.io import read_table
+from posynth.table.inputs import Data, given_table
 from posynth.table.schema import Kind, Schema
-
-type Data = pd.DataFrame | Table | str | Path
 
 
 def match_table(data: Data, schema: Schema, what: str = "the data") -> pd.DataFrame:
@@ -43,8 +40,8 @@ def match_table(data: Data, schema: Schema, what: str = "the data") -> pd.DataFr
     >>> match_table(pd.DataFrame({"id": range(12), "sex": list("FM") * 6}), schema).shape
     (12, 1)
     """
-    name = Path(data).name if isinstance(data, str | Path) else what
-    table = _read(data)
+    name = Path(data).name if isinstance(data, str | os.PathLike) else what
+    table = given_table(data)
     absent = [column for column in schema.names if column not in table.schema]
     if absent:
         found = ", ".join(map(repr, table.schema.names))
@@ -54,7 +51,7 @@ def match_table(data: Data, schema: Schema, what: str = "the data") -> pd.DataFr
         )
     kinds = _declared(table.schema, schema)
     try:
-        frame = (_read(data, kinds) if kinds else table).frame
+        frame = (given_table(data, kinds) if kinds else table).frame
         for column in schema:
             if column.kind.is_modelled:
                 encode(column, frame[column.name])
@@ -64,14 +61,6 @@ def match_table(data: Data, schema: Schema, what: str = "the data") -> pd.DataFr
             "synthesise this one"
         ) from None
     return frame[list(schema.names)].reset_index(drop=True)
-
-
-def _read(data: Data, kinds: Mapping[str, str] | None = None) -> Table:
-    if isinstance(data, Table):
-        return data
-    if isinstance(data, pd.DataFrame):
-        return table_from_frame(data, kinds=kinds)
-    return read_table(data, kinds=kinds)
 
 
 def _declared(found: Schema, schema: Schema) -> dict[str, str]:

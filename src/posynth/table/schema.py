@@ -54,7 +54,7 @@ class Column:
         Storage in a data frame (``"int64"``, ``"Int64"``, ``"float64"``, ``"str"``, ``"bool"``,
         ``"boolean"``, ``"category"``, ``"datetime64[ns]"`` ...); a copy gets the same.
     levels : tuple of Level
-        The declared levels in order, for categorical and constant columns; else empty.
+        The levels in order, for categorical and constant columns; else empty.
     ordered : bool
         Whether the levels have an order.
     decimals : int, optional
@@ -71,6 +71,11 @@ class Column:
         ``strftime`` format of a date column.
     note : str
         Why the kind was chosen; every guess is explained here.
+    categories : tuple of Level
+        What a column of categories declares, in order, where some of it is in no row: copies
+        declare it too, and never hold it.
+    category_dtype : str
+        Storage of the categories, where it is not what pandas chooses for such values.
     """
 
     name: str
@@ -85,6 +90,8 @@ class Column:
     missing_text: str = ""
     date_format: str = ""
     note: str = ""
+    categories: tuple[Level, ...] = ()
+    category_dtype: str = ""
 
     def __post_init__(self) -> None:
         if self.kind.is_categorical and len(self.levels) < 2:
@@ -160,8 +167,9 @@ def _column_to_dict(column: Column) -> dict[str, Any]:
     defaults = {f.name: f.default for f in fields(Column)}
     data = {key: value for key, value in asdict(column).items() if value != defaults[key]}
     data["kind"] = column.kind.value
-    if column.levels:
-        data["levels"] = list(column.levels)
+    for key in ("levels", "categories"):
+        if key in data:
+            data[key] = list(data[key])
     return data
 
 
@@ -182,5 +190,6 @@ def _column_from_dict(data: Mapping[str, Any]) -> Column:
         raise TableError(
             f"schema column {data.get('name')!r}: {unknown('kind', values['kind'], Kind)}"
         ) from None
-    values["levels"] = tuple(values.get("levels", ()))
+    for key in ("levels", "categories"):
+        values[key] = tuple(values.get(key, ()))
     return Column(**values)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from posynth.errors import TableError
 from posynth.table import dates
-from posynth.table.arrays import Bools, Floats, Ints, array_of, with_dtype
+from posynth.table.arrays import Bools, Floats, Ints, array_of, decimal_places, with_dtype
 from posynth.table.schema import Column, Kind
 
 
@@ -19,7 +19,9 @@ def is_datetime(column: Column) -> bool:
 
 def is_number(column: Column) -> bool:
     """Whether the column is stored as numbers."""
-    return column.dtype.lower().startswith(("int", "uint", "float", "double", "halffloat"))
+    return column.dtype.lower().startswith(
+        ("int", "uint", "float", "double", "halffloat", "decimal")
+    )
 
 
 def _is_integer(column: Column) -> bool:
@@ -29,6 +31,8 @@ def _is_integer(column: Column) -> bool:
 def _width(column: Column) -> np.dtype[Any]:
     """Return the NumPy dtype of the numbers: ``Int64`` and ``int64[pyarrow]`` hold int64."""
     name = column.dtype.lower().removesuffix("[pyarrow]")
+    if name.startswith("decimal"):
+        return np.dtype("float64")
     return np.dtype(
         {"double": "float64", "float": "float32", "halffloat": "float16"}.get(name, name)
     )
@@ -80,14 +84,23 @@ def _is_plain_integer(column: Column) -> bool:
 
 
 def _refuse_overflow(column: Column, numbers: Floats) -> None:
-    width = _width(column)
-    if width.kind == "f":
+    width, (digits, places) = _width(column), decimal_places(column.dtype)
+    if digits:
+        outside = np.abs(numbers) >= 10.0 ** (digits - places)
+    elif width.kind == "f":
         outside = np.abs(numbers) > float(np.finfo(width).max)
     else:
         limits = np.iinfo(width)
         # float64 rounds the largest int64 up to 2**63, which does not fit any more.
         end = float(limits.max) if limits.bits < 64 else float(limits.max) * (1 - 2.0**-53)
         outside = (numbers < float(limits.min)) | (numbers > end)
+    if outside.any() and width.kind == "u" and not (numbers > end).any():
+        raise TableError(
+            f"column {column.name!r}: {int(outside.sum())} of {len(numbers)} draws do not fit "
+            f"{column.dtype}, which holds nothing below 0; store it with a sign, by "
+            f"df[{column.name!r}].astype('Int64'), name a family of counts for it, as methods="
+            f"{{{column.name!r}: 'negbinomial'}}, or transform it"
+        )
     if outside.any():
         raise TableError(
             f"column {column.name!r}: {int(outside.sum())} of {len(numbers)} draws do not fit "
@@ -97,7 +110,7 @@ def _refuse_overflow(column: Column, numbers: Floats) -> None:
 
 def level_types(column: Column) -> tuple[type, ...]:
     """Types of the levels: part of a cache's key, since 1, 1.0 and True are equal in Python."""
-    return tuple(map(type, column.levels))
+    return tuple(map(type, (*column.levels, *column.categories)))
 
 
 def category_dtype(column: Column) -> pd.CategoricalDtype:
@@ -107,7 +120,23 @@ def category_dtype(column: Column) -> pd.CategoricalDtype:
 
 @lru_cache(maxsize=4096)
 def _category_dtype(column: Column, types: tuple[type, ...]) -> pd.CategoricalDtype:
-    return pd.CategoricalDtype(list(column.levels), ordered=column.ordered)
+    categories: Any = _categories(column)
+    if column.category_dtype:
+        categories = pd.Index(array_of(categories, column.category_dtype))
+    return pd.CategoricalDtype(categories, ordered=column.ordered)
+
+
+def _categories(column: Column) -> list[Any]:
+    """Return the levels, and in their places those that no row of the source holds."""
+    added = [level for level in column.levels if level not in column.categories]
+    return [*column.categories, *added]
+
+
+def as_categories(column: Column, codes: Ints) -> pd.Series:
+    """Levels of the given indices, -1 for missing, as categories of the source's dtype."""
+    places = {level: place for place, level in enumerate(_categories(column))}
+    at = np.array([*(places[level] for level in column.levels), -1])
+    return pd.Series(pd.Categorical.from_codes(at[codes], dtype=category_dtype(column)))
 
 
 @lru_cache(maxsize=4096)
@@ -160,5 +189,5 @@ def _constant(column: Column, rows: int) -> pd.Series:
     if not column.levels:
         return pd.Series([None] * rows, dtype=column.dtype)
     if column.dtype == "category":
-        return pd.Series(pd.Categorical.from_codes([0] * rows, dtype=category_dtype(column)))
+        return as_categories(column, np.zeros(rows, dtype=np.int64))
     return taken_levels(column, np.zeros(rows, dtype=np.int64))

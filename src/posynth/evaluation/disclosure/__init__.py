@@ -26,6 +26,7 @@ from posynth.evaluation.disclosure.cells import Exclusions, check_target
 from posynth.evaluation.disclosure.checks import Limits
 from posynth.evaluation.disclosure.keys import Groups, default_keys, modelled_columns
 from posynth.results import Result
+from posynth.table.names import Names, as_names
 
 __all__ = ["Exclusions", "Limits", "evaluate_disclosure", "keys_and_targets"]
 
@@ -35,8 +36,8 @@ type Step = tuple[str, Callable[[], list[Result]]]
 
 def evaluate_disclosure(
     comparison: Comparison,
-    keys: Sequence[str] | None = None,
-    target: str | Sequence[str] | None = None,
+    keys: Names | None = None,
+    target: Names | None = None,
     *,
     rng: np.random.Generator,
     groups: Groups | None = None,
@@ -100,8 +101,8 @@ def evaluate_disclosure(
 
 def keys_and_targets(
     comparison: Comparison,
-    keys: Sequence[str] | None = None,
-    target: str | Sequence[str] | None = None,
+    keys: Names | None = None,
+    target: Names | None = None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what the intruder knows and wants to learn, with stand-ins for what nobody named.
 
@@ -112,8 +113,8 @@ def keys_and_targets(
     MeasureError
         If a key or target is no column, or the target is among the keys.
     """
-    aims = (target,) if isinstance(target, str) else tuple(target or ())
-    chosen = default_keys(comparison, aims) if keys is None else tuple(keys)
+    aims = as_names(target or ())
+    chosen = default_keys(comparison, aims) if keys is None else as_names(keys)
     if not aims:
         aims = tuple(name for name in modelled_columns(comparison) if name not in chosen)
     if not chosen and target:

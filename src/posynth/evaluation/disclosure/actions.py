@@ -15,6 +15,7 @@ from posynth.evaluation.base import Comparison
 from posynth.evaluation.disclosure.cells import check_target
 from posynth.evaluation.disclosure.keys import Floats, Groups, code_columns, modelled_columns
 from posynth.evaluation.disclosure.uniques import replicated_rows
+from posynth.table.names import Names, as_names
 
 type Copies = tuple[pd.DataFrame, ...]
 
@@ -23,7 +24,7 @@ LEAST = 5
 
 
 def remove_replicated_uniques(
-    comparison: Comparison, keys: Sequence[str] | None = None, groups: Groups | None = None
+    comparison: Comparison, keys: Names | None = None, groups: Groups | None = None
 ) -> Copies:
     """Drop the synthetic rows that are unique in their copy and equal to a unique original row.
 
@@ -52,7 +53,7 @@ def remove_replicated_uniques(
     >>> remove_replicated_uniques(Comparison(original, (copy,), schema))[0]["x"].tolist()
     [2, 3]
     """
-    chosen = modelled_columns(comparison) if keys is None else tuple(keys)
+    chosen = modelled_columns(comparison) if keys is None else as_names(keys)
     check_target(comparison, chosen, None)
     coded = code_columns(comparison, chosen, groups)
     return tuple(

@@ -9,6 +9,7 @@ from posynth.evaluation.disclosure.averages import NO_GUARANTEE, name_keys, over
 from posynth.evaluation.disclosure.cells import Cells, Exclusions, tabulate
 from posynth.evaluation.disclosure.keys import Groups, Ints, default_keys
 from posynth.results import Result
+from posynth.table.names import Names, as_names
 
 MEANING = {
     "Dorig": "Percent of original records whose keys determine the target in the original itself",
@@ -29,7 +30,7 @@ MEANING = {
 
 def measure(
     comparison: Comparison,
-    keys: Sequence[str] | None = None,
+    keys: Names | None = None,
     target: str = "",
     groups: Groups | None = None,
     exclude: Exclusions | None = None,
@@ -81,7 +82,7 @@ def measure(
     >>> {r.measure: r.value for r in results if r.measure in ("DiS", "DiSCO")}
     {'DiS': 100.0, 'DiSCO': 50.0}
     """
-    chosen = default_keys(comparison, [target]) if keys is None else tuple(keys)
+    chosen = default_keys(comparison, [target]) if keys is None else as_names(keys)
     tables = tabulate(comparison, chosen, target, groups, exclude)
     counts = [attribute_tables(cells) for cells in tables]
     results = []

@@ -1,7 +1,5 @@
 """Correct attribution probabilities: how often a guess from the keys hits the target."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from posynth.evaluation.base import Comparison
@@ -9,6 +7,7 @@ from posynth.evaluation.disclosure.averages import NO_GUARANTEE, name_keys, over
 from posynth.evaluation.disclosure.cells import Cells, Exclusions, proportion, tabulate
 from posynth.evaluation.disclosure.keys import Groups, default_keys
 from posynth.results import Result
+from posynth.table.names import Names, as_names
 
 MEANING = {
     "baseCAPd": "Percent of targets guessed right from the target's marginal distribution alone",
@@ -27,7 +26,7 @@ MEANING = {
 
 def measure(
     comparison: Comparison,
-    keys: Sequence[str] | None = None,
+    keys: Names | None = None,
     target: str = "",
     groups: Groups | None = None,
     exclude: Exclusions | None = None,
@@ -75,7 +74,7 @@ def measure(
     >>> {r.measure: r.value for r in measure(Comparison(original, (copy,), schema), ["x"], "y")}
     {'baseCAPd': 50.0, 'CAPd': 100.0, 'CAPs': 50.0, 'DCAP': 25.0, 'TCAP': 0.0}
     """
-    chosen = default_keys(comparison, [target]) if keys is None else tuple(keys)
+    chosen = default_keys(comparison, [target]) if keys is None else as_names(keys)
     tables = tabulate(comparison, chosen, target, groups, exclude)
     values = [_caps(cells) for cells in tables]
     subject = name_keys(chosen, target)

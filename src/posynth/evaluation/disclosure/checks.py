@@ -12,6 +12,7 @@ from posynth.evaluation.disclosure.averages import name_keys, over_copies, share
 from posynth.evaluation.disclosure.cells import Cells, Exclusions, tabulate
 from posynth.evaluation.disclosure.keys import Groups, Ints, code_column, default_keys
 from posynth.results import Result
+from posynth.table.names import Names, as_names
 
 ONE_WAY = (
     "Percent of the records disclosed by DiSCO that hold the most frequent disclosed level of the "
@@ -47,7 +48,7 @@ class Limits:
 
 def measure(
     comparison: Comparison,
-    keys: Sequence[str] | None = None,
+    keys: Names | None = None,
     target: str = "",
     groups: Groups | None = None,
     exclude: Exclusions | None = None,
@@ -89,7 +90,7 @@ def measure(
     >>> [(r.measure, r.passed) for r in measure(Comparison(table, (table,), schema), ["x"], "y")]
     [('check_1way', False), ('check_2way', False)]
     """
-    chosen = default_keys(comparison, [target]) if keys is None else tuple(keys)
+    chosen = default_keys(comparison, [target]) if keys is None else as_names(keys)
     rule = limits or Limits()
     tables = tabulate(comparison, chosen, target, groups, exclude)
     disclosed = [attribute_tables(cells)["DiSCO"] for cells in tables]

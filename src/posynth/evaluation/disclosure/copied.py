@@ -1,6 +1,5 @@
 """Copied rows: synthetic rows identical to an original row, against what chance would copy."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from posynth.evaluation.disclosure.averages import name_keys, share
 from posynth.evaluation.disclosure.cells import check_target
 from posynth.evaluation.disclosure.keys import Coded, Ints, code_columns, modelled_columns
 from posynth.results import Result
+from posynth.table.names import Names, as_names
 
 Z = 2.3263  # one-sided 1 %
 TEXT = (
@@ -25,7 +25,7 @@ HOW = {
 }
 
 
-def measure(comparison: Comparison, keys: Sequence[str] | None = None) -> list[Result]:
+def measure(comparison: Comparison, keys: Names | None = None) -> list[Result]:
     """Compare the share of copied rows with the share expected of an independent sample.
 
     share_i = 100 sum_q s_q 1{d_q > 0} / k for copy i. Expected: 100 sum_q h_q 1{d_q > 0} / h of a
@@ -56,7 +56,7 @@ def measure(comparison: Comparison, keys: Sequence[str] | None = None) -> list[R
     >>> result.value, result.passed
     (100.0, False)
     """
-    chosen = modelled_columns(comparison) if keys is None else tuple(keys)
+    chosen = modelled_columns(comparison) if keys is None else as_names(keys)
     check_target(comparison, chosen, None)
     coded = code_columns(comparison, chosen)
     d_q = np.bincount(coded.original, minlength=coded.size)

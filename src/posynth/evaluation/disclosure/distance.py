@@ -12,6 +12,7 @@ from posynth.evaluation.disclosure.averages import name_keys
 from posynth.evaluation.disclosure.keys import Floats
 from posynth.evaluation.disclosure.space import Neighbours, Points, Space, embed, nearest
 from posynth.results import Result
+from posynth.table.names import Names, as_names
 
 Z = 1.96
 LIMITS = (
@@ -41,7 +42,7 @@ class Distances:
 
 def measure(
     comparison: Comparison,
-    columns: Sequence[str] | None = None,
+    columns: Names | None = None,
     *,
     rng: np.random.Generator,
     rows: int = 10_000,
@@ -91,13 +92,13 @@ def measure(
     """
     space = embed(comparison, columns)
     found = _distances(space, rng, rows)
-    subject = "" if columns is None else name_keys(columns)
+    subject = "" if columns is None else name_keys(as_names(columns))
     return [_dcr(found, subject), _nndr(found, subject), _dcr_share(space, rng, rows, subject)]
 
 
 def distances(
     comparison: Comparison,
-    columns: Sequence[str] | None = None,
+    columns: Names | None = None,
     *,
     rng: np.random.Generator,
     rows: int = 10_000,

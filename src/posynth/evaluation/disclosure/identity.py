@@ -1,7 +1,5 @@
 """Identity disclosure: how many records the keys single out, in the original and in the copies."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from posynth.evaluation.base import Comparison
@@ -9,6 +7,7 @@ from posynth.evaluation.disclosure.averages import NO_GUARANTEE, name_keys, over
 from posynth.evaluation.disclosure.cells import Cells, Exclusions, tabulate
 from posynth.evaluation.disclosure.keys import Groups, default_keys
 from posynth.results import Result
+from posynth.table.names import Names, as_names
 
 MEANING = {
     "UiO": "Percent of original records that the keys single out in the original",
@@ -23,7 +22,7 @@ MEANING = {
 
 def measure(
     comparison: Comparison,
-    keys: Sequence[str] | None = None,
+    keys: Names | None = None,
     target: str | None = None,
     groups: Groups | None = None,
     exclude: Exclusions | None = None,
@@ -74,7 +73,7 @@ def measure(
     >>> round(results[-1].value, 1)  # the one man is unique in both: 1 of 3 records
     33.3
     """
-    chosen = default_keys(comparison) if keys is None else tuple(keys)
+    chosen = default_keys(comparison) if keys is None else as_names(keys)
     tables = tabulate(comparison, chosen, target, groups, exclude)
     counts = [_count(cells) for cells in tables]
     results = []

@@ -1,7 +1,5 @@
 """Membership inference: whether an intruder can tell from the copies who was in the source."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +8,7 @@ from posynth.evaluation.base import NO_HOLDOUT, Comparison
 from posynth.evaluation.disclosure.keys import Floats
 from posynth.evaluation.disclosure.space import Points, Space, embed, nearest, stack
 from posynth.results import Result
+from posynth.table.names import Names
 
 Z = 1.96
 TINY = 1e-6  # below the resolution of the distances, so that a copied row has a finite score
@@ -22,7 +21,7 @@ WARNING = (
 
 def measure(
     comparison: Comparison,
-    columns: Sequence[str] | None = None,
+    columns: Names | None = None,
     *,
     rng: np.random.Generator,
     rows: int = 10_000,
@@ -75,7 +74,7 @@ def measure(
 
 def scores(
     comparison: Comparison,
-    columns: Sequence[str] | None = None,
+    columns: Names | None = None,
     *,
     rng: np.random.Generator,
     rows: int = 10_000,

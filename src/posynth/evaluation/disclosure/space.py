@@ -17,6 +17,7 @@ from posynth.evaluation.disclosure.keys import (
     modelled_columns,
     numbers,
 )
+from posynth.table.names import Names, as_names
 
 type Reals = npt.NDArray[np.float32]
 
@@ -87,7 +88,7 @@ class Space:
     holdout: Points | None
 
 
-def embed(comparison: Comparison, columns: Sequence[str] | None = None) -> Space:
+def embed(comparison: Comparison, columns: Names | None = None) -> Space:
     """Place the rows of all tables in one Gower space.
 
     Parameters
@@ -102,7 +103,7 @@ def embed(comparison: Comparison, columns: Sequence[str] | None = None) -> Space
     Space
         The points.
     """
-    chosen = modelled_columns(comparison) if columns is None else tuple(columns)
+    chosen = modelled_columns(comparison) if columns is None else as_names(columns)
     check_tables(comparison, chosen)
     tables = [comparison.original, *comparison.copies]
     if comparison.holdout is not None:

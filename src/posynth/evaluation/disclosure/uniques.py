@@ -1,7 +1,5 @@
 """Replicated uniques: rows that exist once in the original and once in a copy."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from posynth.evaluation.base import Comparison
@@ -9,6 +7,7 @@ from posynth.evaluation.disclosure.averages import name_keys, over_copies, share
 from posynth.evaluation.disclosure.cells import Mask, check_target
 from posynth.evaluation.disclosure.keys import Coded, Groups, code_columns, modelled_columns
 from posynth.results import Result
+from posynth.table.names import Names, as_names
 
 TEXT = (
     "Percent of a copy's rows (denominator k, as synthpop's replicated.uniques; the percent of the "
@@ -19,7 +18,7 @@ TEXT = (
 
 
 def measure(
-    comparison: Comparison, keys: Sequence[str] | None = None, groups: Groups | None = None
+    comparison: Comparison, keys: Names | None = None, groups: Groups | None = None
 ) -> list[Result]:
     """Count replicated uniques on all columns, or on keys.
 
@@ -57,7 +56,7 @@ def measure(
     ...  measure(Comparison(original, (copy,), schema))]
     [(25.0, [33.333333333333336])]
     """
-    chosen = modelled_columns(comparison) if keys is None else tuple(keys)
+    chosen = modelled_columns(comparison) if keys is None else as_names(keys)
     check_target(comparison, chosen, None)
     coded = code_columns(comparison, chosen, groups)
     d_q = np.bincount(coded.original, minlength=coded.size)

@@ -17,6 +17,7 @@ from posynth.evaluation.inference.moments import Floats, Moments, matrix_moments
 from posynth.evaluation.inference.rule import Rule
 from posynth.evaluation.inference.theory import more_than_theory
 from posynth.results import Result
+from posynth.table.names import Names, as_names
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Pooled:
             for name, row in self.table.iterrows()
         ]
 
-    def wald(self, names: Sequence[str] | None = None, null: Sequence[float] | float = 0) -> Result:
+    def wald(self, names: Names | None = None, null: Sequence[float] | float = 0) -> Result:
         """Test that several coefficients together equal their null values.
 
         Parameters
@@ -118,7 +119,7 @@ class Pooled:
             If a name is not among the coefficients, or their covariances are not known or
             singular.
         """
-        wanted = self.names if names is None else tuple(names)
+        wanted = self.names if names is None else as_names(names)
         for name in wanted:
             if name not in self.names:
                 raise MeasureError(unknown("coefficient", name, self.names))

@@ -3,7 +3,7 @@
 ``evaluate_utility`` runs every measure; each is a module of its own with a function ``measure``.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from posynth.evaluation.utility import (
 from posynth.evaluation.utility.advice import advise, ranked
 from posynth.evaluation.utility.values import judged, numeric
 from posynth.results import Result
+from posynth.table.names import Names, as_names
 from posynth.table.schema import Kind
 
 __all__ = ["MEASURES", "advise", "evaluate_utility", "ranked"]
@@ -65,8 +66,8 @@ def evaluate_utility(
     comparison: Comparison,
     rng: np.random.Generator,
     *,
-    measures: Iterable[str] | None = None,
-    columns: Iterable[str] | None = None,
+    measures: Names | None = None,
+    columns: Names | None = None,
     order: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
@@ -105,11 +106,11 @@ def evaluate_utility(
     >>> evaluate_utility(same, np.random.default_rng(1), measures=["one-way"])[0].value
     0.0
     """
-    asked = list(MEASURES) if measures is None else list(measures)
+    asked = list(MEASURES) if measures is None else list(as_names(measures))
     for name in asked:
         if name not in MEASURES:
             raise MeasureError(unknown("utility measure", name, MEASURES))
-    chosen = None if columns is None else tuple(columns)
+    chosen = None if columns is None else as_names(columns)
     streams = dict(zip(MEASURES, rng.spawn(len(MEASURES)), strict=True))
     results: list[Result] = []
     for done, name in enumerate(asked):

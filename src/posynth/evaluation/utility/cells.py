@@ -1,6 +1,5 @@
 """Columns cut into cells: levels as they are, numbers at quantiles of the original."""
 
-from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -17,13 +16,14 @@ from posynth.evaluation.utility.values import (
     levels,
     numbers,
 )
+from posynth.table.names import Names
 
 CUTS = ("original", "pooled")
 
 
 def code(
     comparison: Comparison,
-    columns: Iterable[str] | None = None,
+    columns: Names | None = None,
     groups: int = 5,
     cut: str = "original",
 ) -> list[Coded]:

@@ -1,6 +1,5 @@
 """Correlations of original and copies, and their differences."""
 
-from collections.abc import Iterable
 from itertools import combinations
 
 import numpy as np
@@ -11,6 +10,7 @@ from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility.scale import fitting, to_proper
 from posynth.evaluation.utility.values import Floats, judged, levels, numbers
 from posynth.results import Result
+from posynth.table.names import Names
 from posynth.table.schema import Column, Kind
 
 METHODS = ("pearson", "spearman")
@@ -19,7 +19,7 @@ CEILING = 1 - 1e-9
 
 
 def measure(
-    comparison: Comparison, columns: Iterable[str] | None = None, method: str = "pearson"
+    comparison: Comparison, columns: Names | None = None, method: str = "pearson"
 ) -> list[Result]:
     """Compare the correlation of every pair of columns that have an order.
 
@@ -74,7 +74,7 @@ def measure(
 
 
 def matrices(
-    comparison: Comparison, columns: Iterable[str] | None = None, method: str = "pearson"
+    comparison: Comparison, columns: Names | None = None, method: str = "pearson"
 ) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
     """Compute the correlation matrix of the original and of every copy.
 

@@ -1,6 +1,6 @@
 """Density ratio of original and copies: Pearson divergence by uLSIF, Kullback-Leibler by KLIEP."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility.design import main_effects
 from posynth.evaluation.utility.values import Floats
 from posynth.results import Result
+from posynth.table.names import Names
 
 type Divergence = Callable[[Floats, Floats], float]
 
@@ -41,7 +42,7 @@ class Sizes:
 def measure(
     comparison: Comparison,
     rng: np.random.Generator,
-    columns: Iterable[str] | None = None,
+    columns: Names | None = None,
     *,
     method: str = "ulsif",
     sizes: Sizes | None = None,

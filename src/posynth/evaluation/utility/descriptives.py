@@ -1,13 +1,12 @@
 """Descriptive statistics of every column, as R's psych prints them, for one table or several."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility.values import Floats, judged, levels, numbers
+from posynth.table.names import Names
 from posynth.table.schema import Column, Schema
 
 TRIMMED = 0.1
@@ -61,7 +60,7 @@ def descriptives(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index(map(_label, columns), name="column"))
 
 
-def side_by_side(comparison: Comparison, columns: Iterable[str] | None = None) -> pd.DataFrame:
+def side_by_side(comparison: Comparison, columns: Names | None = None) -> pd.DataFrame:
     """Describe every column of the original and of each copy, one under the other.
 
     Parameters

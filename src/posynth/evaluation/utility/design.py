@@ -18,6 +18,7 @@ from posynth.evaluation.utility.values import (
     levels,
     numbers,
 )
+from posynth.table.names import Names
 from posynth.table.schema import Column
 
 
@@ -53,7 +54,7 @@ class Design:
         )
 
 
-def main_effects(comparison: Comparison, columns: Iterable[str] | None = None) -> Design:
+def main_effects(comparison: Comparison, columns: Names | None = None) -> Design:
     """Lay out every judged column: dummies for levels, a standardised number with an indicator.
 
     A categorical column gives one 0/1 predictor a level but the first (missing is a level). A
@@ -97,7 +98,7 @@ def with_interactions(design: Design) -> Design:
     )
 
 
-def tree_features(comparison: Comparison, columns: Iterable[str] | None = None) -> Design:
+def tree_features(comparison: Comparison, columns: Names | None = None) -> Design:
     """Lay out one predictor a column for trees: numbers as they are, codes for levels.
 
     Missing numbers are put below the smallest value, so that one split isolates them, which is what

@@ -1,7 +1,5 @@
 """Hellinger distance of each column."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from posynth.evaluation.base import Comparison
@@ -11,11 +9,10 @@ from posynth.evaluation.utility.table_statistics import Counts, bhattacharyya, s
 from posynth.evaluation.utility.tables import counts
 from posynth.evaluation.utility.values import Coded
 from posynth.results import Result
+from posynth.table.names import Names
 
 
-def measure(
-    comparison: Comparison, columns: Iterable[str] | None = None, groups: int = 20
-) -> list[Result]:
+def measure(comparison: Comparison, columns: Names | None = None, groups: int = 20) -> list[Result]:
     """Compare every column by H = sqrt(1 - sum sqrt(p_o p_s)).
 
     Parameters

@@ -1,19 +1,18 @@
 """Kolmogorov-Smirnov distance of each numeric column."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility.scale import ratio_result
 from posynth.evaluation.utility.values import Floats, Numbers, judged, numbers, numeric
 from posynth.results import Result
+from posynth.table.names import Names
 
 MEAN_OF_KOLMOGOROV = float(np.sqrt(np.pi / 2) * np.log(2))
 """Mean 0.8687 of sup |Brownian bridge|, the limit of D sqrt(n k / (n + k))."""
 
 
-def measure(comparison: Comparison, columns: Iterable[str] | None = None) -> list[Result]:
+def measure(comparison: Comparison, columns: Names | None = None) -> list[Result]:
     """Compare the distribution functions of every numeric column, missing values left out.
 
     Parameters

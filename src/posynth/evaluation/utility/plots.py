@@ -9,6 +9,7 @@ from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility.values import Coded, Floats, Numbers, judged, levels, numbers
 from posynth.results import Result
+from posynth.table.names import Names
 from posynth.table.schema import Column
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def overlay(
 
 def overlays(
     comparison: Comparison,
-    columns: Iterable[str] | None = None,
+    columns: Names | None = None,
     *,
     original: bool = True,
     legend: bool = True,

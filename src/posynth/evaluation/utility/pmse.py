@@ -1,7 +1,5 @@
 """Propensity scores by logistic regression, with the null expectation that theory gives."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from posynth.engines.threads import one_thread
@@ -12,6 +10,7 @@ from posynth.evaluation.utility.discriminate import Discriminator, Null, judge
 from posynth.evaluation.utility.propensity import Labels
 from posynth.evaluation.utility.values import Floats
 from posynth.results import Result
+from posynth.table.names import Names
 
 MOST_PREDICTORS = 1500
 RANK_TOLERANCE = 1e-9
@@ -20,7 +19,7 @@ EQUAL_MEANS = 1e-10
 
 def measure(
     comparison: Comparison,
-    columns: Iterable[str] | None = None,
+    columns: Names | None = None,
     *,
     maxorder: int = 0,
     null: str = "formula",

@@ -1,6 +1,5 @@
 """Propensity scores by a classification tree, settings as near rpart's as scikit-learn allows."""
 
-from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
@@ -11,6 +10,7 @@ from posynth.evaluation.utility.discriminate import Discriminator, Null, judge
 from posynth.evaluation.utility.propensity import Labels
 from posynth.evaluation.utility.values import Floats
 from posynth.results import Result
+from posynth.table.names import Names
 from posynth.table.schema import Kind
 
 COMPLEXITY = 1e-3
@@ -21,7 +21,7 @@ DEEPEST = 30
 def measure(
     comparison: Comparison,
     rng: np.random.Generator | None = None,
-    columns: Iterable[str] | None = None,
+    columns: Names | None = None,
     *,
     null: str = "permutation",
     nperms: int = 50,

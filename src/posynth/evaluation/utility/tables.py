@@ -1,6 +1,6 @@
 """One-way, two-way and wider tables of original and copies, with every statistic of synthpop."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -14,6 +14,7 @@ from posynth.evaluation.utility.scale import ratio_result, to_proper
 from posynth.evaluation.utility.table_statistics import RAW, STANDARDISED, Counts
 from posynth.evaluation.utility.values import Coded, Floats
 from posynth.results import Result
+from posynth.table.names import Names
 
 MOST_TABLE_CELLS = 1_000_000
 
@@ -21,7 +22,7 @@ MOST_TABLE_CELLS = 1_000_000
 def measure(
     comparison: Comparison,
     ways: int = 2,
-    columns: Iterable[str] | None = None,
+    columns: Names | None = None,
     *,
     statistics: Sequence[str] = ("S_pMSE",),
     groups: int = 5,

@@ -1,6 +1,6 @@
 """Columns as arrays: which are judged, numbers with NaN, levels as integer codes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
+from posynth.table.names import Names, as_names
 from posynth.table.schema import Column, Kind
 
 type Floats = NDArray[np.float64]
@@ -63,7 +64,7 @@ class Coded:
     copies: tuple[Codes, ...]
 
 
-def judged(comparison: Comparison, columns: Iterable[str] | None = None) -> list[Column]:
+def judged(comparison: Comparison, columns: Names | None = None) -> list[Column]:
     """List the columns to judge, after checking that every copy has them.
 
     Parameters
@@ -85,7 +86,7 @@ def judged(comparison: Comparison, columns: Iterable[str] | None = None) -> list
     """
     _check_rows(comparison)
     modelled = [column for column in comparison.schema if column.kind.is_modelled]
-    wanted = None if columns is None else set(columns)
+    wanted = None if columns is None else set(as_names(columns))
     for name in sorted(wanted or ()):
         if name not in {column.name for column in modelled}:
             what = "column to judge (text, identifiers and constants are not judged)"

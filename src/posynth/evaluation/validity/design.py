@@ -1,6 +1,6 @@
 """Design a study: describe columns on a pilot sample, and say when the chain is chosen."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from posynth.evaluation.validity.population import Finite, Population, Predictiv
 from posynth.evaluation.validity.replicate import PILOT, counted, sample, stream, taken
 from posynth.evaluation.validity.study import EACH, GIVEN, ONCE, Analysis, Study
 from posynth.posterior.bound import Chain
-from posynth.posterior.plan import as_table, plan
+from posynth.posterior.plan import plan
 from posynth.posterior.record import Posterior
 from posynth.posterior.wishes import Method, Wishes
+from posynth.table.inputs import given_table
+from posynth.table.names import Names, as_names
 from posynth.table.source import Source
 
 #: Rows on which columns are described: enough for every level that samples will hold.
@@ -29,7 +31,7 @@ def design_study(  # noqa: PLR0913 - a study has many parts
     formula: str = "",
     *,
     chain: str | Path | Chain | None = None,
-    order: Iterable[str] = (),
+    order: Names = (),
     methods: Mapping[str, Method] | None = None,
     kinds: Mapping[str, str] | None = None,
     holes: Sequence[Hole] = (),
@@ -93,7 +95,7 @@ def design_study(  # noqa: PLR0913 - a study has many parts
     )
     settings["plan"] = _when(chain, str(settings.get("plan") or ""))
     draft = _Draft(source, n, tuple(holes), int(settings.get("seed", 0)))
-    order = order if isinstance(order, str) else tuple(order)
+    order = as_names(order)
     choices = Wishes(order, methods or {}, allow_code=allow_code)
     bound = draft.plan(chain, choices, kinds or {})
     study = Study(source, n, bound, analyses, holes=tuple(holes), choices=choices, **settings)
@@ -152,5 +154,5 @@ class _Draft:
                 raise SpecError("study: both a chain and an order; reorder the chain instead")
             bound = plan(self.pilot, choices, chain, kinds or None)[1]
             return replace(taken(bound, self.sample)[1], source=Source())
-        table = counted(as_table(self.pilot, kinds).schema, self.sample)
+        table = counted(given_table(self.pilot, kinds).schema, self.sample)
         return plan(table, choices)[1]
