@@ -22,8 +22,8 @@ from posynth.posterior.record import Posterior
 from posynth.report.codebook import as_csv, as_markdown, codebook_rows
 from posynth.report.how_to_pool import Example, example_of, fallback, how_to_pool
 from posynth.reporting import PAGE, default_model, write_report
+from posynth.table.inputs import Data
 from posynth.table.io import write_copy
-from posynth.table.matching import Data
 
 HOW_TO = "HOW_TO_POOL.md"
 PARTS = ("copies", MANIFEST, "codebook.csv", "codebook.md", HOW_TO, PAGE)
