@@ -4,6 +4,7 @@ import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier, Event
 
 import numpy as np
@@ -52,8 +53,8 @@ def meeting(monkeypatch, place, name) -> list[int]:
     return met
 
 
-def synthesized(frame: pd.DataFrame) -> list[pd.DataFrame]:
-    return list(posynth.synthesize(frame, m=2, seed=3))
+def synthesized(frame: pd.DataFrame, engine: str = "auto") -> list[pd.DataFrame]:
+    return list(posynth.synthesize(frame, m=2, seed=3, engine=engine))
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +74,12 @@ def test_the_tables_are_told_apart(sequential):
     assert signs == [1.0, -1.0]
 
 
-def test_fits_that_interleave_give_each_its_own_posterior(monkeypatch, sequential):
-    met = meeting(monkeypatch, choose, "find_mode")  # both have their density, and begin to use it
-    assert_same(in_threads(synthesized, TABLES), sequential)
+@pytest.mark.parametrize(("engine", "place"), [("laplace", "find_mode"), ("auto", "fit_batched")])
+def test_fits_that_interleave_give_each_its_own_posterior(monkeypatch, engine, place):
+    work = partial(synthesized, engine=engine)
+    expected = [work(frame) for frame in TABLES]
+    met = meeting(monkeypatch, choose, place)  # both have put their data under the model
+    assert_same(in_threads(work, TABLES), expected)
     assert met
 
 
