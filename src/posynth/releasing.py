@@ -20,7 +20,7 @@ from posynth.evaluation.base import Provenance
 from posynth.material import Source, folders_of, take
 from posynth.posterior.record import Posterior
 from posynth.report.codebook import as_csv, as_markdown, codebook_rows
-from posynth.report.how_to_pool import Example, example_of, fallback, how_to_pool
+from posynth.report.how_to_pool import PLACEHOLDER, Example, example_of, fallbacks, how_to_pool
 from posynth.reporting import PAGE, default_model, write_report
 from posynth.table.inputs import Data
 from posynth.table.io import write_copy
@@ -209,12 +209,11 @@ def _write_copies(
 def _example(taken: Copies, codebook: Codebook) -> Example:
     """Return a model that can be pooled, from the chain if it has one that all programs read."""
     suggested = default_model(taken.posterior)
-    if suggested is not None:
-        found = example_of(*suggested, codebook.schema)
-        if found is not None:
-            try:
-                fits(taken, analysis_of(taken, found.model, found.formula))
-            except MeasureError:
-                return fallback(codebook.schema)
-            return found
-    return fallback(codebook.schema)
+    found = None if suggested is None else example_of(*suggested, codebook.schema)
+    for example in (*([found] if found else []), *fallbacks(codebook.schema)):
+        try:
+            fits(taken, analysis_of(taken, example.model, example.formula))
+        except MeasureError:
+            continue
+        return example
+    return PLACEHOLDER

@@ -199,3 +199,10 @@ def test_another_table_beside_copies_passed_on_names_the_folder_to_use(copies, t
     folder = _pass_on(copies, tmp_path, "csv")
     with pytest.raises(TableError, match="lists only levels that occur in them"):
         posynth.compare(folder, table.assign(sex="neither"), "ols", FORMULA)
+
+
+def test_a_file_that_is_not_there_is_no_other_table(copies, tmp_path):
+    folder = _pass_on(copies, tmp_path, "csv")
+    with pytest.raises(TableError, match="no such file") as caught:
+        posynth.compare(folder, tmp_path / "nowhere.csv", "ols", FORMULA)
+    assert "levels" not in str(caught.value)

@@ -1,6 +1,7 @@
 """A released folder suffices to pool, in three programs, and holds nothing private."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 import posynth
 from posynth.errors import StoreError
 from posynth.evaluation.base import Provenance
-from posynth.report.how_to_pool import PLACEHOLDER, Example, example_of, fallback, how_to_pool
+from posynth.report.how_to_pool import PLACEHOLDER, Example, example_of, fallbacks, how_to_pool
 
 SEED = 918273645
 RARE = "Knottingley-under-Wold"
@@ -77,7 +78,7 @@ def _by_r(folder, tmp_path):
     (tmp_path / "pool.R").write_text(code, encoding="utf-8")
     subprocess.run(
         ["Rscript", "--vanilla", tmp_path / "pool.R"], cwd=folder, check=True,
-        capture_output=True, timeout=120,
+        capture_output=True, timeout=120, env=os.environ | {"LC_ALL": "C.UTF-8"},
     )  # fmt: skip
     return pd.read_csv(tmp_path / "result.csv")
 
@@ -341,11 +342,37 @@ def test_an_example_has_names_that_no_program_runs_as_code(released):
         ("ols", 'bmi ~ Q("age")'), ("mnlogit", "edu ~ age"), ("ols", "bmi ~ key"),
     ):  # fmt: skip
         assert example_of(model, formula, schema) is None
-    assert fallback(schema).formula == "age ~ 1"
+    formulas = [example.formula for example in fallbacks(schema)]
+    assert formulas == ["income ~ age + edu", "income ~ 1"]
     from posynth.table.schema import Column, Kind, Schema
 
     awkward = Schema((Column("a b", Kind.COUNT, "int64"), Column("if", Kind.COUNT, "int64")), 9)
-    assert fallback(awkward) is PLACEHOLDER
+    assert fallbacks(awkward) == [PLACEHOLDER]
+
+
+def test_no_name_and_no_label_is_run_as_code(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "age": rng.integers(20, 80, 120),
+            "a|b": rng.normal(size=120).round(2),
+            'we "q"); quit("no")': rng.choice(
+                ['x"); stop("run', "it's\nnew", "``` {{ 7*7 }} \\"], 120
+            ),
+            "back`tick": rng.choice(["α", "ß"], 120),
+            "said": rng.choice(['no "1"', "yes\\ ' 2"], 120),
+            "codes": pd.Categorical(rng.choice([9, 10, 1], 120), [9, 10, 1]),
+        }
+    )
+    table.loc[::9, "said"] = None
+    copies = posynth.synthesize(table, m=2, seed=3, order=["age"])
+    given = posynth.release(copies, tmp_path / "given")
+    pooled = posynth.pool(given, *_formula(given))
+    assert _formula(given) == ("ols", "age ~ said + codes")
+    _agree(_by_python(given, monkeypatch), pooled, 1e-10)
+    _agree(_by_r(given, tmp_path), pooled, 1e-8)
+    lines = (given / "codebook.md").read_text("utf-8").splitlines()
+    assert [line.replace("\\|", "").count("|") for line in lines[4:]] == [7] * 8
 
 
 def test_copies_that_no_rule_can_pool_say_so(released):

@@ -24,6 +24,8 @@ from posynth.report.rule_formulas import (
 from posynth.table.schema import Column, Kind, Schema
 
 LEVEL = 0.95
+#: Levels of a predictor of the example, at most.
+MAX_LEVELS = 6
 #: Encoding in Python -> its name in R, and in Stata.
 ENCODINGS = {
     "utf-8": ("UTF-8", "utf-8"),
@@ -100,10 +102,19 @@ def example_of(model: str, formula: str, schema: Schema) -> Example | None:
     return Example(model, response, terms)
 
 
-def fallback(schema: Schema) -> Example:
-    """Return the mean of the first numeric column as an example."""
-    numeric = [c for c in schema if c.kind in (Kind.CONTINUOUS, Kind.COUNT) and _is_plain(c)]
-    return Example("ols", numeric[0].name) if numeric else PLACEHOLDER
+def fallbacks(schema: Schema) -> list[Example]:
+    """Return examples from columns with plain names, the one that says most first."""
+    plain = [c for c in schema if _is_plain(c)]
+    numeric = [c for c in plain if c.kind in (Kind.CONTINUOUS, Kind.COUNT)]
+    if not numeric:
+        return [PLACEHOLDER]
+    response = numeric[-1]
+    terms = tuple(
+        c.name
+        for c in plain
+        if c is not response and (c in numeric or 1 < len(c.levels) <= MAX_LEVELS)
+    )
+    return [Example("ols", response.name, terms[:2]), Example("ols", response.name)]
 
 
 def _is_plain(column: Column) -> bool:
@@ -201,6 +212,11 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
         "r_event": "" if event is None else _r_value(event),
         "stata_event": "" if event is None else _quoted(str(event)),
         "text_terms": text,
+        "numbers_as_text": [
+            name
+            for name in (example.response, *example.terms)
+            if name in schema and _reads_as_text(schema[name], codebook.source.decimal)
+        ],
         "command": " ".join([command, response, *stata_terms]),
         "example_note": example.note,
     }
@@ -208,6 +224,13 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
 
 def _is_text(column: Column) -> bool:
     return any(isinstance(level, str) for level in column.levels)
+
+
+def _reads_as_text(column: Column, decimal: str) -> bool:
+    """Whether a program that expects numbers takes the cells of a numeric column for text."""
+    is_number = column.kind in (Kind.CONTINUOUS, Kind.COUNT)
+    comma = decimal == "," and column.decimals != 0
+    return is_number and (comma or bool(column.missing and column.missing_text))
 
 
 def _is_category(schema: Schema, name: str) -> bool:
