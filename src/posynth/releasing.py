@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,10 @@ def _write(taken: Copies, posterior: Posterior, draft: Path, ending: str) -> Non
         "codebook.csv": as_csv(rows),
         "codebook.md": as_markdown(rows, facts),
         HOW_TO: how_to_pool(
-            Provenance.from_manifest(facts), codebook, _example(taken, codebook), ending
+            Provenance.from_manifest(facts),
+            replace(codebook, remarks=taken.remarks),
+            _example(taken, codebook),
+            ending,
         ),
     }
     for name, text in texts.items():

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,9 @@ def released(posterior, tmp_path_factory):
     """An output folder of three shorter copies, none with the rare town, and its release."""
     place = tmp_path_factory.mktemp("release")
     copies = posynth.draw(posterior, 3, 100, seed=SEED + 1)
-    assert not any((frame["town"] == RARE).any() for frame in copies)
+    frames = tuple(f.assign(town=f["town"].where(f["town"] != RARE, "York")) for f in copies)
+    copies = replace(copies, frames=frames)
+    assert all(list(frame["town"].cat.categories)[-1] == RARE for frame in copies)
     copies.save(place / "out")
     return copies, place / "out", posynth.release(place / "out", place / "given")
 
@@ -111,17 +114,23 @@ def test_copies_are_those_of_the_output(released):
         assert (given / "copies" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_nothing_private_is_in_the_folder(released, secrets, table):
+@pytest.fixture(scope="module")
+def private(released, secrets, table):
+    """What nobody but the data holder may see: seeds, streams, hashes, values of single persons."""
+    manifest = json.loads((released[1] / "manifest.json").read_text("utf-8"))
+    (streams,) = manifest["streams"]
+    texts = {RARE, manifest["spec_hash"], *secrets, *table["remark"], *table["key"]}
+    texts |= {streams["call"], streams["posterior"]}
+    assert min(map(len, texts)) >= 7
+    numbers = {SEED, SEED + 1}
+    return {text.encode() for text in texts} | {f for number in numbers for f in _forms(number)}
+
+
+def test_nothing_private_is_in_the_folder(released, private):
     _, out, given = released
-    manifest = json.loads((out / "manifest.json").read_text("utf-8"))
-    private = {RARE.encode(), manifest["spec_hash"].encode(), *(s.encode() for s in secrets)}
-    private |= _forms(SEED) | _forms(SEED + 1)
-    private |= {each.encode() for each in table["remark"]} | {
-        each.encode() for each in table["key"]
-    }
-    inside = {path: path.read_bytes() for path in given.rglob("*") if path.is_file()}
     assert any(str(SEED).encode() in path.read_bytes() for path in out.rglob("*.json"))
-    for path, content in inside.items():
+    for path in given.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
         assert [secret for secret in private if secret in content] == [], path.name
     public = json.loads((given / "manifest.json").read_text("utf-8"))
     assert not set(public) & {"seed", "fit_seed", "streams", "source", "priors", "engines"}
@@ -312,24 +321,27 @@ def test_a_failed_report_leaves_no_folder(released, tmp_path, heart):
 
 
 def test_the_command_says_what_was_written_and_what_was_left_out(
-    cli, said, output, tmp_path, people_csv
+    released, cli, said, tmp_path, table, private
 ):
-    folder = output[0]
-    shown = said(cli("release", folder, "-o", tmp_path / "given").stdout)
+    folder, given = released[1], tmp_path / "given"
+    shown = said(cli("release", folder, "-o", given).stdout)
     assert "copies, manifest, codebook, HOW_TO_POOL.md are in" in shown
     assert "no report, which needs the source; add it with --data FILE" in shown
-    shown = said(cli("release", folder, "-o", tmp_path / "given", code=2).stderr)
-    assert "--overwrite" in shown
-    given = tmp_path / "given"
-    shown = said(cli("release", folder, "-o", given, "--data", people_csv, "--overwrite").stdout)
-    assert "and the public report are in" in shown
-    page = (given / "report.html").read_text("utf-8")
-    assert "public version" in page
+    assert "--overwrite" in said(cli("release", folder, "-o", given, code=2).stderr)
+    table.to_csv(tmp_path / "people.csv", index=False)
+    with_page = ("release", folder, "-o", given, "--data", tmp_path / "people.csv", "--overwrite")
+    assert "and the public report are in" in said(cli(*with_page).stdout)
+    page = (given / "report.html").read_bytes()
+    assert b"public version" in page
+    assert [secret for secret in private if secret in page] == []
+
+
+def test_commands_work_on_a_release_or_say_what_it_lacks(released, cli, said):
+    _, folder, given = released
     shown = cli("pool", given, "--formula", "bmi ~ age").stdout
     assert shown == cli("pool", folder, "--formula", "bmi ~ age").stdout
     for verb in ("draw", "diagnose"):
-        shown = said(cli(verb, given, code=2).stderr)
-        assert "passed on without it" in shown
+        assert "passed on without it" in said(cli(verb, given, code=2).stderr)
     shown = said(cli("pool", given, "--formula", "income ~ age", "--impute", 2, code=2).stderr)
     assert "passed on without their posterior" in shown
 
@@ -387,8 +399,6 @@ def test_copies_that_no_rule_can_pool_say_so(released):
 
 
 def test_labels_that_mark_missing_values_elsewhere_are_named(released):
-    from dataclasses import replace
-
     from posynth.copies.codebook import private_codebook
 
     posterior = released[0].posterior

@@ -131,7 +131,7 @@ def how_to_pool(made: Provenance, codebook: Codebook, example: Example, ending: 
     made : Provenance
         How the copies were made.
     codebook : Codebook
-        Their public description.
+        Their public description; its remarks are repeated.
     example : Example
         The model of the code.
     ending : str
@@ -156,6 +156,7 @@ def how_to_pool(made: Provenance, codebook: Codebook, example: Example, ending: 
     facts |= _about_rule(made, choice, written) | _about_example(example, codebook)
     facts |= _about_files(codebook)
     facts["limits"] += _clashes(codebook)
+    facts["warnings"] = (*facts["warnings"], *codebook.remarks)
     code = {
         name: _render(f"pool_{name}", {**facts, "steps": _steps(written, translate)})
         for name, translate in (("python", in_python), ("r", in_r), ("stata", in_mata))
