@@ -66,7 +66,7 @@ def _by_python(folder, monkeypatch, **changes):
         assert old in code
         code = code.replace(old, new)
     names = {}
-    with monkeypatch.context() as patched:
+    with monkeypatch.context() as patched, np.errstate():
         patched.chdir(folder)
         exec(compile(code, "HOW_TO_POOL.md", "exec"), names)
     return names["result"]

@@ -19,7 +19,7 @@ PUBLIC = (
     *("posynth", "n", "k", "m", "nests", "proper", "improper", "without_noise", "copies_values"),
     *("complete", "unsynthesised", "filled", "missing", "passed", "failed_affects"),
     "versions",
-    *("plug_in", "kept_groups", "grouped", "groups"),
+    *("plug_in", "tightened", "kept_groups", "grouped", "groups"),
 )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Provenance
+from posynth.evaluation.inference.rules import THEORY
 
 
 @dataclass(frozen=True)
@@ -69,16 +70,25 @@ def rule_formula(rule: str, made: Provenance) -> RuleFormula:
 
 
 def _t_p_star(made: Provenance) -> RuleFormula:
+    theory = "v + V" if made.proper else "v"
+    exact = made.proper and made.complete
+    doubt = "(1 / dfn + 1 / dfk) / m" if exact else "1 / dfn + 1 / (m * dfk)"
     return RuleFormula(
         (
             _SCALED,
             "The variance is T = V + b / m.",
-            "The reference is t with df = (m - 1) * (1 + V / (b / m))**2 degrees of freedom.",
+            "The reference is t. Its degrees of freedom take b for its average with what theory "
+            f"expects of it, {theory}, which counts as half a copy: "
+            f"s = ((m - 1) * b + {THEORY} * ({theory})) / (m - 1 + {THEORY}) / m.",
+            "With w = s / (V + s), the share of T that is due to synthesis, "
+            f"1/df = w**2 / (m - 1) + (1 - w)**2 * ({doubt}).",
         ),
         (
             ("V", "v * k / n"),
+            ("s", f"((m - 1) * b + {THEORY} * ({theory})) / (m - 1 + {THEORY}) / m"),
+            ("w", "s / (V + s)"),
             ("T", "V + b / m"),
-            ("df", "(m - 1) * (1 + V / (b / m))**2"),
+            ("df", f"1 / (w**2 / (m - 1) + (1 - w)**2 * ({doubt}))"),
         ),
     )
 
@@ -89,9 +99,15 @@ def _ppd(made: Provenance) -> RuleFormula:
             _SCALED,
             "A proper copy varies about the source's estimate by v (its rows) plus V (its "
             "parameters), so the variance is T = V + (v + V) / m.",
-            "The reference is normal.",
+            "The reference is t: with u = V / T, df = m / (1 / dfk + 2 * u**2 / dfn) degrees of "
+            "freedom.",
         ),
-        (("V", "v * k / n"), ("T", "V + (v + V) / m"), ("df", "inf")),
+        (
+            ("V", "v * k / n"),
+            ("T", "V + (v + V) / m"),
+            ("u", "V / T"),
+            ("df", "m / (1 / dfk + 2 * u**2 / dfn)"),
+        ),
     )
 
 
@@ -101,9 +117,15 @@ def _simple(made: Provenance) -> RuleFormula:
             _SCALED,
             "A plug-in copy varies about the source's estimate by v, so the variance is "
             "T = V + v / m.",
-            "The reference is normal.",
+            "The reference is t, its degrees of freedom df by "
+            "1/df = u**2 / dfn + 1 / (m * dfk) with u = V / T.",
         ),
-        (("V", "v * k / n"), ("T", "V + v / m"), ("df", "inf")),
+        (
+            ("V", "v * k / n"),
+            ("T", "V + v / m"),
+            ("u", "V / T"),
+            ("df", "1 / (u**2 / dfn + 1 / (m * dfk))"),
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """Pool estimates and variances that were computed elsewhere: numbers in, one inference out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def pool_estimates(  # noqa: PLR0913 - what a manifest says, and how to pool
     >>> pooled.table.index.tolist(), round(float(pooled.table["estimate"].iloc[0]), 3)
     (['q'], 1.033)
     """
-    values, cov = _shaped(q, v)
+    values, cov, covariances_known = _shaped(q, v)
     labels = _labels(names, values.shape[1])
     try:
         provenance = Provenance(n=n, k=k, m=len(values), proper=proper, **made)
@@ -79,10 +80,12 @@ def pool_estimates(  # noqa: PLR0913 - what a manifest says, and how to pool
     estimates = [
         Estimate(labels, each, matrix, df_com) for each, matrix in zip(values, cov, strict=True)
     ]
-    return pool(estimates, provenance, rule=rule, estimand=estimand, level=level)
+    pooled = pool(estimates, provenance, rule=rule, estimand=estimand, level=level)
+    return pooled if covariances_known else _without_covariances(pooled)
 
 
-def _shaped(q: npt.ArrayLike, v: npt.ArrayLike) -> tuple[Floats, Floats]:
+def _shaped(q: npt.ArrayLike, v: npt.ArrayLike) -> tuple[Floats, Floats, bool]:
+    """Return estimates (m, p), covariance matrices (m, p, p), and whether covariances are known."""
     try:
         values, spread = np.asarray(q, dtype=float), np.asarray(v, dtype=float)
     except (TypeError, ValueError):
@@ -97,21 +100,20 @@ def _shaped(q: npt.ArrayLike, v: npt.ArrayLike) -> tuple[Floats, Floats]:
         spread = spread[:, None]
     m, p = values.shape
     if spread.shape == (m, p):
-        return values, _uncorrelated(spread)
+        return values, spread[:, :, np.newaxis] * np.eye(p), p == 1
     if spread.shape == (m, p, p):
-        return values, spread
+        return values, spread, True
     raise MeasureError(
         f"q is of {m} copies and {p} coefficient(s), but v has shape {np.shape(v)}; give a "
         f"variance for each, ({m}, {p}), or covariance matrices, ({m}, {p}, {p})"
     )
 
 
-def _uncorrelated(variances: Floats) -> Floats:
-    """Put variances into matrices whose covariances are unknown (NaN), not zero."""
-    p = variances.shape[1]
-    matrices = np.full((len(variances), p, p), np.nan)
-    matrices[:, np.arange(p), np.arange(p)] = variances
-    return matrices
+def _without_covariances(pooled: Pooled) -> Pooled:
+    """Mark covariances as unknown (NaN), so that they are not taken for zero in a joint test."""
+    within = pooled.moments.within.copy()
+    within[~np.eye(len(within), dtype=bool)] = np.nan
+    return replace(pooled, moments=replace(pooled.moments, within=within))
 
 
 def _labels(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
