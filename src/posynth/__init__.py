@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from posynth.copies.drawing import draw as draw
     from posynth.copies.reading import load_copies as load_copies
     from posynth.errors import DiagnosticWarning as DiagnosticWarning
+    from posynth.evaluation.inference.clusters import Clusters as Clusters
+    from posynth.evaluation.inference.estimates import Estimate as Estimate
     from posynth.evaluation.inference.given_estimates import pool_estimates as pool_estimates
+    from posynth.evaluation.inference.rule import Rule as Rule
     from posynth.evaluation.validity.design import design_study as design_study
     from posynth.evaluation.validity.ecdf import plot_calibration as plot_calibration
     from posynth.evaluation.validity.plots import plot_coverage as plot_coverage
@@ -55,12 +58,15 @@ _HOME = {
     "check_conditionals": "posynth.posterior.checks",
     "Analysis": "posynth.evaluation.validity.study",
     "Chain": "posynth.posterior.bound",
+    "Clusters": "posynth.evaluation.inference.clusters",
     "Copies": "posynth.copies.container",
     "DiagnosticWarning": "posynth.errors",
     "Posterior": "posynth.posterior.record",
     "combined": "posynth.copies.combine",
     "compare": "posynth.judge",
     "conditional": "posynth.families.own",
+    "Estimate": "posynth.evaluation.inference.estimates",
+    "Rule": "posynth.evaluation.inference.rule",
     "Study": "posynth.evaluation.validity.study",
     "describe": "posynth.synthesizer",
     "design_study": "posynth.evaluation.validity.design",

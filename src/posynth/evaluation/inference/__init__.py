@@ -7,6 +7,7 @@ fit to the original rows, ``mix_posteriors`` serves Bayesian analysts.
 
 from posynth.evaluation.inference.catalogue import RULES, rule_named
 from posynth.evaluation.inference.choose import Choice, choices, choose
+from posynth.evaluation.inference.clusters import Clusters
 from posynth.evaluation.inference.compare import Agreement, compare_analysis, compare_fits
 from posynth.evaluation.inference.direct import fit_direct
 from posynth.evaluation.inference.estimates import Estimate, combine_imputations, fit_copies
@@ -24,6 +25,7 @@ __all__ = [
     "RULES",
     "Agreement",
     "Choice",
+    "Clusters",
     "Estimate",
     "Moments",
     "Pooled",

@@ -15,7 +15,7 @@ the factor is k/n; for estimates between groups that differ much it is G_c/G.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +48,11 @@ class Clusters:
 
     column: str
     count: int
-    rows: Floats | None = None
+    rows: Floats | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.rows is not None:
+            object.__setattr__(self, "rows", np.asarray(self.rows, dtype=float))
 
 
 def of_source(
@@ -112,14 +116,45 @@ def _unknown(clusters: Clusters, groups: int | None, p: Provenance) -> str:
 
 
 def _scaled(cov: Floats, clusters: Clusters, groups: int, provenance: Provenance) -> Floats:
-    size = (provenance.k / clusters.count) / (provenance.n / groups)
-    rows = np.asarray(clusters.rows, dtype=float)
+    rows = np.zeros_like(cov) if clusters.rows is None else clusters.rows
     # A sandwich may come out below the part within groups; it is that part then.
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.sqrt(np.diag(cov) / np.diag(rows))
     shrink = np.where(np.diag(rows) > 0, np.minimum(1.0, ratio), 1.0)
-    scaled: Floats = clusters.count / groups * (cov + (size - 1) * rows * np.outer(shrink, shrink))
-    return scaled
+    return taken_to_source(
+        cov, rows * np.outer(shrink, shrink), (clusters.count, groups), (provenance.k, provenance.n)
+    )
+
+
+def taken_to_source(
+    cov: Floats, rows: Floats, groups: tuple[int, int], size: tuple[int, int]
+) -> Floats:
+    """Return V̂ = (G_c/G)(v + (s_c/s - 1)v_B) from the variances of a copy.
+
+    Parameters
+    ----------
+    cov, rows : array
+        v, and its part v_B due to the noise of rows within groups, of any shape.
+    groups : tuple of int
+        Groups of the copy and of the source, G_c and G.
+    size : tuple of int
+        Rows of the copy and of the source: their groups have s_c = k/G_c and s = n/G rows.
+
+    Returns
+    -------
+    array
+
+    Examples
+    --------
+    Between groups that differ much nothing changes with the rows; within groups all does:
+
+    >>> taken_to_source(np.array([1.0, 1.0]), np.array([0.0, 1.0]), (40, 40), (2000, 400)).tolist()
+    [1.0, 5.0]
+    """
+    share = groups[0] / groups[1]
+    larger = size[0] / size[1] / share
+    found: Floats = share * (cov + (larger - 1) * rows)
+    return found
 
 
 def noted(estimates: "Sequence[Estimate]", provenance: Provenance) -> tuple[str, ...]:
