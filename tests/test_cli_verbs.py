@@ -120,7 +120,7 @@ def test_pool_imputes_on_request(heart, tmp_path):
     assert "impute inside each copy (impute=5 in Python, --impute 5" in words(left_out.output)
     imputed = CliRunner().invoke(app, [*call, "--impute", "2", "--json", str(tmp_path / "p.json")])
     assert imputed.exit_code == 0, imputed.output
-    assert "holes of 'platelets' were imputed 2 times" in words(imputed.output)
+    assert "missing values of 'platelets' were imputed 2 times" in words(imputed.output)
     assert strict(tmp_path / "p.json")["impute"] == 2
     refused = CliRunner().invoke(app, [*call, "--impute", "1"])
     assert refused.exit_code == 2

@@ -213,7 +213,9 @@ def test_holes_that_are_reproduced_are_judged_and_pooled(heart):
     assert any("combine_imputations" in note for note in pooled.notes)
     imputed = posynth.pool(copies, "ols", FORMULA, impute=3)
     assert "total over multiple imputations inside that copy" in imputed.choice.reason
-    assert any("holes of 'platelets' were imputed 3 times" in note for note in imputed.notes)
+    assert any(
+        "missing values of 'platelets' were imputed 3 times" in note for note in imputed.notes
+    )
     assert not any("left out" in note for note in imputed.notes)
     # Holes in y tell nothing of y | x, so the estimates stay near those without their rows.
     shift = (imputed.table["estimate"] - pooled.table["estimate"]).abs()

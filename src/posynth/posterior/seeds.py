@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     SCORE = 5
     SELECT_AGAIN = 6
     DRAW_AGAIN = 7
+    IMPUTE = 8
 
 
 def seed_or_random(seed: int | None) -> int:

@@ -9,7 +9,8 @@ import posynth
 from posynth.errors import MeasureError
 from posynth.evaluation.inference import mean, proportion
 from posynth.evaluation.inference.departure import AT_RANDOM, Departure
-from posynth.evaluation.inference.impute import impute, imputing
+from posynth.evaluation.inference.imputation import impute
+from posynth.evaluation.inference.impute import imputing
 
 DELTA = 0.8
 
@@ -70,8 +71,7 @@ def test_the_shift_is_delta_times_the_drawn_variance(known):
     holes = table["y"].isna()
 
     def imputed(departure):
-        rng = np.random.default_rng(3)
-        return [f["y"][holes] for f in impute(table, known, ["y"], 40, rng, departure)]
+        return [f["y"][holes] for f in impute(table, known, ["y"], 40, 3, departure)]
 
     plain, tilted = imputed(AT_RANDOM), imputed(Departure({}, {"y": 0.5}))
     shifts = np.array([np.ptp(b - a) for a, b in zip(plain, tilted, strict=True)])
@@ -166,7 +166,10 @@ def test_passive_columns_are_imputed_by_their_rule(known):
         return mean("bmi")(frame)
 
     found = imputing(bmi_mean, posterior, ["bmi"], 3)(table)
-    assert "100 holes of 'weight'" in found.notes[0] and "100 holes of 'bmi'" in found.notes[0]
+    assert (
+        "100 missing values of 'weight'" in found.notes[0]
+        and "100 missing values of 'bmi'" in found.notes[0]
+    )
     for frame in analysed:
         ruled = np.round(frame["weight"] / (frame["height"] / 100) ** 2, 2)
         np.testing.assert_allclose(frame["bmi"], ruled, atol=1e-9)

@@ -12,6 +12,8 @@ selection
     :math:`p(y \mid x, R=1) \propto e^{\delta y} p(y \mid x, R=0)`, so a normal regression of the
     present values with variance :math:`\sigma^2` is shifted by :math:`\delta \sigma^2`, with the
     :math:`\sigma^2` of each posterior draw, and a binary column's log-odds by :math:`\delta`.
+    A column of another family, or on a learned scale, is drawn as if present several times a row,
+    of which one is chosen with weights :math:`e^{\delta y}`.
 
 Both are proper given delta; delta = 0 is missing at random. The random-indicator method of mice
 (Jolani 2012) estimates an offset in place of stating it, which only the assumed normality tells.
@@ -28,12 +30,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
+import numpy as np
+
 from posynth.chain.blocks import Floats
 from posynth.errors import MeasureError, unknown
 from posynth.posterior.coding import Coding
 from posynth.table.schema import Column, Kind, Schema
 
 type Draws = dict[str, Floats]
+
+#: Draws a row among which a selection model chooses, and effective ones it must choose among.
+CANDIDATES, LEAST_EFFECTIVE = 200, 20.0
 
 
 @dataclass(frozen=True)
@@ -82,22 +89,58 @@ class Departure:
             )
 
     def family(self, column: Column, usual: str) -> str:
-        """Return the family a column is imputed by: shifts are exact for two of them."""
-        if column.name not in self.columns:
-            return usual
-        if _is_binary(column):
-            return "bernoulli"
-        return "gaussian" if column.name in self.selection else usual
+        """Return the family a column is imputed by: a binary column's log-odds are shifted."""
+        return "bernoulli" if column.name in self.columns and _is_binary(column) else usual
 
-    def shifted(self, column: Column, coding: Coding, draws: Draws) -> Draws:
-        """Return posterior draws with the departure added to the intercept, where there is one."""
+    def shifted(self, column: Column, family: str, coding: Coding, draws: Draws) -> Draws:
+        """Return posterior draws with the departure added to the intercept, where that is exact."""
         name = column.name
-        if name in self.selection:
+        if name in self.selection and not self.weighs(column, family, coding):
             variance = 1.0 if coding.levels else draws["sigma"] ** 2 * coding.unit
             return draws | {"alpha": draws["alpha"] + self.selection[name] * variance}
         if name in self.delta and _is_binary(column):
             return draws | {"alpha": draws["alpha"] + self.delta[name]}
         return draws
+
+    def weighs(self, column: Column, family: str, coding: Coding) -> bool:
+        """Whether a selection model is drawn by weighting candidates: it has no closed form."""
+        exact = family == "gaussian" and coding.learned is None
+        return column.name in self.selection and not (_is_binary(column) or exact)
+
+    def chosen(self, column: Column, candidates: Floats, rng: np.random.Generator) -> Floats:
+        r"""Choose one of several draws a row, with probabilities that go as :math:`e^{\delta y}`.
+
+        Parameters
+        ----------
+        column : Column
+            What is imputed.
+        candidates : ndarray, shape (c, k)
+            Draws of each row given that its value is present.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        ndarray, shape (k,)
+
+        Raises
+        ------
+        MeasureError
+            If few of them have all the weight, as where the tail is too heavy for the departure.
+        """
+        weight = self.selection[column.name] * candidates
+        weight = np.exp(weight - weight.max(axis=0))
+        weight /= weight.sum(axis=0)
+        effective = float(np.mean(1 / np.sum(weight**2, axis=0)))
+        if effective < LEAST_EFFECTIVE:
+            stated = f"{column.name!r} = {self.selection[column.name]:g}"
+            raise MeasureError(
+                f"selection of column {stated} gives a few "
+                f"extreme values all the weight ({effective:.1f} of {len(candidates)} candidates); "
+                "state one nearer 0, or a delta"
+            )
+        place = (weight.cumsum(axis=0) < rng.random(candidates.shape[1])).sum(axis=0)
+        return candidates[np.minimum(place, len(candidates) - 1), np.arange(candidates.shape[1])]
 
     def moved(self, column: Column, drawn: Floats) -> Floats:
         """Return imputed numbers with their delta."""

@@ -1,0 +1,245 @@
+"""Missing values of a table completed several times, by the conditionals of its chain."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, pairwise
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from posynth.chain.blocks import Floats, Rows
+from posynth.chain.dependence import sources
+from posynth.chain.passive import drawn_values
+from posynth.engines.choose import fit
+from posynth.errors import FitError, MeasureError, SpecError
+from posynth.evaluation.inference.departure import AT_RANDOM, CANDIDATES, Departure
+from posynth.evaluation.inference.imputation_models import ImputationModel, imputation_model
+from posynth.families import families
+from posynth.posterior.predict import RowSampler
+from posynth.posterior.record import Posterior
+from posynth.posterior.seeds import Purpose, stream
+from posynth.posterior.task import learn_scales, make_task
+from posynth.table.codec import as_released, decode, encode
+from posynth.table.schema import Schema
+
+type Mask = NDArray[np.bool_]
+type Tell = Callable[[str, int, int], None]
+
+#: Times that every column is drawn again given all others.
+SWEEPS = 5
+#: Draws kept of each of four chains of a fit, and effective ones asked for; one is taken.
+DRAWS, NEED = 50, 100
+
+
+def impute(
+    frame: pd.DataFrame,
+    posterior: Posterior,
+    columns: Iterable[str],
+    imputations: int,
+    key: int,
+    departure: Departure = AT_RANDOM,
+) -> Iterator[pd.DataFrame]:
+    """Complete columns of a table several times, each time from posterior draws of their own.
+
+    Columns are visited by their number of missing values. At first each is regressed on the
+    columns that are complete or were drawn before it, where it is present, by the form it has in
+    the chain (see ``imputation_models``); its missing values are drawn given one posterior draw.
+    Where the rows that lack one column also lack those after it (a monotone pattern), these are
+    draws from the joint distribution. Otherwise every column is drawn anew given all others,
+    5 times (chained equations). Every imputation starts anew. Passive columns are computed from
+    what was drawn, and predict no column they are computed from.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table.
+    posterior : Posterior
+        The chain the table comes from.
+    columns : iterable of str
+        Columns to complete.
+    imputations : int
+        How many tables are wanted.
+    key : int
+        Seed; every (column, imputation) has a stream of its own under it.
+    departure : Departure
+        How missing values differ from those present.
+
+    Yields
+    ------
+    pandas.DataFrame
+        The table without missing values in these columns.
+
+    References
+    ----------
+    van Buuren, S. (2018). Flexible Imputation of Missing Data, 2nd ed., sections 4.3 to 4.5.
+    """
+    yield from Imputation.of(frame, posterior, columns, departure).complete(imputations, key)
+
+
+@dataclass(frozen=True)
+class Imputation:
+    """A table to impute, and the model of each of its columns.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The table.
+    rows : Rows
+        Its columns, encoded, with learned scales; NaN where a value is missing.
+    rules : Mapping of str to str
+        Passive column -> its rule.
+    first, again : tuple of ImputationModel
+        Models given the columns drawn before, and given all others, in the order of drawing.
+    departure : Departure
+        How missing values differ from those present.
+    """
+
+    frame: pd.DataFrame
+    rows: Rows
+    rules: Mapping[str, str]
+    first: tuple[ImputationModel, ...]
+    again: tuple[ImputationModel, ...]
+    departure: Departure
+
+    @classmethod
+    def of(
+        cls, frame: pd.DataFrame, posterior: Posterior, columns: Iterable[str], departure: Departure
+    ) -> "Imputation":
+        """Choose the model of every column.
+
+        Raises
+        ------
+        MeasureError
+            If a column has no value.
+        """
+        holed, spec = tuple(columns), posterior.spec
+        rows = _encoded(frame, posterior, holed)
+        rules = {c.target: c.passive for c in spec if c.passive and c.target in holed}
+        drawn = [name for name in holed if name not in rules]
+        missing = {name: np.isnan(rows.arrays[name]) for name in drawn}
+        for name in drawn:
+            if missing[name].all():
+                raise MeasureError(f"column {name!r} has no value here, so it cannot be imputed")
+        drawn.sort(key=lambda name: int(missing[name].sum()))
+        first = []
+        for place, name in enumerate(drawn):
+            left = set(drawn[place:])
+            ready = [
+                other
+                for other in rows.schema.names
+                if other not in left and not left & set(sources([other], spec))
+            ]
+            first.append(imputation_model(name, rows, spec, ready, departure))
+        everything = rows.schema.names
+        again = [imputation_model(name, rows, spec, everything, departure) for name in drawn]
+        nested = all(not (missing[a] & ~missing[b]).any() for a, b in pairwise(drawn))
+        return cls(frame, rows, rules, tuple(first), () if nested else tuple(again), departure)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was imputed by another family than the chain's, and why."""
+        return tuple(dict.fromkeys(m.note for m in (*self.first, *self.again) if m.note))
+
+    def complete(
+        self, imputations: int, key: int, tell: Tell | None = None
+    ) -> Iterator[pd.DataFrame]:
+        """Complete the table several times.
+
+        Parameters
+        ----------
+        imputations, key
+            As for `impute`.
+        tell : callable, optional
+            Told (column, columns drawn so far, columns to draw in all).
+
+        Yields
+        ------
+        pandas.DataFrame
+            The table, completed.
+        """
+        models = [*self.first, *self.again * SWEEPS]
+        work, pieces = count(), imputations * len(models)
+        for number in range(imputations):
+            names = [model.target for model in self.first]
+            streams = {name: stream(key, Purpose.IMPUTE, name, number) for name in names}
+            now = dict(self.rows.arrays)
+            for model in models:
+                if tell is not None:
+                    tell(model.target, next(work), pieces)
+                now[model.target] = self._drawn(model, now, streams[model.target])
+                self._compute(now)
+            yield self._decoded(now)
+        if tell is not None:
+            tell("", pieces, pieces)
+
+    def _drawn(
+        self, model: ImputationModel, now: Mapping[str, Floats], rng: np.random.Generator
+    ) -> Floats:
+        """Return a column whose missing values are drawn given the others and one posterior draw.
+
+        Raises
+        ------
+        MeasureError
+            Naming the column and the next step.
+        """
+        target, values = model.target, self.rows.arrays[model.target].copy()
+        rows = replace(self.rows, arrays={**now, target: values})
+        missing, column = np.isnan(values), rows.schema[target]
+        try:
+            drawn = self._rows(model, rows, missing, rng)
+        except (FitError, SpecError) as error:
+            raise MeasureError(
+                f"column {target!r} cannot be imputed: {error}; merge its rare levels, or "
+                "leave it out of the model"
+            ) from None
+        values[missing] = as_released(column, self.departure.moved(column, drawn))
+        return values
+
+    def _rows(
+        self, model: ImputationModel, rows: Rows, missing: Mask, rng: np.random.Generator
+    ) -> Floats:
+        """Fit a model where its column is present, and draw the other rows."""
+        conditional, column = model.conditional, rows.schema[model.target]
+        family, departure = families()[conditional.family], self.departure
+        seed = int(rng.integers(2**62))  # places scores within the jumps of a learned scale
+        task, coding = make_task(rows, model.spec, conditional, family, seed)
+        draws = fit(replace(task, draws=DRAWS, need=NEED), "auto", rng).draws
+        flat = {name: each.reshape(-1, *each.shape[2:]) for name, each in draws.items()}
+        flat = departure.shifted(column, conditional.family, coding, flat)
+        one = int(rng.integers(len(next(iter(flat.values())))))
+        sampler = RowSampler(family, model.target, coding, task.prior, flat)
+        X = coding.design(rows)[missing]
+        if not departure.weighs(column, conditional.family, coding):
+            return sampler.draw(X, one, rng)
+        several = [sampler.draw(X, one, rng) for _ in range(CANDIDATES)]
+        return departure.chosen(column, np.array(several), rng)
+
+    def _compute(self, now: dict[str, Floats]) -> None:
+        """Bring passive columns up to what was drawn; in the chain's order, sources first."""
+        for name, rule in self.rules.items():
+            rows = Rows(self.rows.schema, now, {}, len(now[name]))
+            computed = drawn_values(rows, self.rows.schema[name], rule)
+            known = self.rows.arrays[name]
+            now[name] = np.where(np.isnan(known), computed, known)
+
+    def _decoded(self, now: Mapping[str, Floats]) -> pd.DataFrame:
+        names = [*self.rules, *(model.target for model in self.first)]
+        schema, index = self.rows.schema, self.frame.index
+        fresh = {n: decode(schema[n], now[n]).set_axis(index) for n in names}
+        return self.frame.assign(**fresh)
+
+
+def _encoded(frame: pd.DataFrame, posterior: Posterior, holed: Sequence[str]) -> Rows:
+    """Encode the columns to impute and those that have no missing values in the source.
+
+    Scales are learned on the table itself, as everything is that its imputation rests on; the
+    chain's own serve a column with too few values here.
+    """
+    columns = [c for c in posterior.schema if c.kind.is_modelled]
+    used = [replace(c, missing=0) for c in columns if c.name in holed or not c.missing]
+    schema = Schema(tuple(used), len(frame))
+    arrays = {column.name: encode(column, frame[column.name]) for column in schema}
+    numeric = {c.name: arrays[c.name] for c in schema if c.kind.is_numeric}
+    learned = {n: s for n, s in posterior.learned.items() if n in schema}
+    return Rows(schema, arrays, {}, len(frame), {**learned, **learn_scales(schema, numeric)})
