@@ -205,7 +205,7 @@ class Imputation:
         seed = int(rng.integers(2**62))  # places scores within the jumps of a learned scale
         task, coding = make_task(rows, model.spec, conditional, family, seed)
         draws = fit(replace(task, draws=DRAWS, need=NEED), "auto", rng).draws
-        flat = {name: each.reshape(-1, *each.shape[2:]) for name, each in draws.items()}
+        flat = {name: _end_to_end(each) for name, each in draws.items()}
         flat = departure.shifted(column, conditional.family, coding, flat)
         one = int(rng.integers(len(next(iter(flat.values())))))
         sampler = RowSampler(family, model.target, coding, task.prior, flat)
@@ -228,6 +228,11 @@ class Imputation:
         schema, index = self.rows.schema, self.frame.index
         fresh = {n: decode(schema[n], now[n]).set_axis(index) for n in names}
         return self.frame.assign(**fresh)
+
+
+def _end_to_end(draws: Floats) -> Floats:
+    """Lay the chains of a parameter end to end, (chain * draw, ...); it may have no element."""
+    return draws.reshape(draws.shape[0] * draws.shape[1], *draws.shape[2:])
 
 
 def _encoded(frame: pd.DataFrame, posterior: Posterior, holed: Sequence[str]) -> Rows:
