@@ -90,9 +90,9 @@ def test_pool_with_data_compares_and_writes(run, tmp_path):
     assert content["rule"] == "t_p_star"
     assert [row["coefficient"] for row in content["compared"]] == [
         "Intercept",
-        "sex[T.Male]",
         "age",
-    ]
+        "sex[T.Male]",
+    ]  # in the order of the formula, as in R
     assert {"spec_hash", "seed", "posynth"} <= set(content)
     rows = list(csv.DictReader((tmp_path / "p.csv").read_text("utf-8").splitlines()))
     assert float(rows[2]["estimate"]) == pytest.approx(content["pooled"][2]["estimate"])
@@ -182,7 +182,10 @@ def test_keys_nobody_named_are_called_a_stand_in(run):
     ("options", "said"),
     [
         (("pool", "--formula", "platelets"), "out: formula 'platelets': model 'ols' needs one"),
-        (("pool", "--formula", "platelets ~ agee"), "copy 1: OLS of 'platelets ~ agee' failed"),
+        (
+            ("pool", "--formula", "platelets ~ agee"),
+            "unknown column 'agee'; did you mean 'age'",
+        ),
         (("pool", "--formula", FORMULA, "--estimand", "q"), "out: unknown estimand 'q'"),
         (
             ("pool", "--formula", FORMULA, "--model", "lm"),
@@ -191,7 +194,10 @@ def test_keys_nobody_named_are_called_a_stand_in(run):
         (("evaluate", "--keys", "sexx"), "Did you mean 'sex'?"),
         (("evaluate", "--keys", "sex", "--target", "sex"), "sex"),
         (("evaluate", "--holdout", "none.csv"), "none.csv: no such file"),
-        (("report", "--formula", "platelets ~ agee"), "copy 1: OLS of 'platelets ~ agee' failed"),
+        (
+            ("report", "--formula", "platelets ~ agee"),
+            "unknown column 'agee'; did you mean 'age'",
+        ),
         (("report", "-o", "/nowhere/page.html"), "'/nowhere/page.html' cannot be written"),
     ],
 )

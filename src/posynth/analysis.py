@@ -1,22 +1,21 @@
 """An analyst's model on copies and on the original: what is run, and how the copies were made."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from posynth.chain.formula import read_formula, split_formula
 from posynth.copies.container import Copies
-from posynth.errors import MeasureError
+from posynth.errors import MeasureError, SpecError
 from posynth.evaluation.base import Provenance
 from posynth.material import provenance
 from posynth.posterior.schedule import Progress, silent
-from posynth.table.schema import Kind
 
 if TYPE_CHECKING:
     from posynth.evaluation.inference import Agreement, Estimate, Pooled, Rule
-    from posynth.table.schema import Level, Schema
+    from posynth.table.schema import Schema
 
 type Shifts = Mapping[str, float]
 type Analysis = Callable[[pd.DataFrame], Any]
@@ -35,7 +34,7 @@ def analysis_of(  # noqa: PLR0913 - a model, and how its holes are imputed
     **options: Any,
 ) -> Analysis:
     """Return the analysis to run on every copy, with imputation inside it where that is wanted."""
-    analysis = _plain_analysis(copies.schema, model, formula, **options)
+    analysis = _plain_analysis(copies, model, formula, **options)
     if not impute:
         if delta or selection:
             raise MeasureError(
@@ -110,17 +109,27 @@ def _about(
 
 
 def named(schema: "Schema", formula: str, **options: Any) -> tuple[str, ...]:
-    """Return the columns that a formula or an option names; all for an analysis of one's own."""
+    """Return the columns that a formula or an option names; all for an analysis of one's own.
+
+    Of a formula that cannot be read every column counts: fitting it says what is wrong.
+    """
     if not formula:
         return schema.names
-    text = " ".join([formula, *(str(value) for value in options.values())])
-    return tuple(
-        name for name in schema.names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
-    )
+    try:
+        left, right = split_formula(formula)
+        modelled = tuple(c.name for c in schema if c.kind.is_modelled)
+        read = read_formula(right, schema.names, dot=modelled, offset=True).columns
+        read += read_formula(left, schema.names).columns
+        random = split_formula(str(options.get("re_formula", "")))[1]
+        read += read_formula(random, schema.names).columns if random else ()
+    except SpecError:
+        return schema.names
+    given = [value for value in options.values() if isinstance(value, str)]
+    return tuple(name for name in schema.names if name in (*read, *given))
 
 
 def _plain_analysis(
-    schema: "Schema", model: str | Analysis, formula: str = "", **options: Any
+    copies: Copies, model: str | Analysis, formula: str = "", **options: Any
 ) -> Analysis:
     if not isinstance(model, str):
         if formula or options:
@@ -132,20 +141,10 @@ def _plain_analysis(
         raise MeasureError(
             f"formula {formula!r}: model {model!r} needs one such as 'income ~ sex + age'"
         )
-    if "levels" not in options:
-        options["levels"] = _levels(schema, formula, model == "ordered")
-    return fit_statsmodels(formula, model, **options)
-
-
-def _levels(schema: "Schema", formula: str, ordered: bool) -> "tuple[Level, ...] | None":
-    """Levels of a response of labels, as declared: their order says which one is the event."""
-    name = formula.partition("~")[0].strip()
-    if name not in schema or not schema[name].kind.is_categorical:
-        return None
-    column = schema[name]
-    if ordered and column.kind is not Kind.ORDINAL:
-        return None
-    return column.levels if all(isinstance(level, str) for level in column.levels) else None
+    # Polynomials and splines take their basis from the first copy, so that coefficients of all
+    # copies are of the same columns.
+    basis = copies.frames[0]
+    return fit_statsmodels(formula, model, schema=copies.schema, basis=basis, **options)
 
 
 def fits(copies: Copies, analysis: Analysis) -> "tuple[Estimate, ...]":

@@ -37,6 +37,10 @@ Levels = Annotated[
 ]
 Groups = Annotated[str, typer.Option("--groups", help="Column of groups, for mixed.")]
 Status = Annotated[str, typer.Option("--status", help="Column of events, for phreg.")]
+Event = Annotated[
+    str,
+    typer.Option("--event", help="Level that is the event, of the response or the status: died."),
+]
 Keys = Annotated[str, typer.Option("--keys", help="What an intruder may know: a,b,c.")]
 Target = Annotated[str, typer.Option("--target", help="What he may want to learn: c,d.")]
 Cut = Annotated[
@@ -94,6 +98,7 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
     levels: Levels = "",
     groups: Groups = "",
     status: Status = "",
+    event: Event = "",
     data: Annotated[
         Path | None, typer.Option("--data", help="Compare with the fit to this original table.")
     ] = None,
@@ -117,7 +122,8 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
         from posynth.evaluation.inference import pool as combine
         from posynth.report import risk_tables
 
-        options = options_of(family=family, levels=levels, groups=groups, status=status)
+        given = {"family": family, "levels": levels, "groups": groups, "status": status}
+        options = options_of(**given, event=event)
         copies = material.take(folders if len(folders) > 1 else folders[0], allow_code)
         frame = None if data is None else material.original(data, copies)
         both = {"delta": delta, "selection": selection}
@@ -249,6 +255,7 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
     levels: Levels = "",
     groups: Groups = "",
     status: Status = "",
+    event: Event = "",
     impute: Impute = 0,
     keys: Keys = "",
     target: Target = "",
@@ -265,7 +272,8 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
         from posynth import material
         from posynth.reporting import PAGE, write_report
 
-        options = options_of(family=family, levels=levels, groups=groups, status=status)
+        given = {"family": family, "levels": levels, "groups": groups, "status": status}
+        options = options_of(**given, event=event)
         with screen.counted(err) as progress:
             path = write_report(
                 material.take(folder, allow_code),

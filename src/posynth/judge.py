@@ -87,7 +87,7 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     **options
         Options of the model, as for `fit_statsmodels`: ``family`` of a glm, ``groups`` of mixed,
         ``cluster`` (column of groups) of ols, glm and logit, ``status`` of phreg, ``levels`` of a
-        categorical response.
+        categorical response, the level that is its ``event``.
 
     Returns
     -------

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import posynth
-from posynth.errors import SpecError
+from posynth.errors import MeasureError, SpecError
 
 CALL = "I(__import__('os').system('touch MARK'))"
 
@@ -81,4 +81,77 @@ def test_a_stored_posterior_runs_no_formula(cli, said, place, fitted, formula):
     assert "__import__" in shown and "is not allowed" in shown
     with pytest.raises(SpecError, match="is not allowed"):
         posynth.draw(posynth.load_posterior(out), 2)
+    assert not (place / "MARK").exists()
+
+
+AFTER = ["age + {}", "`age` + {}", ". + {}", "{}"]
+SIDES = [*(f"y ~ {each}".format(CALL) for each in AFTER), f"{CALL} ~ age"]
+
+
+@pytest.mark.parametrize("formula", SIDES)
+def test_pooling_runs_no_formula(cli, said, place, fitted, formula):
+    shown = said(cli("pool", fitted, "--formula", formula, code=2).stderr)
+    assert "__import__" in shown and "is not allowed" in shown
+    cli("report", fitted, "--data", _written(place), "--formula", formula, code=2)
+    copies = posynth.load_copies(fitted)
+    for options in ({}, {"impute": 2}):
+        with pytest.raises(MeasureError, match="compute anything else as a column first"):
+            posynth.pool(copies, "ols", formula, **options)
+    assert not (place / "MARK").exists()
+
+
+def _written(place):
+    _table().to_csv(place / "table.csv", index=False)
+    return place / "table.csv"
+
+
+def test_options_of_a_model_run_nothing_either(place, fitted):
+    copies = posynth.load_copies(fitted)
+    with pytest.raises(MeasureError, match=r"re_formula.*|is not allowed"):
+        posynth.pool(copies, "mixed", "y ~ age", groups="w", re_formula=f"~ {CALL}")
+    for name in ("vc_formula", "eval_env", "subset", "drop_cols"):
+        with pytest.raises(MeasureError, match=f"model 'ols': unknown option '{name}'"):
+            posynth.pool(copies, "ols", "y ~ age", **{name: CALL})
+    for name in ("status", "groups", "offset"):
+        model = {"status": "phreg", "groups": "mixed", "offset": "ols"}[name]
+        with pytest.raises(MeasureError, match="unknown column"):
+            posynth.pool(copies, model, "y ~ age", **{name: CALL})
+    assert not (place / "MARK").exists()
+
+
+def test_an_analysis_sees_no_variable_of_its_caller(fitted):
+    secret = np.arange(120.0)  # noqa: F841 - what a formula must not reach
+    with pytest.raises(MeasureError, match="unknown column 'secret'"):
+        posynth.pool(posynth.load_copies(fitted), "ols", "y ~ secret")
+    with pytest.raises(MeasureError, match="unknown column 'secret'"):
+        posynth.pool(posynth.load_copies(fitted), "ols", "y ~ I(secret)")
+
+
+STUDY = """\
+n = 60
+replications = 2
+[population]
+table = "table.csv"
+[[analysis]]
+formula = {formula}
+model = "{model}"
+options = {options}
+"""
+STUDIES = {
+    "formula": (f"y ~ {CALL}", "ols", "{}"),
+    "left side": (f"{CALL} ~ age", "ols", "{}"),
+    "random effects": ("y ~ age", "mixed", f'{{groups = "w", re_formula = "~ {CALL}"}}'),
+    "evaluation environment": ("y ~ age", "ols", "{eval_env = 2}"),
+    "variance formula": ("y ~ age", "mixed", f'{{groups = "w", vc_formula = {{a = "{CALL}"}}}}'),
+}
+
+
+@pytest.mark.parametrize("case", STUDIES)
+def test_a_study_file_runs_no_formula(cli, said, place, case):
+    _written(place)
+    formula, model, options = STUDIES[case]
+    text = STUDY.format(formula=json.dumps(formula), model=model, options=options)
+    (place / "study.toml").write_text(text)
+    shown = said(cli("validity", "study.toml", "-o", "v", code=2).stderr)
+    assert "is not allowed" in shown or "unknown option" in shown
     assert not (place / "MARK").exists()

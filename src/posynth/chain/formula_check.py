@@ -190,9 +190,9 @@ class _Check:
         """Return the error for a name that is no column."""
         used = sorted(set(self.names.values()), key=list(self.names.values()).index)
         close = get_close_matches(name, used, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = f"; did you mean {close[0]!r}?" if close else "."
         return UnknownColumn(
-            f"formula {self.text!r} cannot be evaluated: unknown column {name!r}{hint}. "
+            f"formula {self.text!r} cannot be evaluated: unknown column {name!r}{hint} "
             f"Names it may use: {', '.join(map(repr, used)) or 'none'}"
         )
 

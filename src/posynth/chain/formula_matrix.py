@@ -105,7 +105,7 @@ def _columns(formula: Formula, frame: "pd.DataFrame") -> "pd.DataFrame":
     for identifier, reference in formula.references.items():
         column = frame[reference.column]
         categories = getattr(column.dtype, "categories", None)
-        if reference.inside and categories is not None and categories.dtype.kind in "iuf":
+        if reference.inside and categories is not None and categories.dtype.kind in "iufb":
             column = column.astype(float)
         found[identifier] = column
     return pd.DataFrame(found, index=frame.index)

@@ -159,7 +159,8 @@ class Reader:
             check_expression(ast.Name(name), {c: c for c in self.columns}, self.text)
         as_numbers = inside and name in self.numbers
         if _is_plain(name) and not as_numbers:
-            self.references.setdefault(name, Reference(name, inside))
+            before = self.references.get(name, Reference(name, inside))
+            self.references[name] = Reference(name, inside and before.inside)
             return name
         wanted = Reference(name, inside)
         for identifier, reference in self.references.items():

@@ -4,23 +4,23 @@ import pytest
 
 from posynth.errors import MeasureError
 from posynth.evaluation.inference.models import fit_statsmodels
-from posynth.evaluation.inference.responses import coded_frame, codes, event, number, order
+from posynth.evaluation.inference.responses import codes, event, number, order, status
 
 
 def test_levels_become_numbers_in_their_order():
     column = pd.Series(["b", "a", None, "b"], name="s")
-    assert codes(column, None).tolist()[:2] == [1.0, 0.0]
-    assert np.isnan(codes(column, None).iloc[2])
-    assert codes(column, ("b", "a")).tolist()[:2] == [0.0, 1.0]
-    assert event(pd.Series([0, 1, 1], name="n"), None).tolist() == [0, 1, 1]
-    assert event(pd.Series([True, False], name="n"), None).tolist() == [1.0, 0.0]
-    assert number(pd.Series([True, False], name="n"), None).tolist() == [1.0, 0.0]
+    assert codes(column, None).values.tolist()[:2] == [1.0, 0.0]
+    assert np.isnan(codes(column, None).values.iloc[2])
+    assert codes(column, ("b", "a")).values.tolist()[:2] == [0.0, 1.0]
+    assert event(pd.Series([0, 1, 1], name="n"), None).values.tolist() == [0, 1, 1]
+    assert event(pd.Series([True, False], name="n"), None).values.tolist() == [1.0, 0.0]
+    assert number(pd.Series([True, False], name="n"), None).values.tolist() == [1.0, 0.0]
 
 
 def test_an_ordered_response_keeps_its_order():
     stored = pd.Series(pd.Categorical(["low", "high"], ["low", "high"], ordered=True), name="s")
-    assert list(order(stored, None).cat.categories) == ["low", "high"]
-    assert list(order(pd.Series([3, 1, 2], name="s"), None).cat.categories) == [1, 2, 3]
+    assert list(order(stored, None).values.cat.categories) == ["low", "high"]
+    assert list(order(pd.Series([3, 1, 2], name="s"), None).values.cat.categories) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,10 @@ def test_responses_that_do_not_serve_are_explained(coding, column, levels, text)
 
 def test_the_frame_of_the_caller_is_left_alone(heart):
     before = heart.copy()
-    coded, seen = coded_frame(heart, "deceased ~ age", event, None, status="smoking")
-    assert (coded["deceased"].mean(), seen) == (pytest.approx(96 / 299), ["No", "Yes"])
-    assert coded["smoking"].mean() == pytest.approx(96 / 299)
+    coded = event(heart["deceased"], None)
+    assert (coded.values.mean(), coded.levels) == (pytest.approx(96 / 299), ("No", "Yes"))
+    assert status(heart["smoking"]).values.mean() == pytest.approx(96 / 299)
+    fit_statsmodels("follow_up ~ age * sex", "phreg", status="deceased")(heart)
     pd.testing.assert_frame_equal(heart, before)
 
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from posynth.errors import MeasureError
 from posynth.evaluation.inference.estimates import Estimate
+from posynth.evaluation.inference.model_data import as_numpy
 from posynth.evaluation.inference.models import check_rank
 from posynth.evaluation.inference.moments import Floats
-from posynth.evaluation.inference.responses import Coding, coded_frame, codes, event, number, order
+from posynth.evaluation.inference.responses import Coding, codes, event, number, order
 
 type Ints = NDArray[np.int64]
 #: Value, gradient and minus the Hessian of a log-likelihood; -inf where it is not defined.
@@ -86,54 +87,41 @@ def fit_direct(
             from posynth.evaluation.inference.models import fit_statsmodels
 
             return fit_statsmodels(formula, model, levels=levels)(frame)  # names the column
-        used = frame[list(dict.fromkeys((response, *predictors)))]
-        y, seen = _levels(used[response], kind.response) if levels is None else (None, ())
-        if y is None:
-            used, seen = coded_frame(used, formula, kind.response, levels)
-            y = _response(used[response])
-        names, X = _design(used, predictors)
+        coded = kind.response(as_numpy(frame[response]), levels, None)
+        y, (names, X) = _response(coded.values), _design(frame, predictors)
         kept = np.isfinite(y) & np.isfinite(X).all(axis=1)
         y, X = y[kept], X[kept]
         check_rank(X, names)
-        found = kind.fit(X, y, tuple(names), tuple(seen))
+        found = kind.fit(X, y, tuple(names), coded.levels)
         left_out = int((~kept).sum())
-        notes = (f"{left_out} rows with missing values were left out",) if left_out else ()
-        return Estimate(*found, notes)
+        notes = [coded.note] if coded.note else []
+        notes += [f"{left_out} rows with missing values were left out"] if left_out else []
+        return Estimate(*found, tuple(notes))
 
     return analyse
-
-
-def _levels(column: "pd.Series[Any]", coding: Coding) -> tuple[Floats | None, Sequence[str]]:
-    """Read a response that needs no coding: numbers, or categories whose levels all occur."""
-    if coding is number and _is_number(column):
-        return _response(column), ()
-    if coding is number or not isinstance(column.dtype, pd.CategoricalDtype):
-        return None, ()
-    y, levels = _response(column), column.cat.categories
-    known = np.bincount(y[np.isfinite(y)].astype(np.int64), minlength=len(levels)).all()
-    suits = len(levels) == 2 if coding is event else column.cat.ordered or coding is not order
-    return (y, [str(level) for level in levels]) if known and suits else (None, ())
 
 
 def _response(column: "pd.Series[Any]") -> Floats:
     if isinstance(column.dtype, pd.CategoricalDtype):
         at = column.cat.codes.to_numpy().astype(float)
         return np.where(at < 0, np.nan, at)
-    return column.to_numpy(dtype=float)
+    return column.to_numpy(dtype=float, na_value=np.nan)
 
 
 def _design(frame: pd.DataFrame, predictors: Sequence[str]) -> tuple[list[str], Floats]:
-    """Code predictors: intercept, contrasts of levels with the first, numbers; named as patsy."""
+    """Code predictors: intercept, contrasts of levels with the first, numbers; named as in R."""
     names, columns = ["Intercept"], [np.ones(len(frame))]
-    numeric = [name for name in predictors if _is_number(frame[name])]
-    for name in (name for name in predictors if name not in numeric):
+    for name in predictors:
+        if _is_number(frame[name]):
+            names.append(name)
+            columns.append(frame[name].to_numpy(dtype=float, na_value=np.nan))
+            continue
         coded = _categories(frame[name])
         at = np.where(coded.codes < 0, np.nan, coded.codes)
         for code, level in enumerate(coded.categories[1:], start=1):
             names.append(f"{name}[T.{level}]")
             columns.append(np.where(np.isnan(at), np.nan, at == code))
-    columns += [frame[name].to_numpy(dtype=float) for name in numeric]
-    return names + numeric, np.column_stack(columns)
+    return names, np.column_stack(columns)
 
 
 def _categories(column: "pd.Series[Any]") -> pd.Categorical:

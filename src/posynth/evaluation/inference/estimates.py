@@ -263,3 +263,16 @@ def combine_imputations(estimates: Sequence[Estimate]) -> Estimate:
     cov = np.mean([estimate.cov for estimate in same], axis=0) + (1 + 1 / len(q)) * between
     notes = tuple(dict.fromkeys(note for estimate in same for note in estimate.notes))
     return Estimate(same[0].names, q.mean(axis=0), cov, notes=notes, clusters=mean_of(same))
+
+
+def shared_notes(estimates: Sequence[Estimate]) -> list[str]:
+    """Return the notes of the fits: once where every copy has the same, else with their copy."""
+    common = [n for n in estimates[0].notes if all(n in e.notes for e in estimates[1:])]
+    common = common if len(estimates) > 1 else []
+    single = [
+        f"copy {i}: {note}"
+        for i, estimate in enumerate(estimates, start=1)
+        for note in estimate.notes
+        if note not in common
+    ]
+    return [*common, *single]

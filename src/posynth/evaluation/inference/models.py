@@ -1,4 +1,8 @@
-"""Analysts' models: any statsmodels formula model as a function from a copy to an Estimate."""
+"""Analysts' models: statsmodels models by formula as functions from a copy to an Estimate.
+
+Formulas are those of the chain: read and checked by ``chain.formula``, evaluated by formulaic, so
+that nothing but columns and a list of functions is ever evaluated. statsmodels gets the matrices.
+"""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +19,10 @@ from posynth.engines.threads import caught_warnings
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.inference.clusters import ROBUST, Clusters, of_mixed, robust
 from posynth.evaluation.inference.estimates import Estimate
-from posynth.evaluation.inference.responses import Coding, coded_frame, codes, event, number, order
+from posynth.evaluation.inference.model_data import model_data
+from posynth.evaluation.inference.model_request import ModelData, Request, require_readable
+from posynth.evaluation.inference.responses import Coding, codes, event, number, order
+from posynth.table.schema import Schema
 
 FAMILIES = {
     "binomial": "Binomial",
@@ -30,49 +37,67 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class _Model:
-    """How a statsmodels model wants its response, is built, fitted and read."""
+    """How a statsmodels model wants its response, is built, fitted and read.
+
+    ``per_row`` are its options that name a column, ``plain`` its other options.
+    """
 
     path: tuple[str, str]
     response: Coding
     read: Callable[[Any, Sequence[str]], tuple[Sequence[str], Any, Any]]
     quiet: Mapping[str, Any] = field(default_factory=dict)
+    per_row: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    intercept: bool = True
 
 
-def fit_statsmodels(
+def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
     formula: str,
     model: str = "ols",
     *,
     levels: Sequence[Any] | None = None,
+    event: Any = None,
     fit: Mapping[str, Any] | None = None,
     cluster: str = "",
+    schema: Schema | None = None,
+    basis: pd.DataFrame | None = None,
     **options: Any,
 ) -> Callable[[pd.DataFrame], Estimate]:
-    """Make an analysis that fits a statsmodels formula model to a copy.
+    """Make an analysis that fits a statsmodels model to a copy.
 
-    A response of text, booleans or categories is coded by its levels: the second level is the
-    event of ``logit`` and of a binomial ``glm``, as in R (statsmodels alone would model the
-    *first*); the first level is the base of ``mnlogit``. Cutpoints of ``ordered`` are reported on
-    the scale of the predictor, their covariance by the delta method, and of ``mixed`` only the
-    fixed effects. Warnings of the fit become notes of the `Estimate`.
+    Formulas are written as those of the chain, see ``chain.formula``: ``.`` is every other column,
+    a name that is no identifier stands in backquotes, ``offset(...)`` is a term of its own. The
+    second level of a response of two levels is the event of ``logit`` and of a binomial ``glm``,
+    the larger of two numbers, unless ``event`` says otherwise; the notes say which it was. The
+    first level is the base of ``mnlogit``. Cutpoints of ``ordered`` are reported on the scale of
+    the predictor, their covariance by the delta method, and of ``mixed`` only the fixed effects.
+    Warnings of the fit become notes of the `Estimate`.
 
     Parameters
     ----------
     formula : str
-        For example ``"deceased ~ age + diabetes"``.
+        For example ``"deceased ~ age + log(income) + sex:smoke"``.
     model : str
         ``"ols"``, ``"glm"``, ``"logit"``, ``"mnlogit"``, ``"ordered"``, ``"mixed"``, ``"phreg"``.
     levels : sequence, optional
         Levels of a categorical response in order; default the categories, or sorted values.
+    event : object, optional
+        The level that is the event, of a response of levels or of the status of ``phreg``.
     fit : mapping, optional
         Arguments of the model's own ``fit``.
     cluster : str
         Column of groups whose rows are alike: the covariance matrix of ``ols``, ``glm`` or
         ``logit`` then allows for it (a sandwich by group, t with one df less than groups).
+    schema : Schema, optional
+        What columns are declared to be: codes that are levels enter as contrasts, in declared
+        order. Without it the dtype decides.
+    basis : pandas.DataFrame, optional
+        Rows from which ``poly``, splines and ``scale`` learn; the copy itself if not given.
     **options
-        Arguments of the model itself: ``family`` of a glm (a name such as ``"poisson"`` or a
-        statsmodels family), ``groups`` of mixed, ``status`` of phreg, ``distr`` of ordered
-        (``"logit"`` if not given) ...
+        Options of the model: ``family`` of a glm (a name such as ``"poisson"`` or a statsmodels
+        family), ``groups`` and ``re_formula`` of mixed, ``status``, ``entry``, ``strata`` and
+        ``ties`` of phreg, ``distr`` of ordered (``"logit"`` if not given), ``offset`` ...
 
     Returns
     -------
@@ -82,7 +107,7 @@ def fit_statsmodels(
     Raises
     ------
     MeasureError
-        At once for an unknown model or family; on a copy if it cannot be fitted there.
+        At once for an unknown model, option or family; on a copy if it cannot be fitted there.
 
     Examples
     --------
@@ -96,19 +121,31 @@ def fit_statsmodels(
     kind = MODELS[model]
     if cluster and model not in ROBUST:
         raise MeasureError(f"cluster: {unknown('model', model, ROBUST)}; mixed takes groups")
+    for name in options:
+        if name not in (*kind.per_row, *kind.plain):
+            raise MeasureError(
+                f"model {model!r}: {unknown('option', name, (*kind.per_row, *kind.plain))}"
+            )
+    if schema is not None:
+        require_readable(formula, schema)
+    plain = {**kind.defaults, **{n: v for n, v in options.items() if n in kind.plain}}
     if model == "glm":
-        options["family"] = _family(options.get("family", "gaussian"))
-        binomial = type(options["family"]).__name__ == "Binomial"
+        plain["family"] = _family(plain.get("family", "gaussian"))
+        binomial = type(plain["family"]).__name__ == "Binomial"
         kind = kind if binomial else replace(kind, response=number)
+    per_row = {name: value for name, value in options.items() if name in kind.per_row}
+    random = str(plain.pop("re_formula", ""))
+    about = (formula, kind.response, levels, event, per_row, schema, basis)
+    request = Request(*about, kind.intercept, random)
 
     def analyse(frame: pd.DataFrame) -> Estimate:
-        status = options.get("status")
-        frame, seen = coded_frame(frame, formula, kind.response, levels, status)
+        data = model_data(request, frame)
+        check_rank(data.X.to_numpy(), list(data.X.columns))
         with caught_warnings() as caught:
-            built, result, clusters = _fitted(kind, formula, frame, (options, fit or {}, cluster))
-            names, q, cov = kind.read(result, seen)
+            result, clusters = _fitted(kind, data, frame, (formula, plain, fit or {}, cluster))
+            names, q, cov = kind.read(result, data.levels)
         df_com = clusters.count - 1.0 if clusters and cluster else _df_com(result)
-        notes = _notes(caught, len(frame) - len(built.exog))
+        notes = tuple(dict.fromkeys((*_notes(caught), *data.notes)))
         return Estimate(tuple(names), q, cov, df_com, notes, clusters)
 
     return analyse
@@ -126,25 +163,23 @@ def _family(family: Any) -> Any:
 
 def _fitted(
     kind: _Model,
-    formula: str,
+    data: ModelData,
     frame: pd.DataFrame,
-    how: tuple[Mapping[str, Any], Mapping[str, Any], str],
-) -> tuple[Any, Any, Clusters | None]:
+    how: tuple[str, Mapping[str, Any], Mapping[str, Any], str],
+) -> tuple[Any, Clusters | None]:
     module, name = kind.path
-    options, fit, cluster = how
-    # Formula engines and optimisers raise many kinds of error; the analyst needs one sentence.
+    formula, plain, fit, cluster = how
+    y, given = data.y, {**plain, **data.per_row}
+    if name == "OLS" and "offset" in given:  # the model of y - offset, as R's lm has it
+        y = y - given.pop("offset")
+    # Optimisers raise many kinds of error; the analyst needs one sentence.
     try:
-        built = getattr(import_module(module), name).from_formula(
-            formula, frame, **{**kind.defaults, **options}
-        )
-        _check_design(built, formula)
-        given = {**kind.quiet, **fit}
+        built = getattr(import_module(module), name)(y, data.X, **given)
+        fit = {**kind.quiet, **fit}
         if cluster:
-            return built, *robust(built, frame, cluster, given)
-        result = built.fit(**given)
-        if name == "MixedLM":
-            return built, result, of_mixed(result, _column_of(options.get("groups")))
-        return built, result, None
+            return robust(built, frame.reset_index(drop=True), cluster, fit)
+        result = built.fit(**fit)
+        return result, of_mixed(result, data.groups) if name == "MixedLM" else None
     except MeasureError:
         raise
     except Exception as error:
@@ -152,19 +187,6 @@ def _fitted(
             f"{name} of {formula!r} failed with {type(error).__name__}: "
             f"{' '.join(str(error).split())}; check the formula against the columns, or simplify it"
         ) from error
-
-
-def _column_of(groups: Any) -> str:
-    return groups if isinstance(groups, str) else ""
-
-
-def _check_design(built: Any, formula: str) -> None:
-    if isinstance(built.endog_names, list) and any("[" in name for name in built.endog_names):
-        raise MeasureError(
-            f"the response of {formula!r} became the columns {built.endog_names}; use a 0/1 "
-            "number or the plain name of a column, whose second level is then the event"
-        )
-    check_rank(np.asarray(built.exog, dtype=float), built.exog_names)
 
 
 def check_rank(exog: npt.NDArray[np.float64], names: Sequence[str]) -> None:
@@ -219,25 +241,41 @@ _DISCRETE = "statsmodels.discrete.discrete_model"
 _GLM = "statsmodels.genmod.generalized_linear_model"
 
 MODELS = {
-    "ols": _Model((_REGRESSION, "OLS"), number, _plain),
-    "glm": _Model((_GLM, "GLM"), event, _plain),
-    "logit": _Model((_DISCRETE, "Logit"), event, _plain, {"disp": 0}),
+    "ols": _Model((_REGRESSION, "OLS"), number, _plain, per_row=("offset",)),
+    "glm": _Model(
+        (_GLM, "GLM"),
+        event,
+        _plain,
+        per_row=("offset", "exposure", "freq_weights", "var_weights"),
+        plain=("family",),
+    ),
+    "logit": _Model((_DISCRETE, "Logit"), event, _plain, {"disp": 0}, ("offset",)),
     "mnlogit": _Model((_DISCRETE, "MNLogit"), codes, _by_level, {"disp": 0, "maxiter": 100}),
     "ordered": _Model(
         ("statsmodels.miscmodels.ordinal_model", "OrderedModel"),
         order,
         _cutpoints,
         {"disp": 0, "method": "bfgs", "maxiter": 200},
+        ("offset",),
+        ("distr",),
         {"distr": "logit"},
+        intercept=False,
     ),
     "mixed": _Model(
         ("statsmodels.regression.mixed_linear_model", "MixedLM"),
         number,
         _fixed,
-        {},
-        {"missing": "drop"},
+        per_row=("groups",),
+        plain=("re_formula",),
     ),
-    "phreg": _Model(("statsmodels.duration.hazard_regression", "PHReg"), number, _plain),
+    "phreg": _Model(
+        ("statsmodels.duration.hazard_regression", "PHReg"),
+        number,
+        _plain,
+        per_row=("status", "entry", "strata", "offset"),
+        plain=("ties",),
+        intercept=False,
+    ),
 }
 
 
@@ -245,14 +283,11 @@ def _df_com(result: Any) -> float:
     return float(result.df_resid) if getattr(result, "use_t", False) else float("inf")
 
 
-def _notes(caught: Sequence[warnings.WarningMessage], left_out: int) -> tuple[str, ...]:
+def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
     from statsmodels.tools.sm_exceptions import ModelWarning
 
-    notes = [
+    return [
         f"{item.category.__name__}: {' '.join(str(item.message).split())}"
         for item in caught
         if issubclass(item.category, (ModelWarning, RuntimeWarning))
     ]
-    if left_out:
-        notes.append(f"{left_out} rows with missing values were left out")
-    return tuple(dict.fromkeys(notes))

@@ -12,7 +12,7 @@ from posynth.evaluation.base import Provenance
 from posynth.evaluation.inference import clusters
 from posynth.evaluation.inference.catalogue import check_estimand, rule_named
 from posynth.evaluation.inference.choose import Choice, check_enough, choose
-from posynth.evaluation.inference.estimates import Estimate, aligned
+from posynth.evaluation.inference.estimates import Estimate, aligned, shared_notes
 from posynth.evaluation.inference.moments import Floats, Moments, matrix_moments, scalar_moments
 from posynth.evaluation.inference.rule import Rule
 from posynth.evaluation.inference.theory import more_than_theory
@@ -200,7 +200,7 @@ def pool(
     parts = None if source is None else _diagonals(source)
     x = scalar_moments(q, _diagonals(cov), provenance, df, parts, df_source)
     table = _table(same[0].names, x, used, estimand, level)
-    fits = [f"copy {i}: {note}" for i, e in enumerate(same, start=1) for note in e.notes]
+    fits = shared_notes(same)
     return Pooled(
         table=table,
         choice=choice,

@@ -1,8 +1,7 @@
-"""How the columns of a copy are coded for a statsmodels formula model."""
+"""How a response or a column of events is coded for a model, and which level is the event."""
 
-import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,63 +9,82 @@ import pandas as pd
 from posynth.errors import MeasureError, unknown
 
 type Levels = Sequence[Any] | None
-type Coding = Callable[[pd.Series, Levels], pd.Series]
+
+#: Two levels that say themselves which of them is the event.
+_SAID = ({"no", "yes"}, {"n", "y"}, {"false", "true"}, {"0", "1"}, {"censored", "event"})
 
 
-def coded_frame(
-    frame: pd.DataFrame,
-    formula: str,
-    response: Coding,
-    levels: Levels,
-    status: Any = None,
-) -> tuple[pd.DataFrame, Sequence[str]]:
-    """Return a copy of the frame that formula engines can read, and the response's levels.
+class Coded(NamedTuple):
+    """A response as its model takes it.
 
-    Nullable numbers become floats and nullable booleans two categories; the response is coded
-    as its model asks, a status column of text or booleans as 0/1.
+    Attributes
+    ----------
+    values : pandas.Series
+        Numbers, codes or an ordered categorical.
+    levels : tuple of str
+        The levels in order, or ``()`` for numbers.
+    note : str
+        What had to be decided, or ``""``.
     """
-    coded = frame.copy(deep=False)
-    for nullable in [name for name in frame if _is_nullable(frame[name])]:
-        coded[nullable] = _numpy(frame[nullable])
-    name = formula.split("~", maxsplit=1)[0].strip()
-    name = match.group(1) if (match := re.fullmatch(r"Q\(['\"](.+)['\"]\)", name)) else name
-    seen: Sequence[str] = ()
-    if name in frame:
-        coded[name] = response(_bare(frame, coded, name), levels)
-        seen = [str(level) for level in _levels(frame[name], levels)]
-    if isinstance(status, str) and status in frame:
-        coded[status] = event(_bare(frame, coded, status), None)
-    return coded, seen
+
+    values: "pd.Series[Any]"
+    levels: tuple[str, ...] = ()
+    note: str = ""
 
 
-def _bare(frame: pd.DataFrame, coded: pd.DataFrame, name: str) -> pd.Series:
-    # A boolean response is coded from its values, not from the two categories of a predictor.
-    return frame[name] if pd.api.types.is_bool_dtype(frame[name].dtype) else coded[name]
+type Coding = Callable[["pd.Series[Any]", Levels, Any], Coded]
 
 
-def _is_nullable(column: pd.Series) -> bool:
-    kind = column.dtype
-    return pd.api.types.is_extension_array_dtype(kind) and pd.api.types.is_numeric_dtype(kind)
-
-
-def _numpy(column: pd.Series) -> pd.Series:
-    # Formula engines do not read pandas' nullable types: Int64 becomes float, boolean two levels.
-    if pd.api.types.is_bool_dtype(column.dtype):
-        return column.astype(object).astype(pd.CategoricalDtype([False, True]))
-    return column.astype("float64")
-
-
-def _levels(column: pd.Series, levels: Levels) -> list[Any]:
-    if levels is not None:
-        return list(levels)
+def levels_of(column: "pd.Series[Any]", levels: Levels) -> list[Any]:
+    """Return the levels in order: those given, the categories, or the sorted values."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return list(column.cat.categories)
-    return sorted(column.dropna().unique())
+        known = list(column.cat.categories)
+    else:
+        known = sorted(column.dropna().unique())
+    return known if levels is None else [_like(level, known) for level in levels]
 
 
-def codes(column: pd.Series, levels: Levels) -> pd.Series:
-    """Code levels as 0, 1, 2 ...; a level that never occurs is refused."""
-    known = _levels(column, levels)
+def _like(level: Any, known: Collection[Any]) -> Any:
+    """Return the known level that is meant: numbers may be written as text."""
+    if level in known:
+        return level
+    for each in known:
+        if str(each) == str(level) or _number(each) == _number(level) is not None:
+            return each
+    return level
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def codes(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
+    """Code levels as 0, 1, 2 ...; a level that never occurs is refused.
+
+    Parameters
+    ----------
+    column : pandas.Series
+        The response, n values.
+    levels : sequence, optional
+        Its levels in order; else the categories, or the sorted values.
+    event : object, optional
+        None: only a model of two levels has an event.
+
+    Raises
+    ------
+    MeasureError
+        Naming the level.
+
+    Examples
+    --------
+    >>> codes(pd.Series(["b", "a", "b"], name="s"), None).values.tolist()
+    [1.0, 0.0, 1.0]
+    """
+    _refuse_event(column, event)
+    known = levels_of(column, levels)
     outside = column[column.notna() & ~column.isin(known)]
     if len(outside):
         raise MeasureError(f"response {column.name!r}: {unknown('level', outside.iloc[0], known)}")
@@ -78,41 +96,138 @@ def codes(column: pd.Series, levels: Levels) -> pd.Series:
             f"response {column.name!r} never takes the level {absent[0]!r}; merge rare levels "
             "before fitting"
         )
-    return pd.Series(at, index=column.index, name=column.name)
+    values = pd.Series(at, index=column.index, name=column.name)
+    return Coded(values, tuple(map(str, known)))
 
 
-def number(column: pd.Series, levels: Levels) -> pd.Series:
+def number(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
     """Keep numbers and refuse levels."""
+    _refuse_event(column, event)
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return Coded(column.astype(float))
     if pd.api.types.is_numeric_dtype(column.dtype) and levels is None:
-        return column.astype(float) if pd.api.types.is_bool_dtype(column.dtype) else column
+        return Coded(column)
     raise MeasureError(
         f"response {column.name!r} has levels, not numbers; use model 'logit', 'mnlogit' or "
         "'ordered', or a numeric column"
     )
 
 
-def event(column: pd.Series, levels: Levels) -> pd.Series:
-    """Code the second of two levels as 1; numbers are kept."""
-    plain = pd.api.types.is_numeric_dtype(column.dtype) and levels is None
-    if plain and not pd.api.types.is_bool_dtype(column.dtype):
-        return column
-    known = _levels(column, levels)
+def event(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
+    """Code one of two levels as the event, 1, and say which.
+
+    Numbers from 0 to 1 are kept: 0/1, or proportions. Of two other numbers the larger is the event,
+    of two levels the second, as in R; ``event`` chooses another, against all that remain.
+
+    Raises
+    ------
+    MeasureError
+        If there are not two levels and no event is chosen.
+
+    Examples
+    --------
+    >>> event(pd.Series([1, 2, 2], name="s"), None).note
+    "the event of 's' is 2, against 1"
+    """
+    if event is not None:
+        return _chosen(column, levels, event, "response")
+    logical = pd.api.types.is_bool_dtype(column.dtype)
+    if logical and levels is None:
+        return Coded(column.astype(float), ("False", "True"))
+    numeric = pd.api.types.is_numeric_dtype(column.dtype)
+    if numeric and levels is None and column.dropna().between(0, 1).all():
+        return Coded(column)
+    known = levels_of(column, levels)
     if len(known) != 2:
+        shown = known if len(known) <= 8 else [*known[:8], "..."]
         raise MeasureError(
-            f"response {column.name!r} has {len(known)} level(s) {known}; a yes/no model needs "
-            "2: pass levels=(no, yes), merge levels, or use model 'mnlogit' or 'ordered'"
+            f"response {column.name!r} has {len(known)} level(s) {shown}; a yes/no model "
+            "needs 2: choose the event (--event LEVEL, event=), pass levels=(no, yes), merge "
+            "levels, or use model 'mnlogit' or 'ordered'"
         )
-    return codes(column, known)
+    coded = codes(column, known)
+    return coded._replace(note=_event_note(column, known[1], known[:1]))
 
 
-def order(column: pd.Series, levels: Levels) -> pd.Series:
+def status(column: "pd.Series[Any]", event: Any = None) -> Coded:
+    """Code a column of events as 0 = censored and 1 = event.
+
+    Booleans and 0/1 are what they say, as are no/yes. Of 1/2 the event is 2, as R's ``Surv``
+    has it. Any other levels need ``event``: the alphabet does not know who died.
+
+    Raises
+    ------
+    MeasureError
+        If it is not clear which level is the event.
+
+    Examples
+    --------
+    >>> status(pd.Series(["died", "survived"], name="s"), "died").values.tolist()
+    [1.0, 0.0]
+    """
+    if event is not None:
+        return _chosen(column, None, event, "status")
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return Coded(column.astype(float), ("False", "True"))
+    known = levels_of(column, None)
+    numeric = all(isinstance(level, int | float | np.number) for level in known)
+    if numeric and set(known) <= {0, 1}:
+        return Coded(column.astype(float))
+    pair = {str(level).casefold() for level in known}
+    said = next((each for each in _SAID if pair <= each and len(known) == 2), None)
+    if said is not None or (numeric and set(known) <= {1, 2} and 2 in known):
+        last = max(known, key=lambda level: (_number(level) or 0.0, str(level).casefold()))
+        others = [level for level in known if level != last]
+        values = (column == last).astype(float).where(column.notna())
+        return Coded(values, note=_event_note(column, last, others))
+    shown = ", ".join(map(repr, map(str, known[:6])))
+    raise MeasureError(
+        f"status {column.name!r} has the level(s) {shown}: say which one is the event, "
+        f"--event {known[0]} (in Python event={known[0]!r}); all others are censored"
+    )
+
+
+def order(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
     """Make an ordered categorical; levels without an order are refused."""
+    _refuse_event(column, event)
     text = not pd.api.types.is_numeric_dtype(column.dtype)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        text = not pd.api.types.is_numeric_dtype(column.cat.categories.dtype)
     if text and levels is None and not getattr(column.dtype, "ordered", False):
         raise MeasureError(
             f"response {column.name!r} has levels without an order; pass levels=(lowest, ..., "
             "highest), or use model 'mnlogit'"
         )
-    codes(column, levels)  # refuses a level that never occurs
-    known = pd.CategoricalDtype(_levels(column, levels), ordered=True)
-    return column.astype(known)
+    known = levels_of(column, levels)
+    seen = codes(column, known).levels  # refuses a level that never occurs
+    return Coded(column.astype(pd.CategoricalDtype(known, ordered=True)), seen)
+
+
+def _chosen(column: "pd.Series[Any]", levels: Levels, event: Any, what: str) -> Coded:
+    known = levels_of(column, levels)
+    chosen = _like(event, known)
+    if chosen not in known:
+        raise MeasureError(f"{what} {column.name!r}: {unknown('event', event, known)}")
+    others = [level for level in known if level != chosen]
+    if not others:
+        raise MeasureError(
+            f"{what} {column.name!r} never takes a level other than {chosen!r}, the event; "
+            "there is nothing to compare"
+        )
+    values = (column == chosen).astype(float).where(column.notna())
+    names = (" or ".join(map(str, others)), str(chosen))
+    return Coded(values, names, _event_note(column, chosen, others))
+
+
+def _event_note(column: "pd.Series[Any]", chosen: Any, others: Sequence[Any]) -> str:
+    shown = ", ".join(map(str, others[:5])) + (" ..." if len(others) > 5 else "")
+    against = f", against {shown}" if others else ""
+    return f"the event of {column.name!r} is {chosen}{against}"
+
+
+def _refuse_event(column: "pd.Series[Any]", event: Any) -> None:
+    if event is not None:
+        raise MeasureError(
+            f"response {column.name!r}: event = {event!r} is for models of two levels (logit, a "
+            "binomial glm) and for the status of phreg"
+        )

@@ -1,0 +1,220 @@
+"""A formula and a copy become response, design matrix and what else a model takes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from posynth.chain.formula import read_formula, single_column, split_formula
+from posynth.chain.formula_matrix import formula_matrix
+from posynth.chain.formula_record import Formula
+from posynth.errors import MeasureError, SpecError, unknown
+from posynth.evaluation.inference.model_request import ModelData, Request
+from posynth.evaluation.inference.predictors import (
+    as_float,
+    coding_notes,
+    numbers_as_levels,
+    predictor,
+    usable,
+)
+from posynth.evaluation.inference.responses import Coded, codes, order, status
+from posynth.table.schema import Column
+
+
+def model_data(request: Request, frame: pd.DataFrame) -> ModelData:
+    """Read a copy for a model.
+
+    Parameters
+    ----------
+    request : Request
+        Formula, coding of the response and options.
+    frame : pandas.DataFrame
+        The copy; it is left as it is.
+
+    Returns
+    -------
+    ModelData
+
+    Raises
+    ------
+    MeasureError
+        Naming the column or the part of the formula, what is allowed and the next step.
+    """
+    try:
+        return _Reading(request, frame).data()
+    except SpecError as error:
+        raise MeasureError(str(error)) from None
+
+
+class _Reading:
+    def __init__(self, request: Request, frame: pd.DataFrame) -> None:
+        self.request, self.frame = request, frame.reset_index(drop=True)
+        self.left, self.right = split_formula(request.formula)
+        if not self.left or not self.right:
+            raise MeasureError(
+                f"formula {request.formula!r} needs two sides, as in 'income ~ sex + age'"
+            )
+        self.name = single_column(self.left)
+        self.columns = tuple(map(str, frame.columns))
+        named = [value for value in request.per_row.values() if isinstance(value, str)]
+        for name in named:
+            if name not in self.columns:
+                raise MeasureError(unknown("column", name, self.columns))
+        self.named = named
+
+    def data(self) -> ModelData:
+        """Return the complete rows."""
+        left = self._left_columns()
+        right = self._right(left)
+        random = self._random()
+        of_random = () if random is None else random.columns
+        used = dict.fromkeys((*left, *right.columns, *self.named, *of_random))
+        kept = self.frame[list(used)].notna().all(axis=1).to_numpy()
+        if not kept.any():
+            raise MeasureError(f"formula {self.request.formula!r}: no row is complete")
+        rows = self.frame[kept]
+        coded = self._predictors(rows, right)
+        X = self._design(right, coded)
+        response = self._response(rows)
+        per_row, told = self._per_row(rows, kept)
+        if right.offsets:
+            per_row["offset"] = self._offset(right, coded)
+        if random is not None:
+            matrix = formula_matrix(random, self._predictors(rows, random))
+            labels = list(matrix.labels)
+            per_row["exog_re"] = pd.DataFrame(matrix.values, index=rows.index, columns=labels)
+        left_out = int((~kept).sum())
+        notes = [response.note, *told]
+        notes += coding_notes(self.request.schema, coded, _bare(right))
+        notes += [f"{left_out} rows with missing values were left out"] if left_out else []
+        groups = self.request.per_row.get("groups", "")
+        groups = groups if isinstance(groups, str) else ""
+        parts = (response.values, X, response.levels, per_row, tuple(filter(None, notes)))
+        return ModelData(*parts, groups)
+
+    def _left_columns(self) -> tuple[str, ...]:
+        if self.name is not None:
+            read_formula(self.left, self.columns)  # refuses an unknown column
+            return (self.name,)
+        return read_formula(self.left, self.columns).columns
+
+    def _random(self) -> Formula | None:
+        text = split_formula(self.request.random)[1] if self.request.random else ""
+        return read_formula(text, self.columns) if text else None
+
+    def _right(self, left: tuple[str, ...]) -> Formula:
+        dot = usable(self.request.schema, self.columns, [*left, *self.named])
+        first = read_formula(self.right, self.columns, dot=dot, offset=True)
+        numbers = numbers_as_levels(self._predictors(self.frame, first))
+        return read_formula(self.right, self.columns, dot=dot, numbers=numbers, offset=True)
+
+    def _predictors(self, rows: pd.DataFrame, formula: Formula) -> pd.DataFrame:
+        schema = self.request.schema
+        declared = {n: schema[n] for n in formula.columns if schema is not None and n in schema}
+        found = {name: predictor(rows[name], declared.get(name)) for name in formula.columns}
+        return pd.DataFrame(found, index=rows.index)
+
+    def _design(self, formula: Formula, coded: pd.DataFrame) -> pd.DataFrame:
+        state = self._learned(formula) if formula.learning else None
+        matrix = formula_matrix(formula, coded, state)
+        X = pd.DataFrame(matrix.values, index=coded.index, columns=list(matrix.labels))
+        self._require_finite(X)
+        if self.request.intercept:
+            return X
+        if "Intercept" not in X and np.linalg.matrix_rank(np.c_[np.ones(len(X)), X]) <= X.shape[1]:
+            raise MeasureError(
+                f"formula {self.request.formula!r}: this model has no intercept of its own, so 0 "
+                "and -1 give one contrast too many; leave them out"
+            )
+        return X.drop(columns="Intercept", errors="ignore")
+
+    def _learned(self, formula: Formula) -> Mapping[str, Any] | None:
+        """Return what transforms learned on the basis, so that all copies have one scale."""
+        basis = self.request.basis
+        if basis is None:
+            return None
+        rows = basis[basis[list(formula.columns)].notna().all(axis=1)]
+        return formula_matrix(formula, self._predictors(rows, formula)).state
+
+    def _require_finite(self, X: pd.DataFrame) -> None:
+        wrong = ~np.isfinite(X.to_numpy())
+        if wrong.any():
+            name = X.columns[wrong.any(axis=0)][0]
+            raise MeasureError(
+                f"formula {self.request.formula!r}: {name} is not finite in "
+                f"{int(wrong[:, list(X.columns).index(name)].sum())} rows; use a function that is "
+                "defined for every value, as log1p(x) for log(x)"
+            )
+
+    def _response(self, rows: pd.DataFrame) -> Coded:
+        request = self.request
+        event = None if "status" in request.per_row else request.event
+        if self.name is not None:
+            column = as_numpy(rows[self.name])
+            schema, levels = request.schema, request.levels
+            if schema is not None and self.name in schema and levels is None:
+                column = self._declared(column, schema[self.name])
+            return request.response(column, levels, event)
+        first = read_formula(self.left, self.columns)
+        numbers = numbers_as_levels(self._predictors(rows, first))
+        formula = read_formula(f"{self.left} - 1", self.columns, numbers=numbers)
+        matrix = formula_matrix(formula, self._predictors(rows, formula))
+        if len(matrix.labels) != 1:
+            raise MeasureError(
+                f"the response of {request.formula!r} became the columns {list(matrix.labels)}; "
+                "use a 0/1 number or the plain name of a column, whose second level is then the "
+                "event"
+            )
+        values = pd.DataFrame(matrix.values, index=rows.index, columns=[self.left])
+        self._require_finite(values)
+        return request.response(values[self.left], request.levels, event)
+
+    def _declared(self, column: "pd.Series[Any]", declared: Column) -> "pd.Series[Any]":
+        """Give levels their declared order: it says which one is the event, or the base."""
+        texts = all(isinstance(level, str) for level in declared.levels)
+        by_level = self.request.response in (codes, order)
+        if not declared.kind.is_categorical or not (texts or by_level):
+            return column
+        return predictor(column, declared)
+
+    def _per_row(self, rows: pd.DataFrame, kept: Any) -> tuple[dict[str, Any], list[str]]:
+        found: dict[str, Any] = {}
+        notes: list[str] = []
+        for option, value in self.request.per_row.items():
+            if isinstance(value, str) and option == "status":
+                coded = status(as_numpy(rows[value]), self.request.event)
+                notes.append(coded.note)
+                found[option] = coded.values
+            elif isinstance(value, str):
+                column = as_numpy(rows[value])
+                found[option] = column if option in ("groups", "strata") else as_float(column)
+            else:
+                found[option] = np.asarray(value)[kept]
+        return found, notes
+
+    def _offset(self, formula: Formula, coded: pd.DataFrame) -> "pd.Series[Any]":
+        terms = [
+            read_formula(formula.label(text), self.columns, numbers=numbers_as_levels(coded))
+            for text in formula.offsets
+        ]
+        parts = [formula_matrix(term, coded).values[:, 1:] for term in terms]
+        if any(part.shape[1] != 1 for part in parts):
+            raise MeasureError(
+                f"formula {self.request.formula!r}: offset(...) needs one number a row"
+            )
+        return pd.Series(np.sum(parts, axis=0)[:, 0], index=coded.index, name="offset")
+
+
+def _bare(formula: Formula) -> tuple[str, ...]:
+    """Return the columns that stand outside functions, or in C()."""
+    found = [each.column for each in formula.references.values() if not each.inside]
+    return tuple(dict.fromkeys(found))
+
+
+def as_numpy(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return a nullable number as a float; booleans and levels as they are."""
+    kind = column.dtype
+    if not pd.api.types.is_extension_array_dtype(kind) or not pd.api.types.is_numeric_dtype(kind):
+        return column
+    return column.astype("bool" if pd.api.types.is_bool_dtype(kind) else "float64")

@@ -1,0 +1,132 @@
+"""The columns of a copy as the predictors of a model: each enters as its kind says.
+
+Numbers enter as numbers, levels as contrasts with the first level, in their declared order. Codes
+that are declared levels (``--kind ward=nominal``) are levels too, not slopes, though their values
+are numbers; 0/1 and 1/2 alone stay numbers, since their slope is the contrast.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from posynth.errors import MeasureError, unknown
+from posynth.table.codec import encode
+from posynth.table.schema import Column, Kind, Schema
+
+
+def predictor(column: "pd.Series[Any]", declared: Column | None = None) -> "pd.Series[Any]":
+    """Return a column as a formula reads it: floats, or categories in their order.
+
+    Parameters
+    ----------
+    column : pandas.Series
+        As it stands in the copy, n values.
+    declared : Column, optional
+        What it is declared to be; its dtype decides if that is not given.
+
+    Returns
+    -------
+    pandas.Series
+        float64, or categorical; dates are days since 1970.
+
+    Raises
+    ------
+    MeasureError
+        If it holds a level that is not declared.
+
+    Examples
+    --------
+    >>> ward = Column("ward", Kind.NOMINAL, "int64", (3, 1, 2))
+    >>> predictor(pd.Series([1, 3, 2], name="ward"), ward).cat.categories.tolist()
+    [3, 1, 2]
+    >>> predictor(pd.Series([1, 3, 2], name="ward")).tolist()
+    [1.0, 3.0, 2.0]
+    """
+    if declared is not None and declared.kind.is_categorical and not _is_a_step(declared):
+        return _levels(column, declared)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return column.astype(object).astype(pd.CategoricalDtype([False, True]))
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.astype("float64")
+    dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
+    if dates or (declared is not None and declared.kind.is_numeric):
+        return _numbers(column, declared)
+    return column.astype(pd.CategoricalDtype(sorted(column.dropna().unique(), key=str)))
+
+
+def _numbers(column: "pd.Series[Any]", declared: Column | None) -> "pd.Series[Any]":
+    """Return dates as days since 1970, and numbers that are stored as text."""
+    if declared is not None:
+        return pd.Series(encode(declared, column), index=column.index, name=column.name)
+    days = (column - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
+    return days.astype("float64")
+
+
+def has_codes(column: Column) -> bool:
+    """Whether a column's levels are numbers that are more than a step from 0 to 1 or 1 to 2."""
+    numbers = all(type(level) in (int, float) for level in column.levels)
+    return column.kind.is_categorical and numbers and not _is_a_step(column)
+
+
+def _is_a_step(declared: Column) -> bool:
+    """Whether the slope of a column of two numbers is the contrast of its levels."""
+    levels = declared.levels
+    numbers = len(levels) == 2 and all(type(level) in (int, float) for level in levels)
+    return numbers and float(levels[1]) - float(levels[0]) == 1
+
+
+def _levels(column: "pd.Series[Any]", declared: Column) -> "pd.Series[Any]":
+    ordered = declared.kind is Kind.ORDINAL
+    outside = column[column.notna() & ~column.isin(list(declared.levels))]
+    if len(outside):
+        said = unknown("level", outside.iloc[0], declared.levels)
+        raise MeasureError(f"column {column.name!r}: {said}")
+    plain = column.astype(object).where(column.notna(), None)
+    return plain.astype(pd.CategoricalDtype(list(declared.levels), ordered=ordered))
+
+
+def numbers_as_levels(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the columns whose levels are numbers or booleans."""
+    kinds = {str(name): frame[name].dtype for name in frame}
+    return tuple(
+        name
+        for name, kind in kinds.items()
+        if isinstance(kind, pd.CategoricalDtype) and kind.categories.dtype.kind in "iufb"
+    )
+
+
+def usable(schema: Schema | None, columns: Iterable[str], taken: Sequence[str]) -> tuple[str, ...]:
+    """Return what the dot of a formula stands for: modelled columns that are not in use."""
+    modelled = None if schema is None else {c.name for c in schema if c.kind.is_modelled}
+    return tuple(
+        name for name in columns if name not in taken and (modelled is None or name in modelled)
+    )
+
+
+def coding_notes(schema: Schema | None, frame: pd.DataFrame, bare: Iterable[str]) -> list[str]:
+    """Say of codes and ordered levels how they enter, since a reader may expect a slope."""
+    notes = []
+    for name in bare:
+        if schema is None or name not in schema or not hasattr(frame[name], "cat"):
+            continue
+        numeric = has_codes(schema[name])
+        if not numeric and schema[name].kind is not Kind.ORDINAL:
+            continue
+        base = frame[name].cat.categories[0]
+        slope = f"; I({name}) makes it a slope" if numeric else ""
+        notes.append(
+            f"{name!r} is {schema[name].kind.value}: its levels enter as contrasts with "
+            f"{base}{slope}"
+        )
+    return notes
+
+
+def as_float(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return numbers as float64, missing ones as NaN."""
+    return pd.Series(
+        values.to_numpy(dtype=np.float64, na_value=np.nan), index=values.index, name=values.name
+    )
