@@ -33,7 +33,8 @@ def robust(design, response, priors):
 
 def no_data(design, response, priors):
     with pm.Model() as model:
-        pm.Normal("response", pm.Normal("alpha"), observed=response.y)
+        mean = design.X @ pm.Normal("beta", shape=design.X.shape[1])
+        pm.Normal("response", mean, observed=response.y)
     return model
 
 
@@ -159,10 +160,16 @@ def test_it_is_the_model_that_was_written(folder, table):
 
 
 ERRORS = [
-    ("no_data", r"needs pm.Data\('X', ...\) and exactly one observed variable; found data \[\]"),
-    ("two_observed", r"exactly one observed variable; found .*\['response', 'again'\]"),
+    (
+        "no_data",
+        r"rows cannot be replaced: .* let predictors be data: `X = pm.Data\(\"X\", design.X",
+    ),
+    (
+        "two_observed",
+        "has 2 observed variables, 'response', 'again'; a conditional draws one column",
+    ),
     ("slips", "its model cannot be written: AttributeError: 'Design' object has no attribute 'Y'"),
-    ("nothing", "its model cannot be written: TypeError: it returned NoneType, not a pm.Model"),
+    ("nothing", "its function returned NoneType, not a pm.Model; end it with `return model`"),
     ("robusst", "unknown function 'robusst'; allowed: .* Did you mean 'robust'"),
 ]
 
@@ -187,13 +194,14 @@ def test_a_file_that_is_not_there_is_named(cli, said, folder):
     assert "family 'nowhere.py:f': there is no file 'nowhere.py' beside the chain file" in shown
 
 
-def test_errors_come_before_the_first_fit(folder, table, monkeypatch):
+def test_errors_come_at_specify_and_before_the_first_fit(folder, table, monkeypatch):
     monkeypatch.setattr("posynth.posterior.schedule.fit_task", lambda *_: pytest.fail("fitted"))
     for function in ("no_data", "two_observed", "slips", "nothing"):
         with pytest.raises(SpecError, match=f"column 'y', family '.*mine.py:{function}': "):
-            posynth.fit(
-                table, posynth.specify(table, methods={"y": f"{folder}/mine.py:{function}"})
-            )
+            posynth.specify(table, methods={"y": f"{folder}/mine.py:{function}"})
+    changed = posynth.specify(table).change("y", family=lambda design, response, priors: None)
+    with pytest.raises(SpecError, match="column 'y', family '<lambda>': its function returned"):
+        posynth.fit(table, changed)
 
 
 def _named(slope, name):
@@ -239,3 +247,55 @@ def test_a_chain_object_takes_functions_too(events):
     copies = posynth.synthesize(events, m=2, chain=chain, methods={"events": counts})
     assert copies.posterior.spec["events"].family == "counts"
     assert (copies[0]["events"] >= 0).all()
+
+
+def unpractised(design, response, priors):
+    """As one writes it at first: arrays, one name a column, no dims, a fixed number of rows."""
+    with pm.Model() as model:
+        x = pm.Data("x", design.X[:, 0])
+        alpha, beta = pm.Normal("alpha", 0, 20), pm.Normal("beta", 0, 20)
+        sigma = pm.HalfNormal("sigma", 10)
+        pm.Deterministic("signal_to_noise", beta / sigma)
+        mean = pm.Deterministic("mean", alpha + beta * x)
+        pm.Deterministic("largest", mean.max())
+        pm.Normal("y", mean, sigma, shape=len(response.y), observed=response.y)
+    return model
+
+
+@pytest.fixture(scope="module")
+def first_try(table):
+    return posynth.synthesize(table, m=3, seed=1, methods={"y": unpractised})
+
+
+def test_a_model_without_dims_is_drawn_for_other_numbers_of_rows(first_try, table, tmp_path):
+    first_try.save(tmp_path / "out")
+    loaded = posynth.load_posterior(tmp_path / "out", methods={"y": unpractised})
+    longer = pd.concat(posynth.draw(loaded, m=3, k=1000, seed=2))
+    slope, _ = np.polyfit(longer["x"], longer["y"], 1)
+    # Posterior sd of the slope is 2**.5 / (2 * 240**.5), that of three copies of 1000 a half.
+    assert abs(slope - 3) < 4 * (2 / 240) ** 0.5 / 2
+    assert posynth.draw(loaded, m=3, seed=1)[1].equals(first_try[1])
+
+
+def test_deterministics_stay_where_they_are_functions_of_parameters(first_try, tmp_path):
+    posterior = first_try.posterior
+    draws = posterior["y"]["posterior"]
+    assert set(draws.data_vars) == {"alpha", "beta", "sigma", "signal_to_noise"}
+    np.testing.assert_allclose(draws["signal_to_noise"], draws["beta"] / draws["sigma"])
+    row = posterior.diagnostics().set_index("target").loc["y"]
+    assert row["parameters"] == 3
+    assert "Deterministic 'mean', 'largest' not kept: computed from rows of the s" in row["why"]
+    posynth.save_posterior(posterior, tmp_path / "posterior")
+    saved = posynth.load_posterior(tmp_path / "posterior")["y"]["posterior"]
+    assert saved.equals(draws)
+
+
+def test_a_model_that_leaves_its_predictors_aside_says_so(table):
+    def margin(design, response, priors):
+        with pm.Model() as model:
+            pm.Normal("y", pm.Normal("mu", 0, 50), pm.HalfNormal("s", 50), observed=response.y)
+        return model
+
+    posterior = posynth.fit(table, posynth.specify(table, methods={"y": margin}), seed=1)
+    assert "it reads none of its predictors" in posterior.diagnostics()["why"].iloc[1]
+    assert len(posynth.draw(posterior, m=1, k=17)[0]) == 17

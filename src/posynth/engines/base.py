@@ -90,6 +90,8 @@ class Fit:
         Pareto k-hat of the Laplace proposal; NaN for other engines.
     divergences : int
         Divergent transitions.
+    derived : tuple of str
+        Names among the draws that are functions of the others, not parameters.
     """
 
     draws: Mapping[str, NDArray[Any]]
@@ -101,6 +103,7 @@ class Fit:
     independent: bool = False
     k_hat: float = float("nan")
     divergences: int = 0
+    derived: tuple[str, ...] = ()
 
     def because(self, why: str) -> "Fit":
         """Return the same fit with a reason for its engine."""
@@ -109,4 +112,5 @@ class Fit:
     @property
     def parameters(self) -> int:
         """Number of scalar parameters."""
-        return sum(int(np.prod(a.shape[2:])) for a in self.draws.values())
+        free = (a for name, a in self.draws.items() if name not in self.derived)
+        return sum(int(np.prod(a.shape[2:])) for a in free)

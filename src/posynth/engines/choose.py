@@ -1,6 +1,7 @@
 """Choose an engine for a conditional, run it, and say why; fits are judged before they are used."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,14 @@ from posynth.engines.batched.sample import fit_batched
 from posynth.engines.compiled import CompiledModel
 from posynth.engines.conditioned import Conditioned
 from posynth.engines.density import Density
+from posynth.engines.derived import said_of
 from posynth.engines.exact import fit_exact
 from posynth.engines.function import COMPILING
 from posynth.engines.gibbs import fit_gibbs
 from posynth.engines.integrated import fit_integrated
 from posynth.engines.mode import Mode, find_mode, refine
 from posynth.engines.own import fit_own
+from posynth.engines.own_rows import observed_data
 from posynth.engines.reuse import same_form
 from posynth.engines.warp import plain, warp
 from posynth.errors import FitError
@@ -63,7 +66,7 @@ def _compiled_for(task: Task, held: "pm.Model | Contents") -> CompiledModel:
         model = task.model() if isinstance(held, Contents) else held
         place = (*task.key, task.response.name)
         if place not in _own or not same_form(_own[place].model, model):
-            _own[place] = CompiledModel(model)
+            _own[place] = CompiledModel(model, own=True)
         return _own[place]
     if task.key not in _shared:
         # Not the caller's model, which the caller may change.
@@ -133,7 +136,8 @@ def _approximate(task: Task, engine: str, rng: np.random.Generator) -> Fit:
     from posynth.engines.nuts import fit_nuts
 
     mode_rng, *streams = rng.spawn(4)
-    density = Density(condition(task))
+    model = condition(task)
+    density = Density(model)
     worth = partial(fit_laplace, least=WORTH_A_TRY)
     ladder = {
         "laplace": worth if engine == "auto" else fit_laplace,
@@ -157,10 +161,21 @@ def _approximate(task: Task, engine: str, rng: np.random.Generator) -> Fit:
         found = run(task, density, map, stream)
         if found.draws:
             tried = "; ".join(failures) or ("asked for" if engine == name else "")
-            found = found.because("; ".join(filter(None, (tried, found.why))))
+            derived = tuple(node.name for node in model.compiled.derived)
+            reasons = (tried, found.why, said_of(model.compiled.model), _said_of_rows(task, model))
+            found = replace(found, derived=derived).because("; ".join(filter(None, reasons)))
             return _checked(found, task) if name == "nuts" else found
         failures.append(f"{_FAILS[name]}: {found.why}")
     raise FitError(f"{failures[-1]}; use engine 'nuts' or 'auto'")
+
+
+def _said_of_rows(task: Task, model: Conditioned) -> str:
+    """Say that a user's own model leaves its predictors aside, which may be an oversight."""
+    if task.family.shared or not task.design.X.shape[1]:
+        return ""
+    response, rows = observed_data(model.compiled.model), len(task.design.X)
+    held = (value for name, value in model.data.items() if name not in response)
+    return "" if any(v.shape[:1] == (rows,) for v in held) else "it reads none of its predictors"
 
 
 def _checked(found: Fit, task: Task) -> Fit:

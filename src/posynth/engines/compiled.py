@@ -3,7 +3,9 @@
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
+from posynth.engines.derived import kept
 from posynth.engines.function import COMPILING, Function, function
+from posynth.engines.own_rows import ROWS, resized, row_number
 from posynth.errors import SpecError
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class CompiledModel:
     ----------
     model : pymc.Model
         A model with data ``X``, one observed variable, and mutable dims.
+    own : bool
+        Whether it is a user's own, which need not have mutable rows or data ``X``.
 
     Raises
     ------
@@ -39,9 +43,9 @@ class CompiledModel:
         If the model has no data ``X``, or not exactly one observed variable.
     """
 
-    def __init__(self, model: "pm.Model") -> None:
+    def __init__(self, model: "pm.Model", own: bool = False) -> None:
         names = [observed.name for observed in model.observed_RVs]
-        if len(names) != 1 or "X" not in model.named_vars:
+        if len(names) != 1 or not (own or "X" in model.named_vars):
             raise SpecError(
                 "a conditional needs pm.Data('X', ...) and exactly one observed variable; "
                 f"found data {sorted(v.name for v in model.data_vars)} and observed {names}"
@@ -50,6 +54,8 @@ class CompiledModel:
         self.observed = model.observed_RVs[0]
         self.values = model.value_vars
         self.names = [rv.name for rv in model.free_RVs]
+        self.derived = kept(model)
+        self.count = row_number(model) if own else None
         self._functions: dict[str, Function] = {}
 
     @property
@@ -80,7 +86,7 @@ class CompiledModel:
 
     @property
     def constrain(self) -> Function:
-        """The function of the unconstrained values that gives the parameters."""
+        """The function of the unconstrained values that gives parameters and what is derived."""
         return self._compiled("constrain", self._constrain)
 
     @property
@@ -114,6 +120,7 @@ class CompiledModel:
 
         lengths = self.model.dim_lengths.items()
         return {
+            **({ROWS: self.count} if self.count is not None else {}),
             **{variable.name: variable for variable in self.model.data_vars},
             **{(name,): size for name, size in lengths if isinstance(size, SharedVariable)},
         }
@@ -143,8 +150,9 @@ class CompiledModel:
         return function(self.values, self.model.logp(), self.shared(), **options)
 
     def _constrain(self) -> Function:
-        free = self.model.replace_rvs_by_values(self.model.free_RVs)
-        return function(self.values, free, self.shared(), trust_input=True)
+        named = self.model.replace_rvs_by_values([*self.model.free_RVs, *self.derived])
+        options = {"on_unused_input": "ignore", "trust_input": True}
+        return function(self.values, named, self.shared(), **options)
 
     def _unconstrain(self) -> Function:
         from pytensor.graph.replace import clone_replace
@@ -164,7 +172,8 @@ class CompiledModel:
 
         free = self.model.free_RVs
         inputs = [rv.type(name=rv.name) for rv in free]
-        drawn = clone_replace(self.observed, dict(zip(free, inputs, strict=True)))
+        observed = self.observed if self.count is None else resized(self.observed, self.count)
+        drawn = clone_replace(observed, dict(zip(free, inputs, strict=True)))
         options = {"on_unused_input": "ignore", "trust_input": True}
         return function(inputs, drawn, self.shared(), **options)
 

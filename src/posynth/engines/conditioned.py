@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.compiled import CompiledModel
+from posynth.engines.own_rows import ROWS, row_count
 from posynth.families.base import Contents
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Conditioned:
         self.compiled = compiled
         shared = compiled.shared()
         values, self.coords = _contents(held)
+        if compiled.count is not None and not isinstance(held, Contents):
+            values[ROWS] = np.int64(row_count(held))
         self.data: dict[Hashable, NDArray[Any]] = {
             key: _argument(values.get(key, variable), variable) for key, variable in shared.items()
         }
@@ -53,6 +56,17 @@ class Conditioned:
         moved = copy(self)
         moved.__dict__.pop("density", None)
         moved.data = self.data | {n: _argument(value, shared[n]) for n, value in values.items()}
+        return moved
+
+    def with_rows(self, X: Floats) -> "Conditioned":
+        """Return the same model on other predictor rows; this one keeps its own."""
+        moved = self.with_data(**({"X": X} if "X" in self.data else {}))
+        if self.compiled.count is None:
+            return moved
+        # A user's own model may give its rows labels, and so a length of their own.
+        dims = (self.compiled.model.named_vars_to_dims.get("X") or ())[:1]
+        lengths = [key for key in (ROWS, *((dim,) for dim in dims)) if key in moved.data]
+        moved.data |= dict.fromkeys(lengths, np.asarray(len(X), dtype=np.int64))
         return moved
 
     @cached_property
@@ -107,8 +121,9 @@ class Conditioned:
         return parts
 
     def constrain(self, thetas: Floats) -> Draws:
-        """Map unconstrained draws (s, d) to named parameters, each (s, *shape)."""
-        if self.compiled.is_plain:
+        """Map unconstrained draws (s, d) to parameters and what is derived, each (s, *shape)."""
+        derived = [node.name for node in self.compiled.derived]
+        if self.compiled.is_plain and not derived:
             cuts = np.cumsum([prod(shape) for shape in self.shapes])[:-1]
             parts = np.split(thetas, cuts, axis=1)
             return {
@@ -117,7 +132,8 @@ class Conditioned:
             }
         constrain = self.compiled.constrain.on(self.data)
         rows = [constrain(*self.split(theta)) for theta in thetas]
-        return {name: np.array([row[i] for row in rows]) for i, name in enumerate(self.names)}
+        names = [*self.names, *derived]
+        return {name: np.array([row[i] for row in rows]) for i, name in enumerate(names)}
 
     def unconstrain(self, theta: list[NDArray[Any]]) -> Floats:
         """Map one value of each parameter, in the model's order, to a flat vector (d,)."""

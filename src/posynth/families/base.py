@@ -143,8 +143,14 @@ def weak_line(data: Mapping[str, Any]) -> Any:
 class Build(Protocol):
     """A function that writes a conditional as a PyMC model.
 
-    The model holds ``X`` and ``y`` as ``pm.Data`` with a mutable row dim and no row coordinate, its
-    parameters only as named free variables, and one observed variable.
+    The model holds the predictors as ``pm.Data``, its parameters only as named free variables, and
+    one observed variable whose values are ``response.y`` as it is, one a row. A family shared by
+    columns has ``X`` and ``y`` as data with a mutable row dim and no row coordinate; a user's own
+    need not: its rows are replaced whatever it calls them.
+
+    To draw copies from a stored posterior the function is called again on rows without data. What
+    the likelihood holds beside parameters and predictors must then be the same: ``response.center``
+    and ``response.scale`` are stored, a mean of ``response.y`` is not.
     """
 
     def __call__(self, design: Design, response: Response, priors: Priors) -> "pm.Model":

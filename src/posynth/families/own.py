@@ -1,8 +1,8 @@
-"""A model of one's own: any function (design, response, priors) -> pm.Model becomes a family."""
+"""A user's own model: any function (design, response, priors) -> pm.Model becomes a family."""
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +54,23 @@ def conditional(
             raise SpecError(f"conditional: {unknown('kind', kind, Kind)}")
 
     def mark(build: Build) -> Build:
-        default = CATEGORICAL if response == "codes" else NUMERIC
-        coded = "codes" if wanted & {kind.value for kind in CATEGORICAL} else "natural"
-        facts = FamilyFacts(
-            name=getattr(build, "__name__", "own"),
-            kinds=frozenset(Kind(k) for k in wanted) or default,
-            summary=summary or (build.__doc__ or "a model of one's own").strip().splitlines()[0],
-            response=response or coded,
-        )
-        return declare_facts(build, facts)
+        return declare_facts(build, _facts(build, wanted, response, summary))
 
     return mark
+
+
+def _facts(
+    build: Build, kinds: Collection[str] = (), response: str = "", summary: str = ""
+) -> FamilyFacts:
+    default = CATEGORICAL if response == "codes" else NUMERIC
+    coded = "codes" if set(kinds) & {kind.value for kind in CATEGORICAL} else "natural"
+    first = (build.__doc__ or "").strip().splitlines()[:1]
+    return FamilyFacts(
+        name=getattr(build, "__name__", "own"),
+        kinds=frozenset(Kind(k) for k in kinds) or default,
+        summary=summary or "".join(first) or "a PyMC model passed by the user",
+        response=response or coded,
+    )
 
 
 def declare_facts(build: Build, facts: FamilyFacts) -> Build:
@@ -88,11 +94,8 @@ def as_family(build: Build, name: str = "") -> Family:
     Family
         One that is compiled for each column it is used on.
     """
-    facts: FamilyFacts | None = getattr(build, _MARK, None)
-    if facts is None:
-        conditional()(build)
-        facts = getattr(build, _MARK)
-        assert facts is not None
+    # A method or another callable may have no place to attach facts to.
+    facts: FamilyFacts = getattr(build, _MARK, None) or _facts(build)
     named = FamilyFacts(**{**vars(facts), "name": name or facts.name})
     return Family(named, build, shared=False)
 

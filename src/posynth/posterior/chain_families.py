@@ -73,10 +73,16 @@ def stored_families(
 def own_families(builds: Mapping[str, Build | Family] | None) -> dict[str, Family]:
     """Make families of functions, by the name given to each."""
     return {
-        name: replace(build, facts=replace(build.facts, name=name))
-        if isinstance(build, Family) and build.facts.name != name
-        else build
-        if isinstance(build, Family)
-        else as_family(build, name)
+        name: _named(build, name) if isinstance(build, Family) else as_family(build, name)
         for name, build in (builds or {}).items()
     }
+
+
+def _named(family: Family, name: str) -> Family:
+    """Return a family under a name; a user's own shares no compiled form with another of it."""
+    known = families().get(family.facts.name)
+    if known is None or known.build is not family.build:
+        family = replace(family, shared=False)
+    if family.facts.name == name:
+        return family
+    return replace(family, facts=replace(family.facts, name=name))

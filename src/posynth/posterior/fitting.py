@@ -3,13 +3,13 @@
 import os
 
 from posynth.chain.rare import pooled_levels
-from posynth.engines.compiled import CompiledModel
 from posynth.engines.threads import one_thread
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
 from posynth.posterior.crew import Crew
 from posynth.posterior.diagnosis import Diagnosis, k_hat_limit, reasons
 from posynth.posterior.record import Link, Posterior, to_dataset
+from posynth.posterior.rehearsal import write_models
 from posynth.posterior.schedule import Done, Job, Progress, run, silent
 from posynth.posterior.task import encode_table
 from posynth.table.frame import Table
@@ -61,7 +61,7 @@ def fit_chain(
     rows = encode_table(table, chain.spec)
     known = chain.families
     jobs = {c.target: Job(rows, chain, c, known[c.family], need, seed) for c in chain.spec}
-    _rehearse(jobs)
+    write_models(rows, chain)
     with one_thread():
         if isinstance(workers, Crew):
             done = run(jobs, workers, progress)
@@ -81,32 +81,6 @@ def fit_chain(
         own=chain.own,
         learned=rows.learned,
     )
-
-
-def _rehearse(jobs: dict[str, Job]) -> None:
-    """Write formulas and models of one's own once, before the first fit."""
-    for job in jobs.values():
-        if job.family.shared and not (job.conditional.formula or job.conditional.strata):
-            continue
-        where = f"column {job.conditional.column!r}, family {job.conditional.family!r}"
-        try:
-            task, _ = job.task()
-            if not job.family.shared:
-                _check_form(task.model())
-        except SpecError as error:
-            raise SpecError(f"{where}: {error}") from None
-        except Exception as error:
-            raise SpecError(
-                f"{where}: its model cannot be written: {type(error).__name__}: {error}"
-            ) from error
-
-
-def _check_form(model: object) -> None:
-    import pymc as pm
-
-    if not isinstance(model, pm.Model):
-        raise TypeError(f"it returned {type(model).__name__}, not a pm.Model")
-    CompiledModel(model)
 
 
 def _workers(jobs: dict[str, Job]) -> int:

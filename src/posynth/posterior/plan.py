@@ -16,6 +16,7 @@ from posynth.families.own import own_names
 from posynth.families.permission import references
 from posynth.posterior.bound import Chain, conform
 from posynth.posterior.chain_families import own_families
+from posynth.posterior.rehearsal import try_own
 from posynth.posterior.support import check_column
 from posynth.posterior.task import encode_table, learn_scales
 from posynth.posterior.wishes import Wishes, adjusted, new_chain, permitted, translated_chain
@@ -62,7 +63,7 @@ def _planned(
 
 
 def held_to(table: Table, chain: Chain) -> Chain:
-    """Hold rules and the supports of families to the values of a table, before any fit.
+    """Hold rules, supports of families and a user's own models to a table, before any fit.
 
     Returns
     -------
@@ -72,13 +73,15 @@ def held_to(table: Table, chain: Chain) -> Chain:
     Raises
     ------
     SpecError
-        If a rule does not hold, or a value lies outside what its family allows.
+        If a rule does not hold, a value lies outside what its family allows, or a user's own model
+        cannot be fitted or drawn from.
     """
     rows, known = encode_table(table, chain.spec, {}), chain.families
     for conditional in chain.spec:
         if not conditional.passive:
             check_column(rows, conditional, known[conditional.family].facts)
     spec = verified(rows, chain.spec)
+    try_own(table, chain)
     return chain if spec is chain.spec else replace(chain, spec=spec)
 
 

@@ -1,5 +1,6 @@
 """Draw rows of one conditional from its own PyMC graph, given parameters."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,10 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats
 from posynth.engines.base import Task
 from posynth.engines.choose import condition
-from posynth.families.base import Family
+from posynth.engines.conditioned import Conditioned
+from posynth.engines.own_rows import follows
+from posynth.families.base import Contents, Family
+from posynth.families.placeholder import blank, placeholder
 from posynth.posterior.coding import Coding
 from posynth.posterior.support import check_draws
 
@@ -43,8 +47,12 @@ class RowSampler:
     ) -> None:
         self._drawer = family.drawer
         if family.drawer is None:
-            task = _stub(family, target, coding, prior)
-            self._model = condition(task)
+            self._task = _stub(family, target, coding, prior)
+            held = self._task.held()
+            self._model = condition(self._task, held)
+            # A user's own model may hold its predictors under any name.
+            own = not family.shared and not isinstance(held, Contents)
+            self._rewritten = own and not follows(held, self._task.design)
         self._parameters = parameters
         self._as_drawn = bool(coding.levels or coding.rule)
         self._numbers = np.array(coding.numbers)
@@ -96,7 +104,17 @@ class RowSampler:
         theta = {name: np.asarray(self._parameters[name][index]) for name in names}
         for name in self._anew:
             theta[name] = rng.standard_normal(theta[name].shape)
-        return self._model.with_data(X=X).draw([theta[name] for name in names], rng)
+        return self._on(X).draw([theta[name] for name in names], rng)
+
+    def _on(self, X: Floats) -> Conditioned:
+        """Return the model on predictor rows."""
+        if not self._rewritten:
+            return self._model.with_rows(X)
+        task = self._task
+        response = blank(task.family, task.response, len(X))
+        design = replace(task.design, X=X)
+        held = replace(task, design=design, response=response).model()
+        return Conditioned(self._model.compiled, held)
 
 
 def natural_scale(family: Family, coding: Coding) -> tuple[float, float]:
@@ -119,7 +137,9 @@ def _stub(family: Family, target: str, coding: Coding, prior: str) -> Task:
     rows = np.zeros((2, len(coding.predictors) + bool(coding.groups.column)))
     if coding.encoder is None:
         rows[:, 0] = 1.0
-    own = family.facts.response == "natural" and family.facts.support == "real"
-    y = np.zeros(2, dtype=np.int64 if coding.levels or own else np.float64)
-    response = coding.response(target, y)
-    return Task(family, coding.designed(rows), response, prior, family.facts.priors[prior])
+    natural = family.facts.response == "natural" and family.facts.support == "real"
+    y = np.zeros(2, dtype=np.int64 if coding.levels or natural else np.float64)
+    design, response = coding.designed(rows), coding.response(target, y)
+    if not family.shared:
+        design, response = placeholder(family, design, response)
+    return Task(family, design, response, prior, family.facts.priors[prior])
