@@ -6,7 +6,6 @@ that of a placeholder, are put on the same few rows, and must give each row the 
 """
 
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,16 +13,14 @@ from numpy.typing import NDArray
 
 from posynth.engines.base import Task
 from posynth.engines.function import COMPILING
-from posynth.engines.own_form import X_LINE, check_form, check_observed, interpreted
+from posynth.engines.own_form import X_LINE, check_form, check_observed
 from posynth.engines.own_rows import (
     follows,
     observed_data,
     reads_rows,
-    resized,
-    row_count,
     row_data,
-    row_number,
 )
+from posynth.engines.own_trial import Written
 from posynth.errors import SpecError
 from posynth.families.placeholder import blank, placeholder
 
@@ -79,7 +76,7 @@ class _Trial:
     """Two models of a user's function: of the table, and of a placeholder."""
 
     def __init__(self, task: Task, first: "pm.Model", second: "pm.Model") -> None:
-        self.task, self.first, self.second = task, _Rows(first), _Rows(second)
+        self.task, self.first, self.second = task, Written(first), Written(second)
         self.few = min(FEW, len(task.response.y))
         self.follows = follows(first, task.design)
 
@@ -195,7 +192,7 @@ class _Trial:
                 "pm.OrderedLogistic"
             )
 
-    def _log_density(self, rows: "_Rows", count: int, values: list[NDArray[Any]]) -> NDArray[Any]:
+    def _log_density(self, rows: "Written", count: int, values: list[NDArray[Any]]) -> NDArray[Any]:
         """Return the log-density of the first rows, given one value of each parameter."""
         try:
             self._put(rows, count)
@@ -216,7 +213,7 @@ class _Trial:
             f"be data: `{X_LINE}`, and leave out `shape=`"
         )
 
-    def _put(self, rows: "_Rows", count: int) -> None:
+    def _put(self, rows: "Written", count: int) -> None:
         """Put the first rows under a model."""
         if self.follows:
             rows.put(self.task.design.X[:count])
@@ -229,85 +226,6 @@ class _Trial:
         design = replace(task.design, X=task.design.X[:count])
         response = blank(task.family, task.response, count)
         return replace(task, design=design, response=response).model()
-
-
-class _Rows:
-    """One model, whose observed variable has as many rows as are put under it."""
-
-    def __init__(self, model: "pm.Model") -> None:
-        self.model, self.count = model, row_number(model)
-        (self.observed,) = model.observed_RVs
-        self.resized = resized(self.observed, self.count)
-        self.inputs = [rv.type(name=rv.name) for rv in model.free_RVs]
-
-    def put(self, X: NDArray[Any]) -> None:
-        """Put predictor rows under the model."""
-        self.count.set_value(np.int64(len(X)))
-        if "X" not in self.model.named_vars:
-            return
-        self.model["X"].set_value(X)
-        for dim in (self.model.named_vars_to_dims.get("X") or ())[:1]:
-            if dim is not None and self.model.coords.get(dim) is not None:
-                self.model.set_dim(dim, len(X), coord_values=range(len(X)))
-
-    def take(self, held: "pm.Model") -> None:
-        """Take over the data of another model of the same form."""
-        self.count.set_value(np.int64(row_count(held)))
-        for data in held.data_vars:
-            self.model[data.name].set_value(data.get_value())
-        for dim, labels in held.coords.items():
-            if labels is not None:
-                self.model.set_dim(dim, len(labels), coord_values=labels)
-
-    @property
-    def _given(self) -> Any:
-        """The observed variable, given parameters that are inputs."""
-        from pytensor.graph.replace import clone_replace
-
-        return clone_replace(self.resized, dict(zip(self.model.free_RVs, self.inputs, strict=True)))
-
-    @cached_property
-    def _density(self) -> Any:
-        import pymc as pm
-
-        value = self.resized.type(name="value")
-        return interpreted([*self.inputs, value], pm.logp(self._given, value))
-
-    def log_density(self, parameters: list[NDArray[Any]], y: NDArray[Any]) -> NDArray[Any]:
-        """Return log p(y_i) of each row, given one value of each parameter."""
-        return np.asarray(self._density(*parameters, y.astype(self.resized.dtype)))
-
-    def draw(self, parameters: list[NDArray[Any]]) -> NDArray[Any]:
-        """Draw one response a row."""
-        return np.asarray(interpreted(self.inputs, self._given)(*parameters))
-
-    @cached_property
-    def start(self) -> list[NDArray[Any]]:
-        """The initial value of each parameter, unconstrained."""
-        from pymc.initial_point import make_initial_point_expression
-
-        graphs = make_initial_point_expression(
-            free_rvs=self.model.free_RVs,
-            rvs_to_transforms=self.model.rvs_to_transforms,
-            initval_strategies=self.model.rvs_to_initial_values,
-            return_transformed=True,
-        )
-        return [np.asarray(value, dtype=np.float64) for value in interpreted([], graphs)()]
-
-    @property
-    def beside_start(self) -> list[NDArray[Any]]:
-        """Values near the initial ones, at which no effect is nil."""
-        rng = np.random.default_rng(0)
-        return [np.asarray(z + rng.uniform(0.1, 0.4, z.shape)) for z in self.start]
-
-    def parameters(self, unconstrained: list[NDArray[Any]]) -> list[NDArray[Any]]:
-        """Map unconstrained values to those of the parameters."""
-        return [np.asarray(value) for value in self._constrain(*unconstrained)]
-
-    @cached_property
-    def _constrain(self) -> Any:
-        graphs = self.model.replace_rvs_by_values(self.model.free_RVs)
-        return interpreted(self.model.value_vars, graphs)
 
 
 def _short(error: Exception) -> str:
