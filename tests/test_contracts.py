@@ -193,7 +193,8 @@ def test_levels_are_drawn_as_often_as_the_model_says(name, toy, unconstrain, pri
     )
     np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-9)
     groups = [X[:, 0] > 0.5, X[:, 0] <= 0.5, X[:, 1] > 0.5]
-    drawn = model.draw([drawn_from[key] for key in model.names], np.random.default_rng(4))
+    values, rng = [drawn_from[key] for key in model.names], np.random.default_rng(4)
+    drawn = model.with_data(X=X).draw(values, rng)
     assert np.abs(_level_scores(drawn, p, groups)).max() < 4
     if levels > 2:  # the test can fail: a new uniform for every threshold is a known mistake
         uniforms = np.random.default_rng(4).random(p.shape)
