@@ -13,7 +13,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 demo: $(READY)  ## synthesise the embedded heart_failure table into demo/
-	$(BIN)/posynth demo --out demo
+	$(BIN)/posynth demo --out demo --overwrite
 
 test: $(READY)  ## the default test run
 	$(BIN)/python -m pytest -n 2 -q -m "not slow"

@@ -1,6 +1,7 @@
 """The verbs on methods at the command line, on the study that models/ shows."""
 
 from pathlib import Path
+from shutil import copytree
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from posynth.cli import app
 from posynth.cli_studies import timed
+from posynth.evaluation.validity.output import clear_other_study
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 
@@ -58,7 +60,42 @@ def test_it_goes_on_and_gives_the_same(study):
         *("-o", folder),
     )
     assert other.exit_code == 2
-    assert "another study" in " ".join(other.stderr.split())
+    shown = " ".join(other.stderr.split())
+    assert "another study" in shown and "replace that study with --overwrite" in shown
+    assert (folder / "summary.csv").read_text() == before
+
+
+def test_another_study_is_replaced_where_that_is_said(study, tmp_path):
+    _, folder = study
+    copytree(folder, tmp_path / "s")
+    (tmp_path / "s" / "notes.txt").write_text("mine")
+    given = (
+        "validity",
+        MODELS / "validity_study.toml",
+        "-o",
+        tmp_path / "s",
+        "--allow-code",
+        "--overwrite",
+    )
+    started = (tmp_path / "s" / "replications.jsonl").read_text()
+    again = call(*given, "-r", 3)  # the same study goes on, --overwrite or not
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "s" / "replications.jsonl").read_text() == started
+    broken = call(*given, "-r", 1, "--seed", 1, "--workers", 0)
+    assert broken.exit_code == 2 and (tmp_path / "s" / "summary.csv").exists()
+    other = call(*given, "-r", 1, "--seed", 1)
+    assert other.exit_code == 0, other.output
+    lines = (tmp_path / "s" / "replications.jsonl").read_text().splitlines()
+    assert len(lines) == 2 and lines[0] != started.splitlines()[0]
+    assert (tmp_path / "s" / "notes.txt").read_text() == "mine"
+
+
+def test_results_of_another_study_do_not_stay_beside_an_unfinished_one(study, tmp_path):
+    _, folder = study
+    copytree(folder, tmp_path / "s")
+    clear_other_study(tmp_path / "s", "another")
+    assert list((tmp_path / "s").iterdir()) == []
+    clear_other_study(tmp_path / "s", "another")
 
 
 def test_one_chain_for_all_replications_is_another_study(study):
@@ -100,6 +137,13 @@ def test_sbc_of_a_chain_file(tmp_path):
     ranks = pd.read_csv(tmp_path / "out" / "ranks.csv")
     assert ranks["rank"].between(0, 99).all()
     assert len(list((tmp_path / "out").glob("ecdf-*.png"))) == 2
+    one = ("sbc", tmp_path / "chain.toml", "-r", 30, "--rows", 30, "--columns", "x")
+    refused = call(*one, "-o", tmp_path / "out")
+    assert refused.exit_code == 2 and "holds a calibration (" in " ".join(refused.stderr.split())
+    again = call(*one, "-o", tmp_path / "out", "--overwrite")
+    assert again.exit_code == 0, again.output
+    left = ["calibration.csv", "ecdf-01.png", "ranks.csv"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == left
     whole = call("sbc", tmp_path / "chain.toml", "-r", 30, "--rows", 30, "--chain")
     assert whole.exit_code == 0, whole.output
     assert "sign test" in whole.stdout

@@ -11,7 +11,7 @@ import typer
 import posynth
 from posynth import cli_lists, cli_release, cli_studies, cli_verbs, screen
 from posynth.cli_examples import add_examples
-from posynth.cli_options import AllowCode, AllowFailed, Asked, takes_chain
+from posynth.cli_options import AllowCode, AllowFailed, Asked, Overwrite, takes_chain
 from posynth.errors import SpecError
 from posynth.posterior.crew import SELDOM, Crew
 from posynth.terminal import FAILED, err, errors, out
@@ -115,6 +115,7 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
     workers: Workers = None,
     format: FormatOption = None,
     to: Out = Path("synthetic"),
+    overwrite: Overwrite = False,
     allow_failed: AllowFailed = False,
 ) -> None:
     """Fit the chain and draw m copies into a folder, with posterior and diagnostics."""
@@ -124,7 +125,7 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
         from posynth.posterior.fitting import fit_chain
         from posynth.posterior.seeds import seed_or_random
 
-        with Draft(to) as draft:
+        with Draft(to, overwrite) as draft:
             table, bound = asked.plan(data)
             chosen = seed_or_random(seed)
             fitted = fit_chain(table, bound, chosen, max(400, 20 * m), crew, progress)
@@ -134,18 +135,20 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
                 copies = draw_first(posterior, k, given=seed is not None, progress=progress)
                 parts = (copies.frames, posterior, copies.manifest(), draft.path)
                 write_copies(*parts, format.value if format else None, crew)
+    screen.print_replaced(out, to, draft.removed, overwrite)
     tell(copies, to, allow_failed)
 
 
 @app.command()
 @takes_chain
-def fit(
+def fit(  # noqa: PLR0913, PLR0917 - options of a command
     data: Data,
     asked: Asked,
     m: M = 5,
     seed: Seed = None,
     workers: Workers = None,
     to: Out = Path("synthetic"),
+    overwrite: Overwrite = False,
     allow_failed: AllowFailed = False,
 ) -> None:
     """Fit the chain only: posterior, chain and diagnostics; copies are drawn later."""
@@ -155,11 +158,12 @@ def fit(
         from posynth.posterior.fitting import fit_chain
         from posynth.posterior.seeds import seed_or_random
 
-        table, bound = asked.plan(data)
-        with Draft(to) as draft:
+        with Draft(to, overwrite) as draft:
+            table, bound = asked.plan(data)
             need, chosen = max(400, 20 * m), seed_or_random(seed)
             posterior = fit_chain(table, bound, chosen, need, crew, progress)
             write_posterior_files(posterior, draft.path)
+    screen.print_replaced(out, to, draft.removed, overwrite)
     screen.print_diagnostics(out, posterior.diagnostics())
     out.print(f"posterior written to {screen.plain(str(to / 'posterior'))}")
     out.print(screen.seed_line(chosen, seed is not None))
@@ -185,11 +189,13 @@ def draw(  # noqa: PLR0913, PLR0917 - options of a command
     to: Annotated[
         Path | None, typer.Option("-o", "--out", help="Output folder; FOLDER by default.")
     ] = None,
+    overwrite: Overwrite = False,
     allow_code: AllowCode = False,
     allow_failed: AllowFailed = False,
 ) -> None:
     """Draw m copies from a posterior; the confidential table is not needed."""
     from posynth.copies.drawing import draw as run
+    from posynth.copies.folder import require_free, written_about
     from posynth.copies.reading import load_copies
     from posynth.posterior.store import load_posterior
 
@@ -197,10 +203,13 @@ def draw(  # noqa: PLR0913, PLR0917 - options of a command
         if to is None and (folder / "posterior.json").is_file():
             raise SpecError(f"{str(folder)!r} is itself a posterior; say where to write with -o")
         before = [load_copies(each, allow_code=allow_code) for each in apart_from or ()]
-        posterior = load_posterior(folder, allow_code=allow_code)
+        posterior, target = load_posterior(folder, allow_code=allow_code), to or folder
+        require_free(target, overwrite, posterior)
+        removed = written_about(target)
         copies = run(posterior, m, k, seed=seed, apart_from=before, progress=progress)
-        copies.save(to or folder, format.value if format else None)
-    tell(copies, to or folder, allow_failed, diagnostics=False)
+        copies.save(target, format.value if format else None, overwrite=overwrite)
+    screen.print_replaced(out, target, removed, overwrite)
+    tell(copies, target, allow_failed, diagnostics=False)
 
 
 @app.command()
@@ -220,13 +229,15 @@ def demo(
     m: M = 5,
     seed: Seed = 1,
     workers: Workers = None,
+    overwrite: Overwrite = False,
     allow_failed: AllowFailed = False,
 ) -> None:
     """Synthesise the embedded heart_failure table (299 x 13, CC BY 4.0)."""
     from importlib.resources import as_file, files
 
     with as_file(files("posynth") / "data" / "heart_failure.csv") as path:
-        synthesize(data=path, m=m, seed=seed, workers=workers, to=to, allow_failed=allow_failed)
+        how = {"overwrite": overwrite, "allow_failed": allow_failed}
+        synthesize(data=path, m=m, seed=seed, workers=workers, to=to, **how)
 
 
 def tell(copies: "Copies", folder: Path, allow_failed: bool, diagnostics: bool = True) -> None:

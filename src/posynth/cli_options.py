@@ -84,6 +84,13 @@ Missing = Annotated[
     str, typer.Option("--missing", help="'pattern' reproduces holes, 'error' refuses them.")
 ]
 
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace another run in the output folder, and what is about it."
+    ),
+]
+
 AllowFailed = Annotated[
     bool,
     typer.Option(

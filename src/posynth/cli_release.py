@@ -36,7 +36,7 @@ def release(
     """Write a folder that may be passed on: copies, codebook, how to pool, a public report."""
     with errors(folder, data):
         from posynth.copies.failed import failed_conditionals
-        from posynth.copies.output import MANIFEST
+        from posynth.copies.folder import MANIFEST
         from posynth.releasing import HOW_TO
         from posynth.releasing import release as run
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from posynth import screen
-from posynth.cli_options import AllowCode
+from posynth.cli_options import AllowCode, Overwrite
 from posynth.terminal import err, errors, names, out
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def timed(console: "Console", what: str) -> "Iterator[Callable[[int, int, int], 
         yield tell
 
 
-def validity(
+def validity(  # noqa: PLR0913, PLR0917 - options of a command
     study: StudyFile,
     replications: Replications = None,
     seed: SeedOption = None,
@@ -88,6 +88,7 @@ def validity(
     to: Annotated[
         Path, typer.Option("-o", "--out", help="Output folder; a study stopped there goes on.")
     ] = Path("validity"),
+    overwrite: Overwrite = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Check by simulation that intervals pooled from the copies cover as often as they say."""
@@ -96,8 +97,11 @@ def validity(
 
         try:
             with timed(err, "replications") as progress:
-                changes = {"replications": replications, "seed": seed, "plan": plan}
-                found = run(study, to, workers, progress, allow_code=allow_code, **changes)
+                changes: dict[str, Any] = {
+                    **{"replications": replications, "seed": seed, "plan": plan},
+                    **{"allow_code": allow_code, "overwrite": overwrite},
+                }
+                found = run(study, to, workers, progress, **changes)
         except KeyboardInterrupt:
             err.print(
                 f"stopped; finished replications are in {screen.plain(str(to))}: run the same "
@@ -134,13 +138,16 @@ def sbc(  # noqa: PLR0913, PLR0917 - options of a command
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything.")] = 0,
     allow_code: AllowCode = False,
     to: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for plots, CSV.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Check posteriors by simulation-based calibration: the truth's rank among draws is uniform."""
     with errors(chain, data):
         from posynth import studies
+        from posynth.evaluation.validity.output import CALIBRATION, clear_calibrations
         from posynth.readout import print_grid, write_results
         from posynth.report.study_tables import calibration_grid
 
+        older = [] if to is None else clear_calibrations(to, overwrite)
         results = []
         if whole:
             with timed(err, "pairs") as told:
@@ -159,7 +166,9 @@ def sbc(  # noqa: PLR0913, PLR0917 - options of a command
         print_grid(out, calibration_grid(results, replications))
         if to is not None:
             to.mkdir(parents=True, exist_ok=True)
-            write_results(to / "calibration.csv", results)
+            for path in older:
+                path.unlink()
+            write_results(to / CALIBRATION, results)
             if not whole:
                 from posynth.evaluation.validity.output import save_calibrations
 

@@ -14,8 +14,8 @@ from posynth.analysis import analysis_of, fits
 from posynth.copies.codebook import Codebook, private_codebook, public_codebook
 from posynth.copies.container import Copies
 from posynth.copies.failed import failed_conditionals, warn
+from posynth.copies.folder import MANIFEST
 from posynth.copies.manifest import public_manifest
-from posynth.copies.output import MANIFEST
 from posynth.errors import MeasureError, StoreError
 from posynth.evaluation.base import Provenance
 from posynth.material import Source, folders_of, take

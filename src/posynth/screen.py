@@ -224,6 +224,20 @@ def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Pat
         console.print(f"note: {plain(manifest['missing_note'])}")
 
 
+def print_replaced(
+    console: "Console", folder: Path, removed: "Sequence[str]", overwrite: bool
+) -> None:
+    """Tell what went with the run that was replaced, and what was left as it is not ours."""
+    from posynth.copies.folder import PARTS
+
+    if removed:
+        names = plain(", ".join(removed))
+        console.print(f"note: removed {names} from {plain(str(folder))}: about the run before")
+    kept = sorted(path.name for path in folder.iterdir() if path.name not in PARTS)
+    if overwrite and kept:
+        console.print(f"note: left in {plain(str(folder))}: {plain(', '.join(kept))}")
+
+
 def seed_line(seed: int, given: bool) -> str:
     """Tell the seed, which repeats the run, and who must not know it."""
     if given:

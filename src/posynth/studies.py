@@ -11,7 +11,7 @@ from posynth.errors import SpecError
 from posynth.evaluation.validity.artificial import artificial
 from posynth.evaluation.validity.calibration import Calibration, calibrate
 from posynth.evaluation.validity.exchange import Exchange, exchange
-from posynth.evaluation.validity.output import save_validity
+from posynth.evaluation.validity.output import clear_other_study, save_validity
 from posynth.evaluation.validity.replicate import taken
 from posynth.evaluation.validity.run import Progress, run_study, silent
 from posynth.evaluation.validity.study import Study
@@ -33,6 +33,7 @@ def validity(
     progress: Progress = silent,
     *,
     allow_code: bool = False,
+    overwrite: bool = False,
     **changes: Any,
 ) -> Validity:
     """Run a validity study: samples, copies, pooled inferences, and how often they are right.
@@ -49,6 +50,8 @@ def validity(
         Told of (replications done, in all, failed).
     allow_code : bool
         Run the Python files that a study file names; see `specify`.
+    overwrite : bool
+        Replace another study that the folder holds; one that was stopped there goes on anyhow.
     **changes
         Settings to use in place of a file's: replications, seed, n, m, k, plan ...
 
@@ -77,6 +80,8 @@ def validity(
     planned = (
         study if isinstance(study, Study) else read_study(study, allow_code=allow_code, **changes)
     )
+    if folder is not None and overwrite:
+        clear_other_study(Path(folder), planned.digest())
     found = run_study(planned, folder, workers, progress)
     if folder is not None:
         save_validity(found, folder)

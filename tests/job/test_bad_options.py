@@ -275,6 +275,7 @@ def test_a_users_file_among_the_copies_is_not_deleted(cli, said, people, tmp_pat
     people[["age", "bmi"]].to_csv(source, index=False)
     cli("synthesize", source, "-m", 2, "-o", out)
     (out / "copies" / "analysis.R").write_text("mine")
-    shown = said(cli("synthesize", source, "-m", 2, "-o", out, code=2).stderr)
-    assert "already holds copies/analysis.R, not written by posynth" in shown
+    for leave in ((), ("--overwrite",)):
+        shown = said(cli("synthesize", source, "-m", 2, "-o", out, *leave, code=2).stderr)
+        assert "already holds copies/analysis.R, not written by posynth" in shown
     assert (out / "copies" / "analysis.R").exists()

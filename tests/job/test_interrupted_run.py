@@ -11,6 +11,7 @@ import pytest
 
 import posynth
 from posynth.copies import output as writing
+from posynth.copies.folder import PARTS
 from posynth.errors import StoreError
 from posynth.posterior import store
 
@@ -67,7 +68,7 @@ def test_a_failure_while_copies_are_written_keeps_the_older_output(
 ):
     folder, content = older
     _fail_at(monkeypatch, writing, "write_copy", copy, error)
-    _run(cli, code, "synthesize", source, "-m", 2, "--seed", 2, "-o", folder)
+    _run(cli, code, "synthesize", source, "-m", 2, "--seed", 2, "-o", folder, "--overwrite")
     assert _content(folder) == content
 
 
@@ -104,7 +105,7 @@ def test_a_failure_between_two_renames_is_undone(small, older, monkeypatch, step
 
     monkeypatch.setattr(os, "replace", failing)
     with pytest.raises(KeyboardInterrupt):
-        copies.save(folder)
+        copies.save(folder, overwrite=True)
     assert _content(folder) == content
     assert {p.name for p in folder.iterdir()} == {name.split("/")[0] for name in content}
 
@@ -112,16 +113,16 @@ def test_a_failure_between_two_renames_is_undone(small, older, monkeypatch, step
 def test_ten_renames_are_all_there_are(small, older):
     folder, content = older
     copies = posynth.synthesize(small, m=2, seed=2)
-    copies.save(folder)
+    copies.save(folder, overwrite=True)
     assert _content(folder).keys() == content.keys()
-    assert len(writing.PARTS) == 5
+    assert len(PARTS) == 5
     assert _content(folder)["manifest.json"] != content["manifest.json"]
 
 
 def test_a_fit_that_is_stopped_leaves_nothing(cli, source, older, monkeypatch):
     folder, content = older
     _fail_at(monkeypatch, posynth.posterior.schedule, "fit_task", 2, KeyboardInterrupt())
-    _run(cli, 130, "fit", source, "-o", folder)
+    _run(cli, 130, "fit", source, "-o", folder, "--overwrite")
     assert _content(folder) == content
 
 
@@ -131,11 +132,11 @@ def test_a_posterior_that_is_stopped_keeps_the_older_one(small, tmp_path, monkey
     content, other = _content(folder), posynth.fit(small, seed=2)
     _fail_at(monkeypatch, store, "_facts", 1, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        posynth.save_posterior(other, folder)
+        posynth.save_posterior(other, folder, overwrite=True)
     assert _content(folder) == content
     assert [p.name for p in tmp_path.iterdir()] == ["kept"]
     monkeypatch.undo()
-    posynth.save_posterior(other, folder)
+    posynth.save_posterior(other, folder, overwrite=True)
     assert posynth.load_posterior(folder).seed == 2
 
 

@@ -57,7 +57,7 @@ def test_fitting_again_leaves_no_copies_of_another_posterior(cli, people, tmp_pa
     people[["age", "bmi"]].to_csv(source, index=False)
     cli("synthesize", source, "-m", 2, "--seed", 1, "-o", out)
     (out / "notes.txt").write_text("mine")
-    cli("fit", source, "-m", 2, "--seed", 2, "-o", out)
+    cli("fit", source, "-m", 2, "--seed", 2, "-o", out, "--overwrite")
     left = ["chain.toml", "diagnostics.csv", "notes.txt", "posterior"]
     assert sorted(p.name for p in out.iterdir()) == left
 

@@ -214,7 +214,9 @@ class Copies:
             return dict(self.written)
         return manifest(self.posterior, len(self.frames[0]), self.streams)
 
-    def save(self, folder: str | Path, format: str | None = None) -> Path:
+    def save(
+        self, folder: str | Path, format: str | None = None, *, overwrite: bool = False
+    ) -> Path:
         """Write an output folder: copies, chain, posterior, diagnostics and manifest.
 
         Parameters
@@ -223,13 +225,22 @@ class Copies:
             Where; it is made if it is not there.
         format : str, optional
             ``"csv"`` or ``"parquet"``; the source's own by default.
+        overwrite : bool
+            Replace another run that the folder holds, with reports and results about it. A folder
+            that holds just the posterior of these copies needs no leave.
+
+        Raises
+        ------
+        StoreError
+            If the folder holds another run, or something that posynth did not write.
 
         Returns
         -------
         Path
             The folder.
         """
-        return write_output(self.frames, self.posterior, self.manifest(), Path(folder), format)
+        parts = (self.frames, self.posterior, self.manifest())
+        return write_output(*parts, Path(folder), format, overwrite)
 
 
 def _plain(series: "pd.Series[Any]") -> np.ndarray:

@@ -13,6 +13,14 @@ from typing import Any
 import pandas as pd
 
 from posynth.chain.toml import chain_to_toml
+from posynth.copies.folder import (
+    DRAWN,
+    MANIFEST,
+    holds_only,
+    parts_in,
+    require_free,
+    written_about,
+)
 from posynth.errors import StoreError
 from posynth.posterior.chain_families import find_families
 from posynth.posterior.crew import Crew
@@ -22,11 +30,8 @@ from posynth.table.io import write_copy
 from posynth.table.schema import Schema
 from posynth.table.source import Source
 
-MANIFEST = "manifest.json"
-_COPY = re.compile(r"copy-\d+\.(csv|parquet)")
 #: A list of numbers in indented JSON; no string holds a line break there.
 _NUMBERS = re.compile(r"\[\n\s*\d+(,\n\s*\d+)*\n\s*\]")
-PARTS = ("posterior", "chain.toml", "diagnostics.csv", "copies", MANIFEST)
 
 
 def write_output(
@@ -35,8 +40,11 @@ def write_output(
     manifest: Mapping[str, Any],
     folder: Path,
     format: str | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write copies, chain, posterior, diagnostics and manifest into a folder.
+
+    Into a folder that holds just their posterior, copies and manifest are added.
 
     Parameters
     ----------
@@ -50,6 +58,8 @@ def write_output(
         Where; made if it is not there.
     format : str, optional
         ``"csv"`` or ``"parquet"``; the source's own by default.
+    overwrite : bool
+        Replace another run in the folder, with the pages and results that were written about it.
 
     Returns
     -------
@@ -59,23 +69,13 @@ def write_output(
     Raises
     ------
     StoreError
-        If the folder holds something of the same name that posynth did not write.
+        If the folder holds another run, or something of the same name that posynth did not write.
     """
-    with Draft(folder) as draft:
-        write_parts(frames, posterior, manifest, draft.path, format)
+    with Draft(folder, overwrite, posterior) as draft:
+        if not draft.adds:
+            write_posterior_files(posterior, draft.path)
+        write_copies(frames, posterior, manifest, draft.path, format)
     return folder
-
-
-def write_parts(
-    frames: Sequence[pd.DataFrame],
-    posterior: Posterior,
-    manifest: Mapping[str, Any],
-    folder: Path,
-    format: str | None = None,
-) -> None:
-    """Write every part of an output into an existing folder; arguments as for write_output."""
-    write_posterior_files(posterior, folder)
-    write_copies(frames, posterior, manifest, folder, format)
 
 
 def write_copies(
@@ -147,30 +147,39 @@ def write_text(path: Path, text: str) -> None:
 class Draft:
     """A folder being written; its parts take their final names together, at the end.
 
-    An older output is replaced as a whole: copies must not stay beside a posterior they were not
-    drawn from. If anything fails, the older output stays as it was.
+    An older output is replaced as a whole, if at all: copies must not stay beside a posterior they
+    were not drawn from, nor a report beside copies it does not describe. If anything fails, the
+    older output stays as it was.
 
     Parameters
     ----------
     folder : Path
         The final folder.
+    overwrite : bool
+        Whether to replace another run that it holds.
+    posterior : Posterior, optional
+        Posterior of the copies: if the folder holds just that, the copies are added.
+
+    Attributes
+    ----------
+    adds : bool
+        Whether copies are added to the posterior that is there.
+    removed : list of str
+        Pages and results about the older run, gone with it.
 
     Raises
     ------
     StoreError
-        If it cannot be made, or holds a part that posynth did not write.
+        If the folder cannot be made, holds another run, or a part that posynth did not write.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, overwrite: bool = False, posterior: Posterior | None = None
+    ) -> None:
+        require_free(folder, overwrite, posterior)
         self.folder = folder
-        taken = [part for part in PARTS if (folder / part).exists()]
-        known = (folder / MANIFEST).exists() or (folder / "posterior" / "posterior.json").exists()
-        foreign = _foreign(folder / "copies") if known else taken
-        if foreign:
-            raise StoreError(
-                f"output folder {str(folder)!r} already holds {', '.join(foreign)}, not written by "
-                "posynth; choose another folder with -o"
-            )
+        self.adds = posterior is not None and holds_only(folder, posterior)
+        self.removed = written_about(folder)
 
     def __enter__(self) -> "Draft":
         self._made = not self.folder.exists()
@@ -206,8 +215,8 @@ class Draft:
         aside = self.path / ".old"
         aside.mkdir()
         new = sorted(p for p in self.path.iterdir() if p != aside)
-        moves = [(self.folder / part, aside / part) for part in PARTS]
-        moves = [move for move in moves if move[0].exists()]
+        old = [p for p in parts_in(self.folder) if p in DRAWN or not self.adds]
+        moves = [(self.folder / part, aside / part) for part in [*old, *self.removed]]
         moves += [(part, self.folder / part.name) for part in new]
         done: list[tuple[Path, Path]] = []
         try:
@@ -219,9 +228,3 @@ class Draft:
                 if final.exists():
                     os.replace(final, source)
             raise
-
-
-def _foreign(copies: Path) -> list[str]:
-    """Return what lies among the copies but is no copy; replacing the folder would delete it."""
-    found = copies.iterdir() if copies.is_dir() else ()
-    return [f"copies/{p.name}" for p in found if not _COPY.fullmatch(p.name)]

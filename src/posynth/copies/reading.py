@@ -10,7 +10,7 @@ import pandas as pd
 
 from posynth.copies.codebook import Codebook, private_codebook
 from posynth.copies.container import Copies
-from posynth.copies.output import MANIFEST
+from posynth.copies.folder import MANIFEST
 from posynth.copies.streams import Streams
 from posynth.errors import StoreError, TableError
 from posynth.posterior.record import Posterior

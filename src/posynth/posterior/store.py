@@ -38,7 +38,7 @@ FACTS_FILE = "posterior.json"
 WORTH_COMPRESSING = 10_000
 
 
-def save_posterior(posterior: Posterior, folder: str | Path) -> None:
+def save_posterior(posterior: Posterior, folder: str | Path, *, overwrite: bool = False) -> None:
     """Write the posterior to a folder, under a temporary name first.
 
     Parameters
@@ -48,11 +48,13 @@ def save_posterior(posterior: Posterior, folder: str | Path) -> None:
     folder : str or Path
         Folder that will hold ``draws.nc``, ``posterior.json`` and a copy of every file of the
         user's own models that the chain names.
+    overwrite : bool
+        Replace another posterior that is there.
 
     Raises
     ------
     StoreError
-        If there is something else of that name.
+        If there is another posterior, or something else of that name.
     """
     import xarray as xr
 
@@ -61,6 +63,11 @@ def save_posterior(posterior: Posterior, folder: str | Path) -> None:
         raise StoreError(
             f"{str(folder)!r} is there already and holds no posterior; it would be replaced: "
             "choose another folder"
+        )
+    if folder.exists() and not overwrite:
+        raise StoreError(
+            f"{str(folder)!r} already holds a posterior; choose another folder, or replace it with "
+            "overwrite=True"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -122,6 +129,15 @@ def _facts(posterior: Posterior) -> dict[str, Any]:
         "links": {target: _link_to_dict(link) for target, link in posterior.links.items()},
         "learned": {name: scale.to_dict() for name, scale in posterior.learned.items()},
     }
+
+
+def stored_fingerprint(folder: Path) -> str | None:
+    """Return the fingerprint of the posterior in a folder; None if it cannot be read."""
+    try:
+        facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+        return str(facts["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def load_posterior(

@@ -12,6 +12,7 @@ from posynth.errors import StoreError
 from posynth.evaluation.validity.replicate import Replication
 
 FORMAT = 2
+JOURNAL = "replications.jsonl"
 
 
 class Journal:
@@ -85,17 +86,21 @@ def _read(path: Path, digest: str) -> Iterator[Replication]:
         yield from_json(line)
 
 
-def _check(path: Path, line: str, digest: str) -> None:
+def is_of_study(line: str, digest: str) -> bool:
+    """Whether the first line of a file of replications is that of a study."""
     try:
         header = json.loads(line)
-        found = header["digest"], header["format"]
+        return bool((header["digest"], header["format"]) == (digest, FORMAT))
     except (ValueError, KeyError, TypeError):
-        found = ("", 0)
-    if found != (digest, FORMAT):
+        return False
+
+
+def _check(path: Path, line: str, digest: str) -> None:
+    if not is_of_study(line, digest):
         raise StoreError(
             f"{str(path)!r} holds replications of another study (population, chain, plan, "
             "sizes, analyses or seed differ), which must not be mixed with these; choose another "
-            "folder with -o, or remove the file"
+            "folder with -o, or replace that study with --overwrite (overwrite=True in Python)"
         )
 
 

@@ -12,11 +12,42 @@ from posynth.copies.output import write_text
 from posynth.errors import StoreError
 from posynth.evaluation.validity.calibration import Calibration
 from posynth.evaluation.validity.ecdf import plot_calibration
+from posynth.evaluation.validity.journal import JOURNAL, is_of_study
 from posynth.evaluation.validity.plots import plot_coverage, plot_zip
 from posynth.evaluation.validity.summary import Validity
 
 SUMMARY, CELLS, COVERAGE, ZIP = "summary.csv", "summary.nc", "coverage.png", "zip.png"
 CHOICES = "choices.csv"
+CALIBRATION, RANKS, ECDF = "calibration.csv", "ranks.csv", "ecdf-*.png"
+
+
+def clear_other_study(folder: Path, digest: str) -> None:
+    """Remove replications and results of another study; those of this one stay, to go on."""
+    path = folder / JOURNAL
+    if path.is_file():
+        with path.open(encoding="utf-8", errors="replace") as file:
+            if is_of_study(file.readline(), digest):
+                return
+    for name in (JOURNAL, SUMMARY, CELLS, CHOICES, COVERAGE, ZIP):
+        (folder / name).unlink(missing_ok=True)
+
+
+def clear_calibrations(folder: Path, overwrite: bool) -> list[Path]:
+    """Return the files of another calibration in a folder, which are to be replaced.
+
+    Raises
+    ------
+    StoreError
+        If there are any and they must not be replaced.
+    """
+    found = [path for name in (CALIBRATION, RANKS, ECDF) for path in sorted(folder.glob(name))]
+    if found and not overwrite:
+        raise StoreError(
+            f"output folder {str(folder)!r} already holds a calibration "
+            f"({', '.join(path.name for path in found)}); choose another folder with -o, or "
+            "replace it with --overwrite"
+        )
+    return found
 
 
 def save_validity(validity: Validity, folder: str | Path) -> Path:
@@ -64,7 +95,7 @@ def save_calibrations(found: Mapping[str, Calibration], folder: Path) -> None:
         frame = pd.DataFrame(each.ranks, columns=list(each.names))
         long = frame.melt(var_name="quantity", value_name="rank", ignore_index=False)
         frames.append(long.reset_index(names="replication").assign(conditional=target))
-    write_text(folder / "ranks.csv", pd.concat(frames).to_csv(index=False))
+    write_text(folder / RANKS, pd.concat(frames).to_csv(index=False))
 
 
 def least_covered(validity: Validity) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import posynth
 from posynth.engines.threads import one_thread
 from posynth.errors import FitError, SpecError
 from posynth.evaluation.inference.estimates import Estimate
-from posynth.evaluation.validity.journal import Journal, numbered
+from posynth.evaluation.validity.journal import JOURNAL, Journal, numbered
 from posynth.evaluation.validity.replicate import TRUTH, Replication, replicate, stream, truths
 from posynth.evaluation.validity.study import Study
 from posynth.evaluation.validity.summary import Validity
@@ -21,7 +21,6 @@ from posynth.evaluation.validity.summary import Validity
 #: Called with (replications done, in all, failed).
 type Progress = Callable[[int, int, int], None]
 
-JOURNAL = "replications.jsonl"
 _study: Study | None = None
 
 

@@ -1,0 +1,191 @@
+"""A folder that holds another run is replaced only where that is said, and then as a whole."""
+
+import json
+import os
+import shutil
+
+import pandas as pd
+import pytest
+
+import posynth
+from posynth.copies import output as writing
+from posynth.copies.folder import PARTS, written_about
+from posynth.errors import StoreError
+
+ONE = ("-m", 1, "--workers", 1)
+
+
+@pytest.fixture(scope="module")
+def source(people, tmp_path_factory):
+    path = tmp_path_factory.mktemp("source") / "two.csv"
+    people[["age", "bmi"]].to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def fitted(cli, source, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fitted") / "fit"
+    cli("fit", source, "--seed", 1, "-o", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(cli, source, tmp_path_factory):
+    """An output folder of two copies, with a report, a public one and results as files."""
+    folder = tmp_path_factory.mktemp("made") / "out"
+    cli("synthesize", source, "-m", 2, "--seed", 1, "--workers", 1, "-o", folder)
+    data = ("--data", source)
+    cli("report", folder, *data)
+    cli("report", folder, *data, "--public", "-o", folder / "for_all.html")
+    files = ("--json", folder / "e.json", "--csv", folder / "e.csv")
+    cli("evaluate", folder, *data, *files)
+    files = ("--json", folder / "pooled.json", "--csv", folder / "pooled.csv")
+    cli("pool", folder, "--formula", "bmi ~ age", *files)
+    return folder
+
+
+ABOUT = ["e.csv", "e.json", "for_all.html", "pooled.csv", "pooled.json", "report.html"]
+
+
+@pytest.fixture
+def out(made, tmp_path):
+    """A copy of that folder, with files of the user's that look alike."""
+    shutil.copytree(made, tmp_path / "out")
+    folder = tmp_path / "out"
+    (folder / "page.html").write_text("<title>posynth and I</title>")
+    (folder / "notes.json").write_text('{"n": 1, "spec_hash": "mine"}')
+    (folder / "list.json").write_text('["posynth", "spec_hash", "n", "m"]')
+    (folder / "table.csv").write_text("age,bmi\n1,2\n")
+    (folder / "broken.json").write_bytes(b"\xff{")
+    (folder / "folder.html").mkdir()
+    return folder
+
+
+MINE = ["broken.json", "folder.html", "list.json", "notes.json", "page.html", "table.csv"]
+
+
+def _content(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_what_was_written_about_copies_is_known_and_nothing_else(out):
+    assert written_about(out) == ABOUT
+    assert written_about(out / "nowhere") == []
+
+
+@pytest.mark.parametrize("verb", ["synthesize", "fit", "draw", "demo"])
+def test_another_run_is_not_replaced_unasked(cli, said, source, fitted, out, verb):
+    before = _content(out)
+    given = {"draw": (fitted,), "demo": ()}.get(verb, (source,))
+    shown = said(cli(verb, *given, "-m", 1, "-o", out, code=2).stderr)
+    assert "already holds a run (posterior, chain.toml, diagnostics.csv, copies, manif" in shown
+    assert "out'" in shown and "report.html" in shown
+    assert "choose another folder with -o, or replace that run with --overwrite" in shown
+    assert _content(out) == before
+
+
+def test_it_is_refused_before_the_work(cli, source, fitted, out, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("work was begun")
+
+    monkeypatch.setattr("posynth.posterior.fitting.fit_chain", refuse)
+    monkeypatch.setattr("posynth.copies.drawing.draw", refuse)
+    for verb, given in (("synthesize", source), ("fit", source), ("draw", fitted)):
+        cli(verb, given, *("-m", 1), "-o", out, code=2)
+
+
+def test_with_leave_it_is_replaced_as_a_whole_and_nothing_about_it_stays(cli, said, source, out):
+    shown = said(cli("synthesize", source, *ONE, "--overwrite", "-o", out).stdout)
+    assert sorted(p.name for p in out.iterdir()) == sorted([*PARTS, *MINE])
+    assert [p.name for p in (out / "copies").iterdir()] == ["copy-01.csv"]
+    assert len(posynth.load_copies(out)) == 1
+    assert f"note: removed {', '.join(ABOUT)} from" in shown and "about the run before" in shown
+    assert f"out: {', '.join(MINE)}" in shown
+
+
+def test_a_fit_over_a_run_leaves_no_copies(cli, source, out):
+    cli("fit", source, "-m", 1, "--overwrite", "-o", out)
+    left = [*MINE, "posterior", "chain.toml", "diagnostics.csv"]
+    assert sorted(p.name for p in out.iterdir()) == sorted(left)
+
+
+def test_a_draw_over_a_run_takes_its_posterior_along(cli, source, fitted, out):
+    cli("draw", fitted, "-m", 1, "--overwrite", "-o", out)
+    fingerprint = posynth.load_posterior(fitted).fingerprint
+    assert posynth.load_copies(out).posterior.fingerprint == fingerprint
+    assert written_about(out) == []
+
+
+def test_copies_are_added_to_a_posterior_that_stands_alone(cli, fitted, tmp_path):
+    folder = tmp_path / "fit"
+    shutil.copytree(fitted, folder)
+    (folder / "chain.toml").write_text("# edited for the next run")
+    before = _content(folder)
+    cli("draw", folder, "-m", 2)
+    assert before.items() <= _content(folder).items()
+    assert len(posynth.load_copies(folder)) == 2
+    cli("draw", folder, "-m", 2, code=2)
+    cli("draw", folder, "-m", 3, "--overwrite")
+    assert len(posynth.load_copies(folder)) == 3
+
+
+def test_another_posterior_that_stands_alone_is_not_replaced(cli, said, source, fitted, tmp_path):
+    folder = tmp_path / "fit"
+    shutil.copytree(fitted, folder)
+    cli("fit", source, "--seed", 2, "-o", tmp_path / "other")
+    shown = said(cli("draw", tmp_path / "other", "-m", 1, "-o", folder, code=2).stderr)
+    assert "already holds a run (posterior, chain.toml, diagnostics.csv)" in shown
+    cli("fit", source, "--seed", 2, "-o", folder, code=2)
+
+
+def test_a_report_without_its_run_is_not_joined_by_copies(cli, said, source, made, tmp_path):
+    shutil.copy(made / "report.html", tmp_path / "report.html")
+    shown = said(cli("synthesize", source, *ONE, "-o", tmp_path, code=2).stderr)
+    assert "already holds a run (report.html)" in shown
+    cli("synthesize", source, *ONE, "-o", tmp_path, "--overwrite")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_saving_from_python_is_alike(people, out, tmp_path):
+    two = people[["age", "bmi"]]
+    copies = posynth.synthesize(two, m=1, seed=3)
+    before = _content(out)
+    with pytest.raises(StoreError, match=r"already holds a run .*\(overwrite=True in Python\)"):
+        copies.save(out)
+    assert _content(out) == before
+    copies.save(out, overwrite=True)
+    assert posynth.load_copies(out).seed == 3 and written_about(out) == []
+    posynth.save_posterior(copies.posterior, tmp_path / "new" / "posterior")
+    copies.save(tmp_path / "new")
+    with pytest.raises(StoreError, match="already holds a run"):
+        copies.save(tmp_path / "new")
+
+
+def test_a_posterior_is_not_replaced_unasked(people, tmp_path):
+    one, two = (posynth.fit(people[["age"]], seed=seed) for seed in (1, 2))
+    posynth.save_posterior(one, tmp_path / "p")
+    with pytest.raises(StoreError, match="already holds a posterior; choose another folder, or"):
+        posynth.save_posterior(two, tmp_path / "p")
+    posynth.save_posterior(two, tmp_path / "p", overwrite=True)
+    assert posynth.load_posterior(tmp_path / "p").seed == 2
+
+
+def test_a_failure_keeps_run_and_report(cli, source, out, monkeypatch):
+    before = _content(out)
+    plain = os.replace
+
+    def failing(one, other):
+        if str(other).endswith("manifest.json"):
+            raise KeyboardInterrupt
+        plain(one, other)
+
+    monkeypatch.setattr(writing.os, "replace", failing)
+    cli("synthesize", source, *ONE, "--overwrite", "-o", out, code=130)
+    assert _content(out) == before
+
+
+def test_the_demo_runs_twice(cli, tmp_path):
+    for _ in range(2):
+        cli("demo", "-m", 1, "--workers", 1, "--overwrite", "-o", tmp_path / "demo")
+    assert json.loads((tmp_path / "demo" / "manifest.json").read_text())["seed"] == 1
+    assert len(pd.read_csv(tmp_path / "demo" / "copies" / "copy-01.csv")) == 299
