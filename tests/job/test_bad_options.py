@@ -224,9 +224,9 @@ def test_a_posterior_that_is_not_there_is_named(cli, said, output, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "text"),
     [
-        ('"format": 2', '"format": 9', "has format 9, this version reads 2; fit again"),
+        ('"format": 3', '"format": 9', "has format 9, this version reads 3; fit again"),
         ('"family": "gaussian"', '"family": "dirichlet"', "chain does not match its hash"),
-        ('"format": 2,', '"format" 2', "cannot be read (JSONDecodeError"),
+        ('"format": 3,', '"format" 3', "cannot be read (JSONDecodeError"),
         ('"schema"', '"shema"', "cannot be read (KeyError: 'schema')"),
     ],
 )
