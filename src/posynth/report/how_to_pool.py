@@ -196,11 +196,13 @@ def _about_rule(made: Provenance, choice: Choice, written: RuleFormula) -> dict[
 def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
     schema, model = codebook.schema, example.model
     text = [name for name in example.terms if name in schema and _is_text(schema[name])]
-    event = schema[example.response].levels[1] if model == "logit" else None
-    if type(event) is int and schema[example.response].levels == (0, 1):
-        event = None  # 0 and 1 need no coding
+    event = _event(schema[example.response]) if model == "logit" else None
     stata_terms = [
-        f"i.{name}_c" if name in text else f"i.{name}" if _is_category(schema, name) else name
+        f"i.{name}_c"
+        if name in text
+        else f"i.{name}"
+        if name in schema and _is_coded(schema[name])
+        else name
         for name in example.terms
     ]
     command = "regress" if model == "ols" else "logit"
@@ -223,6 +225,13 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
     }
 
 
+def _event(column: Column) -> Any:
+    """Return the level that logistic regression models, or None for 0/1, which need no coding."""
+    if _is_text(column) or isinstance(column.levels[0], bool):
+        return column.levels[1]
+    return None if set(column.levels) == {0, 1} else max(column.levels)
+
+
 def _is_text(column: Column) -> bool:
     return any(isinstance(level, str) for level in column.levels)
 
@@ -234,8 +243,20 @@ def _reads_as_text(column: Column, decimal: str) -> bool:
     return is_number and (comma or bool(column.missing and column.missing_text))
 
 
-def _is_category(schema: Schema, name: str) -> bool:
-    return name in schema and schema[name].dtype == "category"
+def _is_coded(column: Column) -> bool:
+    """Whether the levels are numbers that are no slope: other than 0/1 and 1/2."""
+    levels = column.levels
+    numbers = all(type(level) in (int, float) for level in levels)
+    if not column.kind.is_categorical or not numbers:
+        return False
+    return len(levels) > 2 or float(levels[1]) - float(levels[0]) != 1
+
+
+def _has_order(column: Column) -> bool:
+    """Whether levels have to be named in order, since sorting text does not give it."""
+    if not column.kind.is_categorical or isinstance(column.levels[0], bool):
+        return False
+    return _is_coded(column) or (_is_text(column) and list(column.levels) != sorted(column.levels))
 
 
 def _about_files(codebook: Codebook) -> dict[str, Any]:
@@ -245,7 +266,7 @@ def _about_files(codebook: Codebook) -> dict[str, Any]:
     orders = (
         f"{_quoted(c.name)} = c({', '.join(map(_r_value, c.levels))})"
         for c in schema
-        if c.dtype == "category" and c.levels
+        if _has_order(c)
     )
     return {
         "delimiter": _quoted(source.delimiter),
