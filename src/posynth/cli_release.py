@@ -52,6 +52,11 @@ def release(
             out.print(
                 f"[red]note: the copies repeat values of the source in {screen.plain(name)}[/red]"
             )
+        if any(each.get("given") for each in manifest.get("streams", ())):
+            out.print(
+                "[red]note: the seed of these copies was given; whoever guesses it and knows all "
+                "other rows can test guesses at one: make copies to pass on without --seed[/red]"
+            )
         failed = failed_conditionals(manifest)
         screen.print_failed(out, failed, allow_failed)
     if failed and not allow_failed:

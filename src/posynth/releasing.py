@@ -42,7 +42,8 @@ def release(
     """Write a folder that may be passed on: copies, codebook, how to pool, a public report.
 
     It holds no posterior, no seed or random stream, no level that no copy has, and nothing
-    computed row by row from the source.
+    computed row by row from the source. Copies that are passed on are better drawn without a seed
+    of your own: whoever guesses it and knows all other rows can test guesses at one.
 
     Parameters
     ----------

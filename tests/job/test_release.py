@@ -327,6 +327,7 @@ def test_the_command_says_what_was_written_and_what_was_left_out(
     shown = said(cli("release", folder, "-o", given).stdout)
     assert "copies, manifest, codebook, HOW_TO_POOL.md are in" in shown
     assert "no report, which needs the source; add it with --data FILE" in shown
+    assert "make copies to pass on without --seed" in shown
     assert "--overwrite" in said(cli("release", folder, "-o", given, code=2).stderr)
     table.to_csv(tmp_path / "people.csv", index=False)
     with_page = ("release", folder, "-o", given, "--data", tmp_path / "people.csv", "--overwrite")
