@@ -21,7 +21,8 @@ from posynth.evaluation.base import Provenance
 from posynth.material import Source, folders_of, take
 from posynth.posterior.record import Posterior
 from posynth.report.codebook import as_csv, as_markdown, codebook_rows
-from posynth.report.how_to_pool import PLACEHOLDER, Example, example_of, fallbacks, how_to_pool
+from posynth.report.how_to_pool import how_to_pool
+from posynth.report.pool_example import PLACEHOLDER, Example, example_of, fallbacks
 from posynth.reporting import PAGE, default_model, write_report
 from posynth.table.inputs import Data
 from posynth.table.io import write_copy

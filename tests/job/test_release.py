@@ -14,7 +14,8 @@ import pytest
 import posynth
 from posynth.errors import StoreError
 from posynth.evaluation.base import Provenance
-from posynth.report.how_to_pool import PLACEHOLDER, Example, example_of, fallbacks, how_to_pool
+from posynth.report.how_to_pool import how_to_pool
+from posynth.report.pool_example import PLACEHOLDER, Example, example_of, fallbacks
 
 SEED = 918273645
 RARE = "Knottingley-under-Wold"

@@ -3,16 +3,14 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.resources import files
-from keyword import iskeyword
 from typing import Any
 
 from posynth.copies.codebook import Codebook
 from posynth.errors import MeasureError
 from posynth.evaluation.base import Provenance
 from posynth.evaluation.inference import RULES, Choice, choose
-from posynth.evaluation.inference.direct import main_effects
+from posynth.report.pool_example import Example, event_of, is_coded, is_text
 from posynth.report.rule_formulas import (
     DEGREES,
     RuleFormula,
@@ -21,11 +19,9 @@ from posynth.report.rule_formulas import (
     in_r,
     rule_formula,
 )
-from posynth.table.schema import Column, Kind, Schema
+from posynth.table.schema import Column, Kind
 
 LEVEL = 0.95
-#: Levels of a predictor of the example, at most.
-MAX_LEVELS = 6
 #: Encoding in Python -> its name in R, and in Stata.
 ENCODINGS = {
     "utf-8": ("UTF-8", "utf-8"),
@@ -33,9 +29,6 @@ ENCODINGS = {
     "cp1252": ("CP1252", "windows-1252"),
     "latin-1": ("latin1", "iso-8859-1"),
 }
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,28}")
-#: Words that are no names of columns in R or Stata, in any spelling.
-_TAKEN = {"if", "else", "for", "in", "function", "true", "false", "na", "nan", "inf", "null"}
 _INDEPENDENT = (
     "The rule takes rows to be independent. Where a model allows for groups of rows (random "
     "effects, clustered standard errors), v·k/n is not the variance in the source, since copies of "
@@ -51,76 +44,6 @@ _MICE = (
     "standard errors. Its degrees of freedom are those of Reiter (2003), so its intervals may "
     "differ a little. For k other than n it does not hold."
 )
-
-
-@dataclass(frozen=True)
-class Example:
-    """The model that the generated code fits: a sum of plain columns.
-
-    Attributes
-    ----------
-    model : str
-        ``"ols"`` or ``"logit"``.
-    response : str
-        Column on the left.
-    terms : tuple of str
-        Columns on the right; none for the mean.
-    note : str
-        What must be said of it.
-    """
-
-    model: str
-    response: str
-    terms: tuple[str, ...] = ()
-    note: str = ""
-
-    @property
-    def formula(self) -> str:
-        """The formula, the same in Python and R."""
-        return f"{self.response} ~ {' + '.join(self.terms) or '1'}"
-
-
-PLACEHOLDER = Example(
-    "ols", "y", ("x",), "No column could serve as an example: put your own for y and x."
-)
-
-
-def example_of(model: str, formula: str, schema: Schema) -> Example | None:
-    """Return a model as an example if Python, R and Stata can read it alike, or None.
-
-    Names must be words in all three, so that no name of a column is ever run as code.
-    """
-    found = main_effects(formula)
-    if found is None or model not in ("ols", "logit"):
-        return None
-    response, terms = found
-    if not all(name in schema and _is_plain(schema[name]) for name in (response, *terms)):
-        return None
-    numeric = schema[response].kind in (Kind.CONTINUOUS, Kind.COUNT)
-    if (model == "ols") != numeric or (model == "logit" and len(schema[response].levels) != 2):
-        return None
-    return Example(model, response, terms)
-
-
-def fallbacks(schema: Schema) -> list[Example]:
-    """Return examples from columns with plain names, the one that says most first."""
-    plain = [c for c in schema if _is_plain(c)]
-    numeric = [c for c in plain if c.kind in (Kind.CONTINUOUS, Kind.COUNT)]
-    if not numeric:
-        return [PLACEHOLDER]
-    response = numeric[-1]
-    terms = tuple(
-        c.name
-        for c in plain
-        if c is not response and (c in numeric or 1 < len(c.levels) <= MAX_LEVELS)
-    )
-    return [Example("ols", response.name, terms[:2]), Example("ols", response.name)]
-
-
-def _is_plain(column: Column) -> bool:
-    name = column.name
-    is_word = _WORD.fullmatch(name) and not iskeyword(name) and name.lower() not in _TAKEN
-    return bool(is_word) and (column.kind.is_categorical or column.kind.is_numeric)
 
 
 def how_to_pool(made: Provenance, codebook: Codebook, example: Example, ending: str) -> str:
@@ -195,13 +118,13 @@ def _about_rule(made: Provenance, choice: Choice, written: RuleFormula) -> dict[
 
 def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
     schema, model = codebook.schema, example.model
-    text = [name for name in example.terms if name in schema and _is_text(schema[name])]
-    event = _event(schema[example.response]) if model == "logit" else None
+    text = [name for name in example.terms if name in schema and is_text(schema[name])]
+    event = event_of(schema[example.response]) if model == "logit" else None
     stata_terms = [
         f"i.{name}_c"
         if name in text
         else f"i.{name}"
-        if name in schema and _is_coded(schema[name])
+        if name in schema and is_coded(schema[name])
         else name
         for name in example.terms
     ]
@@ -225,17 +148,6 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
     }
 
 
-def _event(column: Column) -> Any:
-    """Return the level that logistic regression models, or None for 0/1, which need no coding."""
-    if _is_text(column) or isinstance(column.levels[0], bool):
-        return column.levels[1]
-    return None if set(column.levels) == {0, 1} else max(column.levels)
-
-
-def _is_text(column: Column) -> bool:
-    return any(isinstance(level, str) for level in column.levels)
-
-
 def _reads_as_text(column: Column, decimal: str) -> bool:
     """Whether a program that expects numbers takes the cells of a numeric column for text."""
     is_number = column.kind in (Kind.CONTINUOUS, Kind.COUNT)
@@ -243,20 +155,11 @@ def _reads_as_text(column: Column, decimal: str) -> bool:
     return is_number and (comma or bool(column.missing and column.missing_text))
 
 
-def _is_coded(column: Column) -> bool:
-    """Whether the levels are numbers that are no slope: other than 0/1 and 1/2."""
-    levels = column.levels
-    numbers = all(type(level) in (int, float) for level in levels)
-    if not column.kind.is_categorical or not numbers:
-        return False
-    return len(levels) > 2 or float(levels[1]) - float(levels[0]) != 1
-
-
 def _has_order(column: Column) -> bool:
     """Whether levels have to be named in order, since sorting text does not give it."""
     if not column.kind.is_categorical or isinstance(column.levels[0], bool):
         return False
-    return _is_coded(column) or (_is_text(column) and list(column.levels) != sorted(column.levels))
+    return is_coded(column) or (is_text(column) and list(column.levels) != sorted(column.levels))
 
 
 def _about_files(codebook: Codebook) -> dict[str, Any]:
@@ -274,7 +177,7 @@ def _about_files(codebook: Codebook) -> dict[str, Any]:
         "encoding": _quoted(r_encoding),
         "stata_encoding": _quoted(stata_encoding),
         "marks": [_quoted(mark) for mark in marks],
-        "labels": [f'{_quoted(c.name)} = "character"' for c in schema if _is_text(c)],
+        "labels": [f'{_quoted(c.name)} = "character"' for c in schema if is_text(c)],
         "orders": list(orders),
     }
 
