@@ -42,3 +42,12 @@ def test_a_drawn_spread_has_the_posterior_of_an_exponential_scale():
 
 def test_values_are_rounded_to_the_grain():
     assert Tail(10.0, 1, 20.0, 2.0, 0.0, 0.0, 0.5).quantile(np.array([0.3]), 2.0)[0] == 10.5
+
+
+def test_rounding_does_not_pass_a_natural_bound():
+    """The least values of a positive column come in halves: 0.2 is rounded to 0.5, not to 0."""
+    share = np.linspace(0.001, 0.999, 200)
+    least = Tail(0.75, -1, 10.0, 0.4, 0.0, limit=0.70, grain=0.5).quantile(share, 0.4)
+    assert set(least) == {0.5, 1.0} or set(least) == {0.5}
+    most = Tail(0.7, 1, 10.0, 0.2, 0.0, limit=0.3, grain=0.4).quantile(share, 0.2)
+    assert most.max() <= 1.0

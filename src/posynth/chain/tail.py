@@ -68,7 +68,13 @@ class Tail:
         else:
             distance = spread * np.expm1(-self.shape * np.log(kept)) / self.shape
         values = self.edge + self.sign * distance
-        return np.round(values / self.grain) * self.grain if self.grain else values
+        return self._rounded(values) if self.grain else values
+
+    def _rounded(self, values: Floats) -> Floats:
+        """Round to the grain, and not past a natural bound: 0.2 in halves is 0.5, if above 0."""
+        found = np.round(values / self.grain) * self.grain
+        past = self.sign * (found - self.edge) > self.limit * (1 + 1e-9)
+        return np.where(past & (self.limit > 0), found - self.sign * self.grain, found)
 
     def draw_spread(self, rng: np.random.Generator) -> float:
         """Draw sigma."""

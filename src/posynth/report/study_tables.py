@@ -106,11 +106,15 @@ def planning(validity: Validity) -> list[str]:
     for target, made in found.groupby("conditional", sort=False):
         shown = made.nlargest(MOST_CHOICES, "share")
         pairs = zip(shown["choice"], shown["share"], strict=True)
-        said = ", ".join(f"{choice} {share:.0%}" for choice, share in pairs)
+        said = ", ".join(f"{choice} {_share(share)}" for choice, share in pairs)
         rest = len(made) - len(shown)
         more = f", and {rest} rarer (see choices.csv)" if rest else ""
         lines.append(f"  {target}: {said}{more}")
     return lines
+
+
+def _share(value: float) -> str:
+    return "< 1%" if value < 0.005 else "> 99%" if 0.995 <= value < 1 else f"{value:.0%}"
 
 
 def failures(validity: Validity) -> list[str]:
