@@ -29,6 +29,14 @@ Model = Annotated[
     str, typer.Option("--model", help="ols, glm, logit, mnlogit, ordered, mixed or phreg.")
 ]
 Formula = Annotated[str, typer.Option("--formula", help="For example 'income ~ sex + age'.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="Model of every formula, or one each, as for `posynth pool`."),
+]
+Formulas = Annotated[
+    list[str] | None,
+    typer.Option("--formula", help="Formula of a model to show; may be repeated."),
+]
 FamilyOption = Annotated[
     str, typer.Option("--family", help="Family of a glm: gaussian, binomial, poisson, gamma ...")
 ]
@@ -249,8 +257,8 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
         typer.Option("--public", help="Leave out what only the data holder may see."),
     ] = False,
     checks: Checks = False,
-    model: Model = "ols",
-    formula: Formula = "",
+    model: Models = None,
+    formula: Formulas = None,
     family: FamilyOption = "",
     levels: Levels = "",
     groups: Groups = "",
@@ -281,8 +289,8 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
                 to=to or folder / PAGE,
                 public=public,
                 checks=checks,
-                model=model,
-                formula=formula,
+                model=model or "ols",
+                formula=formula or "",
                 impute=impute,
                 keys=names(keys) or None,
                 target=names(target) or None,

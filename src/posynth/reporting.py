@@ -11,8 +11,8 @@ from posynth.errors import MeasureError, StoreError
 from posynth.judgement import Progress, judged
 from posynth.material import Source, lay_beside, take
 from posynth.posterior.record import Posterior
+from posynth.report.findings import Findings, Inference
 from posynth.report.page import write_page
-from posynth.report.sections import Findings
 from posynth.report.tables import CHECKS
 from posynth.results import Result
 from posynth.table.inputs import Data
@@ -30,8 +30,8 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     *,
     to: str | Path | None = None,
     public: bool = False,
-    model: str | Analysis = "ols",
-    formula: str = "",
+    model: str | Analysis | Sequence[str] = "ols",
+    formula: str | Sequence[str] = "",
     impute: int = 0,
     keys: Names | None = None,
     target: Names | None = None,
@@ -55,7 +55,8 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     public : bool
         Leave out whatever shows the original or was computed row by row from it.
     model, formula, impute, **options
-        The model to pool, as for `pool`; one is taken from the chain if no formula is given.
+        The model to pool, as for `pool`; one is taken from the chain if no formula is given. A
+        sequence of formulas gives several models, all of one ``model`` or one a formula.
     keys, target, seed, holdout, quantiles
         As for `evaluate`; ``quantiles`` is its ``groups``.
     checks : bool or sequence of Result
@@ -85,12 +86,12 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     ...     write_report(copies, table, to=Path(folder) / "page.html", keys=["sex"]).name
     'page.html'
     """
-    place = _place(copies, to)
+    place, models = _place(copies, to), _models(model, formula)
     taken = take(copies)
     comparison = lay_beside(taken, data, holdout)
     given = () if isinstance(checks, bool) else tuple(checks)
     found = Findings(taken, comparison, (), checks=given, public=public, seed=seed)
-    found = _with_inference(found, model, formula, {"impute": impute, **options})
+    found = _with_inference(found, models, {"impute": impute, **options})
     results = judged(
         comparison,
         taken,
@@ -126,25 +127,47 @@ def _place(copies: Source, to: str | Path | None) -> Path:
     return place
 
 
+def _models(
+    model: str | Analysis | Sequence[str], formula: str | Sequence[str]
+) -> list[tuple[str | Analysis, str]]:
+    """Return (model, formula) pairs; none if an example is to be chosen."""
+    formulas = [formula] if isinstance(formula, str) else list(formula)
+    models: list[str | Analysis]
+    models = [model] if isinstance(model, str) or callable(model) else list(model)
+    if formulas in ([], [""]) and all(isinstance(each, str) for each in models):
+        return []
+    if len(models) not in (1, len(formulas)):
+        raise MeasureError(
+            f"{len(models)} models for {len(formulas)} formulas; name one model for all of them, "
+            "or one for each in the same order"
+        )
+    return list(zip(models * (len(formulas) if len(models) == 1 else 1), formulas, strict=True))
+
+
 def _with_inference(
-    found: Findings, model: str | Analysis, formula: str, options: dict[str, Any]
+    found: Findings,
+    models: list[tuple[str | Analysis, str]],
+    options: dict[str, Any],
 ) -> Findings:
-    if formula or not isinstance(model, str):
-        return _inferred(found, model, formula, options)
+    if models:
+        inferences = [_inferred(found, model, formula, options) for model, formula in models]
+        return replace(found, inferences=tuple(inferences))
     example = default_model(found.copies.posterior)
     if example is None:
-        return replace(found, analysis="No model of this table could be chosen: name one.")
+        none = Inference("No model of this table could be chosen: name one.")
+        return replace(found, inferences=(none,))
     try:
-        return replace(_inferred(found, *example, {"impute": options["impute"]}), by_default=True)
+        inferred = _inferred(found, *example, {"impute": options["impute"]})
+        return replace(found, inferences=(replace(inferred, by_default=True),))
     except MeasureError as error:
         text = f"The example {example[0]} of {example[1]} cannot be fitted ({error}): name a model."
         # The failure may have been on the original rows, which a public page must not describe.
-        return replace(found, analysis="" if found.public else text)
+        return replace(found, inferences=() if found.public else (Inference(text),))
 
 
 def _inferred(
     found: Findings, model: str | Analysis, formula: str, options: dict[str, Any]
-) -> Findings:
+) -> Inference:
     from posynth.evaluation.inference import pool
 
     analysis = analysis_of(found.copies, model, formula, **options)
@@ -155,8 +178,8 @@ def _inferred(
     if not found.public:
         original = found.comparison.original
         agreement = laid_beside(estimates, original, analysis, made)
-    name = f"Model {model}: {formula}" if isinstance(model, str) else "An analysis of the user's"
-    return replace(found, analysis=name, pooled=pooled, agreement=agreement)
+    name = f"Model {model}: {formula}" if isinstance(model, str) else "A user-defined analysis"
+    return Inference(name, pooled=pooled, agreement=agreement)
 
 
 def default_model(posterior: Posterior) -> tuple[str, str] | None:

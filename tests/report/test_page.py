@@ -167,6 +167,22 @@ def test_a_public_page_holds_nothing_to_test_guesses_with(pages, planted):
         assert streams["call"] not in pages[True] and streams["posterior"] not in pages[True]
 
 
+def test_a_public_page_gives_no_advice_to_the_data_holder(pages):
+    for words in ("What to change", "--model", "--impute", "--public", "Remedy"):
+        assert words not in pages[True]
+
+
+def test_options_of_a_family_are_shown_and_why_where_nobody_said(heart, tmp_path):
+    chain = tmp_path / "chain.toml"
+    methods = {"age": "truncated(lower=30, upper=100)"}
+    chain.write_text(posynth.specify(heart[["age", "sex"]], methods=methods).to_toml())
+    copies = posynth.synthesize(heart[["age", "sex"]], m=2, seed=1, chain=chain)
+    options = {"to": tmp_path / "p.html", "keys": ["sex"]}
+    page = posynth.write_report(copies, heart[["age", "sex"]], **options).read_text("utf-8")
+    assert "truncated(lower = 30, upper = 100)" in page
+    assert "as the chain file or the call says" in page or "asked for" in page
+
+
 def test_a_page_needs_a_place(planted):
     with pytest.raises(MeasureError, match=r"say where the page goes with to="):
         posynth.write_report(planted[1], planted[0])

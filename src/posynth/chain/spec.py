@@ -120,9 +120,10 @@ class Conditional:
 
     @property
     def label(self) -> str:
-        """The family, the scale if it is learned, and what is done with groups."""
+        """The family with its options, the scale if it is learned, and what is done with groups."""
         scales = {"learned": "learned scale", "levels": "numbers as levels"}
-        parts = [self.family, scales.get(self.scale, "")]
+        told = ", ".join(f"{name} = {_shown(value)}" for name, value in self.options.items())
+        parts = [f"{self.family}({told})" if told else self.family, scales.get(self.scale, "")]
         for name in ("keep_groups", "new_groups", "per_group"):
             parts.append(f"{name} = {getattr(self, name)}" if getattr(self, name) else "")
         parts.append(f"slopes = {' + '.join(self.slopes)}" if self.slopes else "")
@@ -137,6 +138,13 @@ class Conditional:
     def column(self) -> str:
         """The column of the table this conditional is about."""
         return self.indicates or self.target
+
+
+def _shown(value: Option) -> str:
+    """Write an option: a number, or several in brackets."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(f'{each:g}' for each in value)}]"
+    return f"{value:g}"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ from pathlib import Path
 import posynth
 from posynth.copies.output import write_text
 from posynth.report import words
-from posynth.report.sections import Findings, glance, sections
+from posynth.report.findings import Findings
+from posynth.report.sections import glance, sections
+from posynth.report.verdict import verdict
 
 
 def render(found: Findings) -> str:
@@ -43,6 +45,7 @@ def render(found: Findings) -> str:
         manifest=manifest,
         seed=found.seed,
         style=Markup((room / "style.css").read_text(encoding="utf-8")),
+        verdict=verdict(found),
         glance=glance(found),
         sections=sections(found),
     )

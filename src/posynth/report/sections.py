@@ -6,66 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from posynth.copies.container import Copies
-from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility import ranked
-from posynth.evaluation.utility.plots import SYNTHETIC
+from posynth.evaluation.utility.plots import MANY_COPIES, SYNTHETIC
 from posynth.posterior.diagnosis import Diagnosis
-from posynth.report import figures, risk_tables, tables, words
+from posynth.report import figures, methods, risk_tables, tables, words
+from posynth.report.findings import Findings, Inference
 from posynth.report.grid import fixed
 from posynth.results import Result
 
 if TYPE_CHECKING:
-    from posynth.evaluation.inference import Agreement, Pooled
+    from posynth.evaluation.inference import Agreement
 
 type Part = tuple[str, Any]
 
 ORIGINAL = "#afbfc9"  # the original's colour as it looks where it is drawn, transparent on white
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Everything the page tells.
-
-    Attributes
-    ----------
-    copies : Copies
-        The copies, with posterior and manifest.
-    comparison : Comparison
-        The original beside them.
-    results : tuple of Result
-        Utility, advice and disclosure.
-    analysis : str
-        The model of the inference section in words; empty if there is none.
-    by_default : bool
-        Whether nobody named that model.
-    pooled : Pooled, optional
-        Inference from the copies.
-    agreement : Agreement, optional
-        The same beside the original.
-    checks : tuple of Result
-        Bayesian checks of the conditionals, subject the conditional.
-    public : bool
-        Whether to leave out what only the data holder may see.
-    seed : int, optional
-        Seed of the evaluation.
-    """
-
-    copies: Copies
-    comparison: Comparison
-    results: tuple[Result, ...]
-    analysis: str = ""
-    by_default: bool = False
-    pooled: "Pooled | None" = None
-    agreement: "Agreement | None" = None
-    checks: tuple[Result, ...] = ()
-    public: bool = False
-    seed: int | None = None
-
-    @property
-    def proper(self) -> bool:
-        """Whether every copy took its own posterior draw of every conditional."""
-        return self.comparison.provenance.proper
 
 
 @dataclass(frozen=True)
@@ -96,6 +50,7 @@ def sections(found: Findings) -> list[Section]:
         _utility(found),
         *([] if found.public else [_disclosure(found)]),
         _inference(found),
+        _methods(found),
         _limits(found),
     ]
 
@@ -140,12 +95,12 @@ def _diagnoses(found: Findings) -> list[Diagnosis]:
 def _utility(found: Findings) -> Section:
     utility = [r for r in found.results if r.measure not in _DISCLOSURE]
     if found.public:
-        utility = [r for r in utility if _is_standardised(r) or r.measure == "advice"]
+        utility = [r for r in utility if _is_standardised(r)]
     table = ranked(utility, found.comparison)
     advice = [r.text for r in utility if r.measure == "advice"]
     parts: list[Part] = [
         ("grid", tables.whole(utility, found.proper, standardised_only=found.public)),
-        ("list", {"title": "What to change", "texts": advice}),
+        *([] if found.public else [("list", {"title": "What to change", "texts": advice})]),
         ("picture", figures.misfit(utility, found.comparison)),
         ("grid", tables.columns(utility, found.proper, raw=not found.public)),
         ("grid", tables.pairs(table, found.proper)),
@@ -167,7 +122,9 @@ def _is_standardised(result: Result) -> bool:
 
 
 def _gallery(found: Findings) -> dict[str, Any]:
-    copies = ("each copy", SYNTHETIC)
+    m = len(found.comparison.copies)
+    many = f"median of {m} copies, in a band that holds 9 in 10 of them"
+    copies = (many if m >= MANY_COPIES else "each copy", SYNTHETIC)
     key = [copies] if found.public else [("original", ORIGINAL), copies]
     title = "Distributions of the copies" if found.public else "Original and copies, by column"
     pictures = figures.distributions(found.comparison, original=not found.public)
@@ -208,21 +165,41 @@ def _meanings(results: Iterable[Result]) -> Part:
 
 
 def _inference(found: Findings) -> Section:
-    lead = words.INFERRED
-    parts: list[Part] = [("text", [found.analysis] if found.analysis else [])]
-    if found.by_default:
-        parts.append(("text", [words.DEFAULT_MODEL]))
-    if found.pooled is not None:
-        parts.append(("text", found.pooled.text.split("\n")))
-        parts.append(("grid", risk_tables.pooled(found.pooled)))
-    if found.agreement is not None and not found.public:
-        parts.append(("picture", figures.intervals(found.agreement)))
-        parts.append(("grid", risk_tables.agreement(found.agreement)))
-    return Section("inference", "Inference from the copies", lead, tuple(parts))
+    parts = [part for each in found.inferences for part in _one_model(each, found.public)]
+    return Section("inference", "Inference from the copies", words.INFERRED, tuple(parts))
+
+
+def _one_model(inference: Inference, public: bool) -> Iterable[Part]:
+    if inference.analysis:
+        yield ("heading", inference.analysis)
+    if inference.by_default:
+        yield ("text", [words.EXAMPLE_MODEL if public else words.DEFAULT_MODEL])
+    if inference.pooled is not None:
+        lines = inference.pooled.text.split("\n")
+        yield ("text", [_without_advice(line) for line in lines] if public else lines)
+        yield ("grid", risk_tables.pooled(inference.pooled))
+    if inference.agreement is not None and not public:
+        yield ("picture", figures.intervals(inference.agreement))
+        yield ("grid", risk_tables.agreement(inference.agreement))
+
+
+def _without_advice(line: str) -> str:
+    """Cut what a note tells the data holder to do: it stands behind a semicolon."""
+    if not line.startswith("Note:") or ";" not in line:
+        return line
+    return line.partition(";")[0] + "."
+
+
+def _methods(found: Findings) -> Section:
+    texts = [text.replace("`", "") for text in methods.methods(found)]
+    source = ("source", {"title": "The same as Markdown", "text": methods.markdown(found)})
+    lead = "A paragraph to paste into a paper or a technical report; adapt it to its readers."
+    return Section("methods", "Methods", lead, (("text", texts), source))
 
 
 def _limits(found: Findings) -> Section:
-    texts = [words.RISK_LEFT_OUT, *words.LIMITS] if found.public else list(words.LIMITS)
+    own = (words.RISK_LEFT_OUT,) if found.public else (words.HOLES,)
+    texts = [*own, *words.LIMITS]
     part = ("list", {"title": "Read with care", "texts": texts})
     return Section("limits", "What these numbers do not guarantee", "", (part,))
 
@@ -230,8 +207,8 @@ def _limits(found: Findings) -> Section:
 def glance(found: Findings) -> list[Fact]:
     """Return the numbers to see first."""
     facts = [_fitted(found), _pairs(found), _told_apart(found)]
-    if found.agreement is not None and not found.public:
-        facts.append(_agreed(found.agreement))
+    if not found.public:
+        facts += [_agreed(each.agreement) for each in found.inferences[:1] if each.agreement]
     return facts if found.public else [*facts, *_risks(found.results)]
 
 

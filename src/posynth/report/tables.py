@@ -17,6 +17,7 @@ SHOWN = 15
 LIMIT = 3.0
 FEW_PREDICTORS = 6
 CHECKS = ("LOO", "PPC")
+BY_USER = "as the chain file or the call says"
 
 
 def made(manifest: Mapping[str, Any], public: bool = False) -> Grid:
@@ -75,7 +76,7 @@ def chain(posterior: Posterior, manifest: Mapping[str, Any], notes: bool = True)
         facts = known[c.family].facts if c.family in known else None
         prior = _prior(manifest["priors"][c.target], facts)
         row = (c.target, _given(posterior, c.target), c.label, prior)
-        rows.append((*row, c.note) if notes else row)
+        rows.append((*row, c.note or BY_USER) if notes else row)
     heads = ("Conditional", "Given", "Family", "Prior", *(["Why"] if notes else []))
     modelled = [c for c in posterior.spec if not c.passive]
     own = [c.target for c in modelled if c.family in known and known[c.family].drawer]

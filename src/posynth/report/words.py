@@ -45,6 +45,11 @@ DEFAULT_MODEL = (
     "Nobody named a model, so this one was taken from the chain as an example; give "
     "--model and --formula to see the one that matters."
 )
+EXAMPLE_MODEL = "This model was taken from the chain as an example of how copies are pooled."
+HOLES = (
+    "Where missing values are reproduced, leaving out rows with them can bias a model: impute "
+    "several times inside each copy (--impute), unless leaving them out does no harm."
+)
 LIMITS = (
     "A passed diagnostic says that the posterior was computed well. It does not say that the model "
     "is right: utility and the checks of the conditionals do, as far as they look.",
@@ -52,9 +57,8 @@ LIMITS = (
     "it. Three columns together, rare groups and tails can still be off.",
     "Agreement of one pooled model with the original vouches for that model and for terms the "
     "chain can express. An interaction that no conditional has is not in the copies.",
-    "Intervals cover as stated if the chain contains the analyst's model, or one larger. "
-    "Holes that are reproduced need multiple imputation inside each copy (--impute), unless "
-    "leaving out their rows does no harm.",
+    "Intervals cover as stated if the chain contains the analyst's model, or one larger, and if "
+    "rows with missing values that a model leaves out differ from others in its predictors only.",
     "No copied row does not mean that no row is nearly copied; averages over people say little "
     "about one outlying person.",
     "Attribution and singling out depend on the keys: an intruder who knows more than the keys "

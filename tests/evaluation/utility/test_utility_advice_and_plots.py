@@ -168,3 +168,33 @@ def test_a_column_of_all_missing_or_one_value_can_be_drawn(compare):
     real = pd.DataFrame({"x": [np.nan, np.nan], "y": [0.5, 0.5]})
     schema = Schema(tuple(Column(name, Kind.CONTINUOUS, "float64") for name in "xy"), 2)
     assert len(plots.overlays(compare(real, [real], schema=schema)).axes) == 2
+
+
+def test_many_copies_are_drawn_as_a_median_in_a_band(compare, rng):
+    real = pd.DataFrame({"g": list("aabb") * 25, "x": rng.normal(size=100)})
+    fakes = [real.sample(100, replace=True, random_state=i) for i in range(12)]
+    bars, histogram = plots.overlays(compare(real, fakes)).axes
+    shares = [(fake["g"] == "a").mean() * 100 for fake in fakes]
+    (marks,) = bars.lines
+    assert marks.get_xdata()[0] == pytest.approx(np.median(shares))
+    low, high = bars.collections[0].get_segments()[0][:, 0]
+    assert (low, high) == pytest.approx(tuple(np.quantile(shares, [0.05, 0.95])))
+    assert len(histogram.patches) == 3  # original, band and median
+
+
+def test_dates_stand_on_the_axis_as_dates(compare):
+    days = pd.Series(pd.date_range("2019-01-01", periods=60, freq="10D"))
+    column = Column("when", Kind.DATE, "datetime64[ns]", date_format="%Y-%m-%d")
+    real = pd.DataFrame({"when": days})
+    figure = plots.overlay(compare(real, [real], schema=Schema((column,), 60)), "when")
+    figure.canvas.draw()
+    shown = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert any(text.startswith(("2019", "2020")) for text in shown)
+
+
+def test_an_ideal_misfit_is_pale_and_a_large_one_dark(real, compare):
+    comparison = compare(real, [real])
+    results = judge(comparison)
+    image = plots.heatmap(results, comparison, limits=(0, 20)).axes[0].images[0]
+    lightness = [np.mean(image.cmap(image.norm(value))[:3]) for value in (1, 3, 5, 10)]
+    assert lightness[0] > 0.9 and np.all(np.diff(lightness) < 0) and lightness[-1] < 0.5

@@ -10,14 +10,19 @@ from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility.values import Coded, Floats, Numbers, judged, levels, numbers
 from posynth.results import Result
 from posynth.table.names import Names
-from posynth.table.schema import Column
+from posynth.table.schema import Column, Kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 REAL, SYNTHETIC = "#1b4965", "#e07a3f"
 SCALES = {"plug-in": "S_plugin", "proper": "S_proper"}
+LIMIT, DARK = 3.0, 8.0  # of a standardised misfit: from where it is too large, and drawn dark
+#: Standardised misfit -> its colour; 1 is ideal.
+COLOURS = {0: "#dcebe4", 1: "#eef5f1", 2: "#f7f6f0", 3: "#fbe6cf", 5: "#f5a35c", 10: "#b23a1e"}
+MANY_COPIES = 8  # from which on copies are drawn as a band, not one by one
 COLUMNS_A_ROW = 3
 SHOWN_LEVELS = 12
 BINS = 30
@@ -42,7 +47,8 @@ def heatmap(
         Which standardised statistic.
     limits : tuple of float, optional
         Ends of the colour scale, so that two syntheses can be drawn alike; by default from 0
-        to the largest value, at least 3.
+        to the largest value, at least 3. Colours do not depend on them: pale up to the ideal of
+        1, neutral up to the limit of 3 (a line beside the colours), and from there on orange.
     scale : {"auto", "proper", "plug-in"}
         Which null is worth 1; it is named beside the colours. ``"auto"`` takes the one that fits
         the copies, ``"plug-in"`` the one R's synthpop prints.
@@ -62,13 +68,14 @@ def heatmap(
         raise MeasureError(
             f"no {measure!r} of columns or pairs among the results; run tables.measure first"
         )
-    low, high = limits or (0.0, max(3.0, float(np.nanmax(grid))))
+    low, high = limits or (0.0, max(LIMIT, float(np.nanmax(grid))))
     figure, axes = _canvas((3.2 + 0.52 * len(names), 2.2 + 0.46 * len(names)))
-    image = axes.imshow(grid, cmap="YlOrRd", vmin=low, vmax=high)
+    image = axes.imshow(grid, cmap=_colours(low, high), vmin=low, vmax=high)
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), names)
-    _write_cells(axes, grid, (low + high) / 2)
-    figure.colorbar(image, label=f"{measure}, {kind} scale (1 is ideal)", shrink=0.85)
+    _write_cells(axes, grid, DARK)
+    bar = figure.colorbar(image, label=f"{measure}, {kind} scale (1 is ideal)", shrink=0.85)
+    bar.ax.axhline(LIMIT, color="black", linewidth=0.8)
     axes.set_title(f"Misfit of pairs and, on the diagonal, of columns: {measure}", fontsize=10)
     return figure
 
@@ -163,6 +170,16 @@ def _grid(results: Iterable[Result], measure: str, names: Sequence[str], scale: 
     return grid
 
 
+def _colours(low: float, high: float) -> "Colormap":
+    """Return colours for a scale from low to high: those of ``COLOURS``, whatever the ends."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    at, names = np.array(list(COLOURS), dtype=float), list(COLOURS.values())
+    every = LinearSegmentedColormap.from_list("misfit", list(zip(at / at[-1], names, strict=True)))
+    steps = np.clip(np.linspace(low, high, 256) / at[-1], 0, 1)
+    return LinearSegmentedColormap.from_list("misfit", every(steps), N=256)
+
+
 def _write_cells(axes: "Axes", grid: Floats, middle: float) -> None:
     for (i, j), value in np.ndenumerate(grid):
         if not np.isnan(value):
@@ -174,6 +191,8 @@ def _write_cells(axes: "Axes", grid: Floats, middle: float) -> None:
 def _panel(axes: "Axes", comparison: Comparison, column: Column, original: bool) -> None:
     if column.kind.is_numeric:
         _histogram(axes, numbers(comparison, column), original)
+        if column.kind is Kind.DATE:
+            _date_axis(axes)
     else:
         _bars(axes, levels(comparison, column), original)
     axes.set_title(column.name, fontsize=9)
@@ -187,16 +206,35 @@ def _histogram(axes: "Axes", column: Numbers, original: bool) -> None:
     if original:
         shares = _binned(column.original, edges)
         axes.stairs(shares, edges, fill=True, color=REAL, alpha=0.35, label="original")
-    for i, copy in enumerate(column.copies):
-        label = "copies" if i == 0 else None
-        shares = _binned(copy, edges)
-        axes.stairs(shares, edges, color=SYNTHETIC, linewidth=1.0, alpha=0.8, label=label)
+    _copy_stairs(axes, [_binned(copy, edges) for copy in column.copies], edges)
     copies = 100 * float(np.mean([np.isnan(copy).mean() for copy in column.copies]))
     if original and column.has_missing:
         own = 100 * float(np.isnan(column.original).mean())
         axes.set_xlabel(f"missing: {own:.1f} % of original, {copies:.1f} % of copies", fontsize=7)
     elif copies:
         axes.set_xlabel(f"missing: {copies:.1f} % of copies", fontsize=7)
+
+
+def _date_axis(axes: "Axes") -> None:
+    """Write days since 1970-01-01 as dates."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=3)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    form = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(form)
+
+
+def _copy_stairs(axes: "Axes", shares: list[Floats], edges: Floats) -> None:
+    """Draw a line a copy; of many copies their median, and the band of 9 in 10 of them."""
+    if len(shares) < MANY_COPIES:
+        for i, share in enumerate(shares):
+            label = "copies" if i == 0 else None
+            axes.stairs(share, edges, color=SYNTHETIC, linewidth=1.0, alpha=0.8, label=label)
+        return
+    low, middle, high = np.quantile(shares, [0.05, 0.5, 0.95], axis=0)
+    axes.stairs(high, edges, baseline=low, fill=True, color=SYNTHETIC, alpha=0.35)
+    axes.stairs(middle, edges, color=SYNTHETIC, linewidth=1.2, label=f"{len(shares)} copies")
 
 
 def _binned(values: Floats, edges: Floats) -> Floats:
@@ -231,14 +269,25 @@ def _bars(axes: "Axes", column: Coded, original: bool) -> None:
     shown = np.sort(np.argsort(-ranking, kind="stable")[:SHOWN_LEVELS])
     if original:
         axes.barh(range(len(shown)), _share(own, shown), color=REAL, alpha=0.35, label="original")
-    for i, count in enumerate(counts):
-        label = "copies" if i == 0 else None
-        share = _share(count, shown)
-        axes.plot(share, range(len(shown)), "|", color=SYNTHETIC, ms=9, mew=1.4, label=label)
+    _copy_marks(axes, [_share(count, shown) for count in counts])
     axes.set_yticks(range(len(shown)), [column.levels[j][:28] for j in shown])
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_xlabel(_hidden(len(column.levels) - len(shown)), fontsize=7)
+
+
+def _copy_marks(axes: "Axes", shares: list[Floats]) -> None:
+    """Draw a mark a copy; of many copies their median, and a bar over 9 in 10 of them."""
+    places = range(len(shares[0]))
+    if len(shares) < MANY_COPIES:
+        for i, share in enumerate(shares):
+            label = "copies" if i == 0 else None
+            axes.plot(share, places, "|", color=SYNTHETIC, ms=9, mew=1.4, label=label)
+        return
+    low, middle, high = np.quantile(shares, [0.05, 0.5, 0.95], axis=0)
+    axes.hlines(places, low, high, color=SYNTHETIC, alpha=0.5, linewidth=4)
+    label = f"{len(shares)} copies"
+    axes.plot(middle, places, "|", color=SYNTHETIC, ms=10, mew=1.6, label=label)
 
 
 def _share(counts: Any, shown: Any) -> Any:

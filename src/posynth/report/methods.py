@@ -1,0 +1,136 @@
+"""A paragraph for the Methods section of a paper: how the copies were made and judged."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from posynth.evaluation.utility import ranked
+from posynth.families import families
+from posynth.report import tables
+
+if TYPE_CHECKING:
+    from posynth.posterior.record import Posterior
+    from posynth.report.findings import Findings
+
+NAMED = 15  # columns up to which the visit order is written out
+ENGINES = {
+    "exact": "exact draws",
+    "batched": "independence Metropolis or Hamiltonian Monte Carlo",
+    "laplace": "independence Metropolis with a Laplace proposal",
+    "hmc": "Hamiltonian Monte Carlo",
+    "nuts": "NUTS",
+    "gibbs": "Gibbs sampling",
+    "backfitting": "Bayesian backfitting",
+}
+
+
+def methods(found: "Findings") -> list[str]:
+    """Write the paragraphs, in sentences that hold for these copies.
+
+    Parameters
+    ----------
+    found : Findings
+        Everything the page tells. On a public page nothing but sizes, models and standardised
+        misfit is said of the source.
+
+    Returns
+    -------
+    list of str
+        Paragraphs of plain text with Markdown code marks around names.
+    """
+    paragraphs = [_model(found), _fit(found), _quality(found), _inference(found)]
+    return [text for text in paragraphs if text]
+
+
+def markdown(found: "Findings") -> str:
+    """Return the paragraphs as Markdown, with a heading and references."""
+    parts = ["## Methods: synthetic data", *methods(found), f"References: {REFERENCES}"]
+    return "\n\n".join(parts) + "\n"
+
+
+REFERENCES = (
+    "Rubin (1993), Journal of Official Statistics 9, 461-468; Raab, Nowok and Dibben (2017), "
+    "Journal of Privacy and Confidentiality 7(3), 67-97; Vehtari et al. (2021), Bayesian Analysis "
+    "16, 667-718."
+)
+
+
+def _model(found: "Findings") -> str:
+    manifest, posterior = found.copies.manifest(), found.copies.posterior
+    columns = posterior.spec.columns
+    order = f", visited in the order {_names(columns)}" if len(columns) <= NAMED else ""
+    versions = manifest["versions"]
+    copies = "1 synthetic copy" if manifest["m"] == 1 else f"{manifest['m']} synthetic copies"
+    draw = (
+        "Each copy used one independent draw from the posterior of every conditional and then drew "
+        "its rows from the models with these parameters, so that the copies carry parameter "
+        "uncertainty (proper draws)."
+        if found.proper
+        else "Some conditionals give draws without parameter uncertainty, so the copies are not "
+        "proper."
+    )
+    return (
+        f"We generated {copies} of {manifest['k']:,} rows from a confidential table of "
+        f"{manifest['n']:,} rows with posynth {manifest['posynth']} (PyMC {versions['pymc']}). The "
+        f"joint distribution of {len(columns)} columns was written as a chain of conditional "
+        f"models, each column given earlier ones{order}: {_families(posterior)}. {draw} Missing "
+        f"values: {manifest['missing_note']}."
+    )
+
+
+def _families(posterior: "Posterior") -> str:
+    known = {**families(), **posterior.own}
+    counts = Counter(c.family for c in posterior.spec)
+    texts = []
+    for name, count in counts.most_common():
+        facts = known[name].facts if name in known else None
+        summary = facts.summary.partition(",")[0] if facts else "a user-defined model"
+        texts.append(f"{summary} (`{name}`, {count} conditional{'s' * (count > 1)})")
+    return "; ".join(texts)
+
+
+def _fit(found: "Findings") -> str:
+    rows = [link.diagnosis for link in found.copies.posterior.links.values()]
+    counts = Counter(row.engine for row in rows)
+    used = "; ".join(
+        f"{ENGINES.get(name, name)} ({count} conditional{'s' * (count > 1)})"
+        for name, count in counts.most_common()
+    )
+    failed = [row.target for row in rows if not row.passed]
+    end = (
+        "All conditionals were within the limits for R-hat, effective sample size, divergences "
+        "and Pareto k-hat."
+        if not failed
+        else f"The conditionals of {_names(failed)} were outside their diagnostic limits."
+    )
+    return f"Posteriors were obtained by {used}. {end}"
+
+
+def _quality(found: "Findings") -> str:
+    table = ranked(found.results, found.comparison)
+    two = table[table["ways"] == 2]
+    if two.empty:
+        return ""
+    kind = "proper" if found.proper else "plug-in"
+    return (
+        f"Utility was judged by the standardised propensity score mean squared error of all "
+        f"{len(two)} pairs of columns, on the scale of {kind} copies, where 1 is ideal: the median "
+        f"was {two['S'].median():.2f}, the largest {two['S'].max():.2f}, and "
+        f"{int(two['flagged'].sum())} pairs exceeded {tables.LIMIT:g}."
+    )
+
+
+def _inference(found: "Findings") -> str:
+    pooled = next((each.pooled for each in found.inferences if each.pooled is not None), None)
+    if pooled is None:
+        return ""
+    return (
+        "Models were fitted to every copy, and estimates were averaged; their variance was "
+        f"{pooled.rule.formula}, with v̄ the mean variance within a copy, b the variance of "
+        "estimates between copies, k and n the rows of a copy and of the source, and m the number "
+        "of copies."
+    )
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
