@@ -102,9 +102,9 @@ def test_no_file_is_a_drawer_for_odds_and_ends():
     assert not stems & {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
 
 
-def test_files_have_at_most_300_lines():
+def test_files_have_at_most_400_lines():
     lengths = {_name(f): len(f.read_text(encoding="utf-8").splitlines()) for f in FILES}
-    assert {name: lines for name, lines in lengths.items() if lines > 300} == {}
+    assert {name: lines for name, lines in lengths.items() if lines > 400} == {}
 
 
 def test_function_bodies_are_short():
