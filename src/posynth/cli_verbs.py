@@ -44,6 +44,12 @@ Levels = Annotated[
     str, typer.Option("--levels", help="Levels of a categorical response in order: a,b,c.")
 ]
 Groups = Annotated[str, typer.Option("--groups", help="Column of groups, for mixed.")]
+Cluster = Annotated[
+    str,
+    typer.Option(
+        "--cluster", help="Column of groups whose rows are alike, for ols, glm and logit."
+    ),
+]
 Status = Annotated[str, typer.Option("--status", help="Column of events, for phreg.")]
 Event = Annotated[
     str,
@@ -105,6 +111,7 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
     family: FamilyOption = "",
     levels: Levels = "",
     groups: Groups = "",
+    cluster: Cluster = "",
     status: Status = "",
     event: Event = "",
     data: Annotated[
@@ -130,8 +137,8 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
         from posynth.evaluation.inference import pool as combine
         from posynth.report import risk_tables
 
-        given = {"family": family, "levels": levels, "groups": groups, "status": status}
-        options = options_of(**given, event=event)
+        given = {"family": family, "levels": levels, "groups": groups, "cluster": cluster}
+        options = options_of(**given, status=status, event=event)
         copies = material.take(folders if len(folders) > 1 else folders[0], allow_code)
         frame = None if data is None else material.original(data, copies)
         both = {"delta": delta, "selection": selection}
