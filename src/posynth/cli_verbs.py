@@ -44,12 +44,7 @@ Levels = Annotated[
     str, typer.Option("--levels", help="Levels of a categorical response in order: a,b,c.")
 ]
 Groups = Annotated[str, typer.Option("--groups", help="Column of groups, for mixed.")]
-Cluster = Annotated[
-    str,
-    typer.Option(
-        "--cluster", help="Column of groups whose rows are alike, for ols, glm and logit."
-    ),
-]
+Cluster = Annotated[str, typer.Option("--cluster", help="Groups, for ols, glm and logit.")]
 Status = Annotated[str, typer.Option("--status", help="Column of events, for phreg.")]
 Event = Annotated[
     str,
