@@ -11,7 +11,7 @@ from posynth.copies.container import Copies
 from posynth.errors import MeasureError, SpecError
 from posynth.evaluation.base import Provenance
 from posynth.material import provenance
-from posynth.posterior.schedule import Progress, silent
+from posynth.progress import Progress, silent
 
 if TYPE_CHECKING:
     from posynth.evaluation.inference import Agreement, Estimate, Pooled, Rule

@@ -14,10 +14,12 @@ from posynth.cli_examples import add_examples
 from posynth.cli_options import AllowCode, AllowFailed, Asked, Overwrite, takes_chain
 from posynth.errors import SpecError
 from posynth.posterior.crew import SELDOM, Crew
+from posynth.progress import Progress, shown
 from posynth.terminal import FAILED, err, errors, out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from posynth.copies.container import Copies
     from posynth.copies.failed import FailedConditional
@@ -65,6 +67,11 @@ Workers = Annotated[
 ]
 FormatOption = Annotated[Format | None, typer.Option("--format", help="Format of the copies.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Output folder.")]
+
+
+def bars(*stages: str) -> "AbstractContextManager[Progress]":
+    """Show a bar a stage if the standard error is a terminal."""
+    return shown(None, stages, console=err)
 
 
 def version(value: bool) -> None:
@@ -119,7 +126,7 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
     allow_failed: AllowFailed = False,
 ) -> None:
     """Fit the chain and draw m copies into a folder, with posterior and diagnostics."""
-    with errors(data), Crew.called(workers) as crew, screen.shown(err) as progress:
+    with errors(data), Crew.called(workers) as crew, bars("fit", "draw") as progress:
         from posynth.copies.drawing import draw_first
         from posynth.copies.output import Draft, write_copies, write_posterior_files
         from posynth.posterior.fitting import fit_chain
@@ -152,7 +159,7 @@ def fit(  # noqa: PLR0913, PLR0917 - options of a command
     allow_failed: AllowFailed = False,
 ) -> None:
     """Fit the chain only: posterior, chain and diagnostics; copies are drawn later."""
-    with errors(data), Crew.called(workers) as crew, screen.shown(err) as progress:
+    with errors(data), Crew.called(workers) as crew, bars("fit") as progress:
         from posynth.copies.failed import failures
         from posynth.copies.output import Draft, write_posterior_files
         from posynth.posterior.fitting import fit_chain
@@ -199,7 +206,7 @@ def draw(  # noqa: PLR0913, PLR0917 - options of a command
     from posynth.copies.reading import load_copies
     from posynth.posterior.store import load_posterior
 
-    with errors(), screen.shown(err) as progress:
+    with errors(), bars("draw") as progress:
         if to is None and (folder / "posterior.json").is_file():
             raise SpecError(f"{str(folder)!r} is itself a posterior; say where to write with -o")
         before = [load_copies(each, allow_code=allow_code) for each in apart_from or ()]

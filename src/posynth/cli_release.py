@@ -8,6 +8,7 @@ import typer
 
 from posynth import screen
 from posynth.cli_options import AllowCode, AllowFailed
+from posynth.progress import of_measures, shown
 from posynth.terminal import FAILED, err, errors, out
 
 
@@ -40,7 +41,7 @@ def release(
         from posynth.releasing import HOW_TO
         from posynth.releasing import release as run
 
-        with screen.counted(err) as progress:
+        with shown(None, ("evaluate",), of_measures, err) as progress:
             options = {} if data is None else {"progress": progress}
             run(folder, to, data, overwrite=overwrite, allow_code=allow_code, **options)
         report = "" if data is None else " and the public report"

@@ -1,7 +1,5 @@
 """The verbs on methods: validity (do intervals cover?) and sbc (are posteriors calibrated?)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,11 +7,10 @@ import typer
 
 from posynth import screen
 from posynth.cli_options import AllowCode, Overwrite
+from posynth.progress import of_fits, of_replications, shown
 from posynth.terminal import err, errors, names, out
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from posynth.evaluation.validity import Validity
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study's design.")]
@@ -28,48 +25,6 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     for verb in (validity, sbc):
         app.command()(verb)
-
-
-@contextmanager
-def timed(console: "Console", what: str) -> "Iterator[Callable[[int, int, int], None]]":
-    """Show replications done and the time left, if the console is a terminal.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        Where to show it.
-    what : str
-        What is being done.
-
-    Yields
-    ------
-    callable
-        To be told of (done, in all, failed).
-    """
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    if not console.is_terminal:
-        yield lambda done, total, failed: None
-        return
-    columns = (
-        TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn(),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-        TextColumn("{task.fields[failed]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as bars:
-        task = bars.add_task(what, total=None, failed="")
-
-        def tell(done: int, total: int, failed: int) -> None:
-            bars.update(task, completed=done, total=total, failed=f"{failed} failed" * bool(failed))
-
-        yield tell
 
 
 def validity(  # noqa: PLR0913, PLR0917 - options of a command
@@ -96,7 +51,7 @@ def validity(  # noqa: PLR0913, PLR0917 - options of a command
         from posynth.studies import validity as run
 
         try:
-            with timed(err, "replications") as progress:
+            with shown(None, ("replicate",), of_replications, err) as progress:
                 changes: dict[str, Any] = {
                     **{"replications": replications, "seed": seed, "plan": plan},
                     **{"allow_code": allow_code, "overwrite": overwrite},
@@ -150,17 +105,17 @@ def sbc(  # noqa: PLR0913, PLR0917 - options of a command
         older = [] if to is None else clear_calibrations(to, overwrite)
         results = []
         if whole:
-            with timed(err, "pairs") as told:
+            with shown(None, ("replicate",), of_replications, err) as told:
                 pairs = studies.exchangeable(
                     chain, data, replications, rows=rows, seed=seed, progress=told,
                     allow_code=allow_code,
                 )  # fmt: skip
             results = pairs.results()
         else:
-            with timed(err, "fits") as told:
+            with shown(None, ("calibrate",), of_fits, err) as told:
                 found = studies.sbc(
                     chain, data, names(columns), replications, rows=rows, seed=seed,
-                    progress=lambda name, *step: told(*step), allow_code=allow_code,
+                    progress=told, allow_code=allow_code,
                 )  # fmt: skip
             results = [result for each in found.values() for result in each.results()]
         print_grid(out, calibration_grid(results, replications))

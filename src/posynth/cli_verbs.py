@@ -8,6 +8,7 @@ import typer
 from posynth import screen
 from posynth.cli_options import AllowCode, AllowFailed, pairs
 from posynth.errors import MeasureError
+from posynth.progress import of_measures, shown
 from posynth.terminal import FAILED, err, errors, names, out
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
         both = {"delta": delta, "selection": selection}
         shifts = {name: numbers(values, f"--{name}") for name, values in both.items()}
         made = analyses.how_made(copies, formula, impute=impute, **options)
-        with screen.shown(err, ("impute",)) as progress:
+        with shown(None, ("impute",), console=err) as progress:
             tables = len(copies) + (frame is not None)
             how = {"impute": impute, **shifts, "progress": progress, "tables": tables, **options}
             analysis = analyses.analysis_of(copies, model, formula, **how)
@@ -218,7 +219,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - options of a command
 
         copies = material.take(folder, allow_code)
         comparison = material.lay_beside(copies, data, holdout)
-        with screen.counted(err) as progress:
+        with shown(None, ("evaluate",), of_measures, err) as progress:
             results = judged(
                 comparison,
                 copies,
@@ -284,7 +285,7 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
 
         given = {"family": family, "levels": levels, "groups": groups, "status": status}
         options = options_of(**given, event=event)
-        with screen.counted(err) as progress:
+        with shown(None, ("evaluate",), of_measures, err) as progress:
             path = write_report(
                 material.take(folder, allow_code),
                 data,

@@ -15,8 +15,9 @@ from posynth.analysis import (
 from posynth.copies.given import Frames
 from posynth.errors import DiagnosticWarning, MeasureError
 from posynth.evaluation.base import Provenance
-from posynth.judgement import Progress, judged
+from posynth.judgement import judged
 from posynth.material import Source, lay_beside, original, take, take_any
+from posynth.progress import Shown, of_measures, shown
 from posynth.results import Result
 from posynth.table.inputs import Data
 from posynth.table.names import Names
@@ -41,6 +42,7 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     unsynthesised: Names | None = None,
     missing: str | None = None,
     nests: int | None = None,
+    progress: Shown = None,
     **options: Any,
 ) -> "Pooled":
     """Fit a model to every copy and pool the fits into one inference.
@@ -84,6 +86,9 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
         in the copies too), ``"impute"`` or ``"joint"``.
     nests : int, optional
         Imputations of the source that the copies were made from, copies of one together.
+    progress : bool or callable, optional
+        Show a bar while values are imputed; by default on a terminal and in a notebook. A callable
+        is told of each ``Step`` instead.
     **options
         Options of the model, as for `fit_statsmodels`: ``family`` of a glm, ``groups`` of mixed,
         ``cluster`` (column of groups) of ols, glm and logit, ``status`` of phreg, ``levels`` of a
@@ -128,7 +133,8 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     given = {"proper": proper, "unsynthesised": unsynthesised, "missing": missing, "nests": nests}
     taken = take_any(copies, {"n": n, **given})
     how = {"impute": impute, "delta": delta, "selection": selection, **options}
-    estimates = fits(taken, analysis_of(taken, model, formula, **how))
+    with shown(progress, ("impute",)) as tell:
+        estimates = fits(taken, analysis_of(taken, model, formula, progress=tell, **how))
     made = how_made(taken, formula, impute=impute, **options)
     _warn(made)
     pooled = combine(estimates, made, rule=rule, estimand=estimand, level=level)
@@ -146,6 +152,7 @@ def compare(  # noqa: PLR0913 - as for pool
     impute: int = 0,
     delta: Shifts | None = None,
     selection: Shifts | None = None,
+    progress: Shown = None,
     **options: Any,
 ) -> "Agreement":
     """Lay the pooled fit beside the fit to the original rows.
@@ -156,7 +163,7 @@ def compare(  # noqa: PLR0913 - as for pool
         The copies, or the output folder that holds them.
     data : DataFrame, path or Table
         The table that was synthesised.
-    model, formula, rule, level, impute, delta, selection, **options
+    model, formula, rule, level, impute, delta, selection, progress, **options
         As for `pool`.
 
     Returns
@@ -183,10 +190,12 @@ def compare(  # noqa: PLR0913 - as for pool
     taken = take(copies)
     frame = original(data, taken)
     how = {"impute": impute, "delta": delta, "selection": selection, **options}
-    analysis = analysis_of(taken, model, formula, tables=len(taken) + 1, **how)
     made = how_made(taken, formula, impute=impute, **options)
     _warn(made)
-    return laid_beside(fits(taken, analysis), frame, analysis, made, rule, level)
+    with shown(progress, ("impute",)) as tell:
+        how |= {"tables": len(taken) + 1, "progress": tell}
+        analysis = analysis_of(taken, model, formula, **how)
+        return laid_beside(fits(taken, analysis), frame, analysis, made, rule, level)
 
 
 def _warn(made: Provenance) -> None:
@@ -204,7 +213,7 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     holdout: Data | None = None,
     groups: int | None = None,
     checks: bool = False,
-    progress: Progress | None = None,
+    progress: Shown = None,
 ) -> list[Result]:
     """Judge the copies: how like the original they are, and how risky.
 
@@ -228,8 +237,9 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     checks : bool
         Check every conditional too, by LOO and posterior predictive draws, see
         ``check_conditionals``.
-    progress : callable, optional
-        Called with (step, number done, number in all).
+    progress : bool or callable, optional
+        Show a bar with the measure at work; by default on a terminal and in a notebook. A callable
+        is called with (step, number done, number in all) instead.
 
     Returns
     -------
@@ -251,13 +261,14 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     """
     taken = take(copies)
     comparison = lay_beside(taken, data, holdout)
-    return judged(
-        comparison,
-        taken,
-        keys=keys,
-        target=target,
-        seed=seed,
-        groups=groups,
-        checks=checks,
-        progress=progress,
-    )
+    with shown(progress, ("evaluate",), of_measures) as tell:
+        return judged(
+            comparison,
+            taken,
+            keys=keys,
+            target=target,
+            seed=seed,
+            groups=groups,
+            checks=checks,
+            progress=tell,
+        )

@@ -8,9 +8,10 @@ from typing import Any
 
 from posynth.analysis import Analysis, analysis_of, fits, how_made, laid_beside
 from posynth.errors import MeasureError, StoreError
-from posynth.judgement import Progress, judged
+from posynth.judgement import judged
 from posynth.material import Source, lay_beside, take
 from posynth.posterior.record import Posterior
+from posynth.progress import Shown, of_measures, shown
 from posynth.report.findings import Findings, Inference
 from posynth.report.page import write_page
 from posynth.report.tables import CHECKS
@@ -39,7 +40,7 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     holdout: Data | None = None,
     quantiles: int | None = None,
     checks: bool | Sequence[Result] = False,
-    progress: Progress | None = None,
+    progress: Shown = None,
     **options: Any,
 ) -> Path:
     """Write one page that says what was modelled, how well, and what the copies are good for.
@@ -63,8 +64,9 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
         Bayesian checks of the conditionals to show beside the diagnostics: True for those of
         ``check_conditionals``, which take about half a second a conditional. Never on a public
         page.
-    progress : callable, optional
-        Called with (step, number done, number in all).
+    progress : bool or callable, optional
+        Show a bar with the measure at work; by default on a terminal and in a notebook. A callable
+        is called with (step, number done, number in all) instead.
 
     Returns
     -------
@@ -92,19 +94,19 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     given = () if isinstance(checks, bool) else tuple(checks)
     found = Findings(taken, comparison, (), checks=given, public=public, seed=seed)
     found = _with_inference(found, models, {"impute": impute, **options})
-    results = judged(
-        comparison,
-        taken,
-        keys=keys,
-        target=target,
-        seed=seed,
-        groups=quantiles,
-        checks=checks is True,
-        public=public,
-        progress=progress,
-    )
-    if progress is not None:
-        progress("page", 0, 1)
+    with shown(progress, ("evaluate",), of_measures) as tell:
+        results = judged(
+            comparison,
+            taken,
+            keys=keys,
+            target=target,
+            seed=seed,
+            groups=quantiles,
+            checks=checks is True,
+            public=public,
+            progress=tell,
+        )
+        tell("page", 0, 1)
     made = tuple(r for r in results if r.measure in CHECKS)
     told = tuple(r for r in results if r.measure not in CHECKS)
     return write_page(replace(found, results=told, checks=given + made), place)

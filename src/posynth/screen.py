@@ -1,8 +1,7 @@
 """What the command line shows: progress on a terminal, and tables of what was done."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,8 @@ if TYPE_CHECKING:
 
     from posynth.copies.failed import FailedConditional
     from posynth.posterior.bound import Chain
-    from posynth.posterior.schedule import Progress, Step
     from posynth.table.frame import Table
 
-_VERBS = {"fit": "fitting", "draw": "drawing", "impute": "imputing"}
 #: Diagnostic -> column of its limit, relation that holds if it passed, digits.
 _LIMITS = {
     "k-hat": ("k_hat_limit", "<", 1),
@@ -30,69 +27,6 @@ def console(stderr: bool = False) -> "Console":
 
     found = Console(stderr=stderr, emoji=False)
     return found if found.is_terminal else Console(stderr=stderr, emoji=False, width=120)
-
-
-@contextmanager
-def shown(console: "Console", stages: "Sequence[str]" = ("fit", "draw")) -> "Iterator[Progress]":
-    """Show one bar a stage with the column's name and engine, if the console is a terminal.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        Where to show it.
-    stages : sequence of str
-        Stages of the work.
-
-    Yields
-    ------
-    callable
-        To be told of each ``Step``.
-    """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    if not console.is_terminal:
-        yield lambda step: None
-        return
-    columns = (
-        TextColumn("{task.description:>8}"),
-        BarColumn(bar_width=28),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[piece]}", markup=False),
-    )
-    with Progress(*columns, console=console) as bars:
-        known = {
-            stage: bars.add_task(_VERBS[stage], total=None, piece="", visible=stage != "impute")
-            for stage in stages
-        }
-
-        def tell(step: "Step") -> None:
-            piece = f"{step.name} {step.engine}".rstrip()
-            bar = known[step.stage]
-            bars.update(bar, completed=step.done, total=step.total, visible=True, piece=piece)
-
-        yield tell
-
-
-@contextmanager
-def counted(console: "Console") -> "Iterator[Callable[[str, int, int], None]]":
-    """Show the step at work, if the console is a terminal.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        Where to show it.
-
-    Yields
-    ------
-    callable
-        To be told (step, number done, number in all).
-    """
-    if not console.is_terminal:
-        yield lambda step, done, total: None
-        return
-    with console.status("judging") as status:
-        yield lambda step, done, total: status.update(f"{plain(step)} ({done} of {total})")
 
 
 def plain(text: str) -> str:

@@ -1,6 +1,6 @@
 """The verbs on methods rather than tables: whether intervals cover, and posteriors are right."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from posynth.evaluation.validity.calibration import Calibration, calibrate
 from posynth.evaluation.validity.exchange import Exchange, exchange
 from posynth.evaluation.validity.output import clear_other_study, save_validity
 from posynth.evaluation.validity.replicate import taken
-from posynth.evaluation.validity.run import Progress, run_study, silent
+from posynth.evaluation.validity.run import run_study
 from posynth.evaluation.validity.study import Study
 from posynth.evaluation.validity.study_file import read_study
 from posynth.evaluation.validity.summary import Validity
@@ -21,6 +21,7 @@ from posynth.posterior.bound import Chain
 from posynth.posterior.plan import plan
 from posynth.posterior.task import encode_table, make_task
 from posynth.posterior.wishes import Wishes
+from posynth.progress import Shown, of_fits, of_replications, shown
 from posynth.table.frame import Table
 from posynth.table.inputs import Data
 from posynth.table.names import Names, as_names
@@ -30,7 +31,7 @@ def validity(
     study: Study | str | Path,
     folder: str | Path | None = None,
     workers: int = 1,
-    progress: Progress = silent,
+    progress: Shown = None,
     *,
     allow_code: bool = False,
     overwrite: bool = False,
@@ -46,8 +47,9 @@ def validity(
         Where replications and results are kept; a study that was stopped there goes on.
     workers : int
         Processes; the result does not depend on it.
-    progress : callable
-        Told of (replications done, in all, failed).
+    progress : bool or callable, optional
+        Show a bar; by default on a terminal and in a notebook. A callable is told of
+        (replications done, in all, failed) instead.
     allow_code : bool
         Run the Python files that a study file names; see `specify`.
     overwrite : bool
@@ -82,7 +84,8 @@ def validity(
     )
     if folder is not None and overwrite:
         clear_other_study(Path(folder), planned.digest())
-    found = run_study(planned, folder, workers, progress)
+    with shown(progress, ("replicate",), of_replications) as tell:
+        found = run_study(planned, folder, workers, tell)
     if folder is not None:
         save_validity(found, folder)
     return found
@@ -96,7 +99,7 @@ def sbc(  # noqa: PLR0913 - what is calibrated, how often, and who is told
     *,
     rows: int = 100,
     seed: int = 0,
-    progress: Callable[[str, int, int, int], None] = lambda name, done, total, failed: None,
+    progress: Shown = None,
     allow_code: bool = False,
 ) -> dict[str, Calibration]:
     """Check by simulation that posteriors are those of the models: rank the truth among draws.
@@ -116,8 +119,9 @@ def sbc(  # noqa: PLR0913 - what is calibrated, how often, and who is told
         Rows used, at most.
     seed : int
         Seed of everything.
-    progress : callable
-        Told of (conditional, done, in all, failed).
+    progress : bool or callable, optional
+        Show a bar; by default on a terminal and in a notebook. A callable is told of
+        (conditional, done, in all, failed) instead.
     allow_code : bool
         Run the Python files that a chain file names; see `specify`.
 
@@ -143,16 +147,17 @@ def sbc(  # noqa: PLR0913 - what is calibrated, how often, and who is told
     wanted = as_names(columns) or list(bound.spec.targets)
     encoded, known = encode_table(table, bound.spec), bound.families
     found = {}
-    for name in wanted:
-        conditional = bound.spec[name]
-        task, _ = make_task(encoded, bound.spec, conditional, known[conditional.family])
-
-        def tell(done: int, total: int, failed: int, name: str = name) -> None:
-            progress(name, done, total, failed)
-
-        found[name] = calibrate(
-            task, replications, engine=conditional.engine, seed=seed, progress=tell
-        )
+    with shown(progress, ("calibrate",), of_fits) as tell:
+        for name in wanted:
+            conditional = bound.spec[name]
+            task, _ = make_task(encoded, bound.spec, conditional, known[conditional.family])
+            found[name] = calibrate(
+                task,
+                replications,
+                engine=conditional.engine,
+                seed=seed,
+                progress=partial(tell, name),
+            )
     return found
 
 
@@ -163,7 +168,7 @@ def exchangeable(
     *,
     rows: int = 100,
     seed: int = 0,
-    progress: Progress = silent,
+    progress: Shown = None,
     allow_code: bool = False,
 ) -> Exchange:
     """Check a whole chain: a table of its prior predictive and its copy must be exchangeable.
@@ -171,7 +176,7 @@ def exchangeable(
     Parameters
     ----------
     chain, data, replications, rows, seed, progress, allow_code
-        As for `sbc`, but ``progress`` is told of (done, in all, failed).
+        As for `sbc`, but a callable is told of (done, in all, failed).
 
     Returns
     -------
@@ -184,7 +189,8 @@ def exchangeable(
         As for `sbc`.
     """
     table, bound = _calibrated_on(chain, data, rows, seed, allow_code)
-    return exchange(bound, table, replications, seed=seed, progress=progress)
+    with shown(progress, ("replicate",), of_replications) as tell:
+        return exchange(bound, table, replications, seed=seed, progress=tell)
 
 
 def _calibrated_on(

@@ -14,9 +14,9 @@ from posynth.posterior.bound import Chain
 from posynth.posterior.fitting import fit_chain
 from posynth.posterior.plan import plan
 from posynth.posterior.record import Posterior
-from posynth.posterior.schedule import Progress, silent
 from posynth.posterior.seeds import seed_or_random
 from posynth.posterior.wishes import Matrix, Method, Passive, Wishes
+from posynth.progress import Shown, shown
 from posynth.table.inputs import Data, given_table
 from posynth.table.io import read_table
 from posynth.table.names import Names
@@ -152,7 +152,7 @@ def fit(
     seed: int | None = None,
     m: int = 5,
     workers: int | None = 1,
-    progress: Progress = silent,
+    progress: Shown = None,
     allow_code: bool = False,
 ) -> Posterior:
     """Fit every conditional of a chain.
@@ -169,8 +169,9 @@ def fit(
         Number of copies that will be drawn: max(400, 20 m) effective draws are asked for.
     workers : int, optional
         Processes, or None for as many as are worth it; the draws do not depend on it.
-    progress : callable
-        Told of each conditional.
+    progress : bool or callable, optional
+        Show bars with the names of columns; by default on a terminal and in a notebook. A callable
+        is told of each conditional as a ``Step`` instead.
     allow_code : bool
         As for ``specify``.
 
@@ -192,7 +193,8 @@ def fit(
     ['exact', 'exact']
     """
     table, bound = plan(data, Wishes(allow_code=allow_code), chain)
-    posterior = fit_chain(table, bound, seed_or_random(seed), max(400, 20 * m), workers, progress)
+    with shown(progress, ("fit",)) as tell:
+        posterior = fit_chain(table, bound, seed_or_random(seed), max(400, 20 * m), workers, tell)
     warn(failures(posterior, m), "what is drawn from them")
     return posterior
 
@@ -217,7 +219,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     passive: Mapping[str, Passive] | None = None,
     allow_code: bool = False,
     workers: int | None = 1,
-    progress: Progress = silent,
+    progress: Shown = None,
 ) -> Copies:
     """Turn a confidential table into m synthetic copies, properly drawn.
 
@@ -237,8 +239,9 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
         The same.
     workers : int, optional
         Processes, or None for as many as are worth it; the copies do not depend on it.
-    progress : callable
-        Told of each conditional.
+    progress : bool or callable, optional
+        Show bars with the names of columns; by default on a terminal and in a notebook. A callable
+        is told of each conditional as a ``Step`` instead.
 
     Returns
     -------
@@ -262,6 +265,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     wishes = Wishes(*asked, improper, copies_values, passive or {}, allow_code)
     table, bound = plan(data, wishes, chain, kinds)
     chosen = seed_or_random(seed)
-    fitted = fit_chain(table, bound, chosen, max(400, 20 * m), workers, progress)
-    posterior = replace(fitted, copies_drawn=m)
-    return draw_first(posterior, k, given=seed is not None, progress=progress)
+    with shown(progress, ("fit", "draw")) as tell:
+        fitted = fit_chain(table, bound, chosen, max(400, 20 * m), workers, tell)
+        posterior = replace(fitted, copies_drawn=m)
+        return draw_first(posterior, k, given=seed is not None, progress=tell)

@@ -11,7 +11,7 @@ import posynth
 from posynth import screen
 from posynth.copies.failed import FailedConditional
 from posynth.posterior.plan import plan
-from posynth.posterior.schedule import Step
+from posynth.progress import Step, shown
 
 NAMES = ["[red]x[/red]", "[/oops]", "a:smile:b"]
 
@@ -33,16 +33,16 @@ def _text(console):
 
 
 def test_progress_on_a_terminal_names_column_and_engine(odd, terminal):
-    with screen.shown(terminal) as progress:
+    with shown(None, ("fit", "draw"), console=terminal) as progress:
         posynth.synthesize(odd, m=2, seed=1, progress=progress)
-    shown = _text(terminal)
-    assert "fitting" in shown and "drawing" in shown and "3/3" in shown
-    assert "a:smile:b exact" in shown
+    text = _text(terminal)
+    assert "fitting" in text and "drawing" in text and "3/3" in text
+    assert "a:smile:b exact" in text
 
 
 def test_progress_elsewhere_prints_nothing(odd):
     console = Console(file=io.StringIO())
-    with screen.shown(console) as progress:
+    with shown(None, ("fit", "draw"), console=console) as progress:
         posynth.synthesize(odd, m=2, seed=1, progress=progress)
     assert _text(console) == ""
 
@@ -59,8 +59,8 @@ def test_names_are_printed_as_they_are(odd, terminal):
 
 def test_the_command_line_prints_names_as_they_are_too(odd, cli, tmp_path):
     odd.to_csv(tmp_path / "odd.csv", index=False)
-    shown = cli("synthesize", tmp_path / "odd.csv", "-m", 2, "-o", tmp_path / "out").stdout
-    assert all(name in shown for name in NAMES)
+    text = cli("synthesize", tmp_path / "odd.csv", "-m", 2, "-o", tmp_path / "out").stdout
+    assert all(name in text for name in NAMES)
     text = cli("describe", tmp_path / "odd.csv", "--order", "[/x]", code=2).stderr
     assert "unknown column '[/x]'" in text
 
@@ -79,10 +79,10 @@ def test_a_fit_that_did_not_pass_is_explained(odd, terminal, tmp_path):
 
 
 def test_imputation_shows_its_columns_only_where_there_is_work(terminal):
-    with screen.shown(terminal, ("impute",)):
+    with shown(None, ("impute",), console=terminal):
         pass
     assert "imputing" not in _text(terminal)
-    with screen.shown(terminal, ("impute",)) as progress:
+    with shown(None, ("impute",), console=terminal) as progress:
         progress(Step("impute", "[red]x[/red] (table 1 of 3)", "", 4, 30))
-    shown = _text(terminal)
-    assert "imputing" in shown and "4/30" in shown and "[red]x[/red] (table 1 of 3)" in shown
+    text = _text(terminal)
+    assert "imputing" in text and "4/30" in text and "[red]x[/red] (table 1 of 3)" in text

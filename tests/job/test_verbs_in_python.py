@@ -11,7 +11,7 @@ import xarray as xr
 
 import posynth
 from posynth.errors import SpecError, StoreError, TableError
-from posynth.posterior.schedule import Step
+from posynth.progress import Step
 
 matplotlib.use("Agg")
 

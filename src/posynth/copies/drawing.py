@@ -10,8 +10,8 @@ from posynth.copies.streams import Streams, first_streams, more_streams
 from posynth.copies.walk import as_frame, walk
 from posynth.errors import SpecError
 from posynth.posterior.record import Posterior
-from posynth.posterior.schedule import Progress, silent
 from posynth.posterior.seeds import seed_or_random
+from posynth.progress import Progress, Shown, shown, silent
 
 
 def draw(
@@ -21,7 +21,7 @@ def draw(
     *,
     seed: int | None = None,
     apart_from: Iterable[Copies] = (),
-    progress: Progress = silent,
+    progress: Shown = None,
 ) -> Copies:
     """Draw copies from a posterior; the data are not needed.
 
@@ -40,8 +40,9 @@ def draw(
         Seed of the draws; drawn at random if not given, and kept as ``copies.seed``.
     apart_from : iterable of Copies
         Copies drawn before from this posterior, whose posterior draws are not to be taken again.
-    progress : callable
-        Told of each conditional.
+    progress : bool or callable, optional
+        Show bars with the names of columns; by default on a terminal and in a notebook. A callable
+        is told of each conditional as a ``Step`` instead.
 
     Returns
     -------
@@ -72,7 +73,8 @@ def draw(
     before = [streams for copies in apart_from for streams in copies.streams]
     chosen = seed_or_random(seed)
     streams = more_streams(posterior, m, chosen, seed is not None, before)
-    copies = draw_copies(posterior, streams, k, progress)
+    with shown(progress, ("draw",)) as tell:
+        copies = draw_copies(posterior, streams, k, tell)
     warn(failures(posterior, m), "copies drawn from them")
     return copies
 

@@ -15,8 +15,8 @@ from posynth.errors import SpecError
 from posynth.posterior.chain_families import stored_families
 from posynth.posterior.predict import RowSampler, stacked
 from posynth.posterior.record import Posterior
-from posynth.posterior.schedule import Progress, Step, silent
 from posynth.posterior.seeds import Purpose, spread, stream
+from posynth.progress import Progress, Step, silent
 from posynth.table.codec import as_released, decode_frame
 from posynth.table.schema import Kind
 

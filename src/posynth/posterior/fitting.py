@@ -10,8 +10,9 @@ from posynth.posterior.crew import Crew
 from posynth.posterior.diagnosis import Diagnosis, k_hat_limit, reasons
 from posynth.posterior.record import Link, Posterior, to_dataset
 from posynth.posterior.rehearsal import write_models
-from posynth.posterior.schedule import Done, Job, Progress, run, silent
+from posynth.posterior.schedule import Done, Job, run
 from posynth.posterior.task import encode_table
+from posynth.progress import Progress, silent
 from posynth.table.frame import Table
 
 #: Rows times coefficients from which on a second process pays.

@@ -2,7 +2,6 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -21,39 +20,10 @@ from posynth.posterior.coding import Coding
 from posynth.posterior.crew import Crew
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.task import make_task
+from posynth.progress import Progress, Step
 
 #: Conditionals left from which on work is handed out ahead, so that no process waits for more.
 AHEAD = 3
-
-
-@dataclass(frozen=True)
-class Step:
-    """A piece of long work that was started or finished.
-
-    Attributes
-    ----------
-    stage : str
-        ``"fit"`` or ``"draw"``.
-    name : str
-        The conditional, or the copy.
-    engine : str
-        Engine used, once known.
-    done, total : int
-        Pieces finished so far, and in all.
-    """
-
-    stage: str
-    name: str
-    engine: str
-    done: int
-    total: int
-
-
-type Progress = Callable[[Step], None]
-
-
-def silent(step: Step) -> None:
-    """Show nothing."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from posynth.evaluation.inference.estimates import (
 )
 from posynth.evaluation.inference.imputation import Imputation
 from posynth.posterior.record import Posterior
-from posynth.posterior.schedule import Progress, Step, silent
+from posynth.progress import Progress, Step, silent
 
 
 def imputing(  # noqa: PLR0913 - what is imputed, how often, and under which assumption
