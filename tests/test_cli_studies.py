@@ -10,8 +10,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from posynth.cli import app
-from posynth.cli_studies import timed
 from posynth.evaluation.validity.output import clear_other_study
+from posynth.progress import of_replications, shown
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 
@@ -117,11 +117,11 @@ def test_a_wrong_study_is_told_in_a_sentence(tmp_path):
 
 def test_time_left_is_shown_on_a_terminal():
     console = Console(force_terminal=True, width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    with timed(console, "replications") as tell:
+    with shown(None, ("replicate",), of_replications, console) as tell:
         tell(0, 10, 0)
         tell(3, 10, 2)
-    shown = console.export_text()
-    assert "3/10" in shown and "left" in shown and "2 failed" in shown
+    text = console.export_text()
+    assert "3/10" in text and "left" in text and "2 failed" in text
     console.file.close()
 
 
