@@ -182,7 +182,7 @@ def test_a_folder_without_manifest_points_to_pooling_frames(copies, tmp_path):
 
 def test_a_public_codebook_lists_no_level_that_no_copy_has():
     rare = Column("town", Kind.NOMINAL, "category", ("A", "B", "Nowhere"), missing=3)
-    few = Column("ill", Kind.BINARY, "str", ("no", "yes"), missing=1)
+    few = Column("ill", Kind.BINARY, "str", ("no", "yes"), missing=1, missing_text="NA")
     frames = [
         pd.DataFrame({"town": pd.Categorical(t, ["A", "B", "Nowhere"]), "ill": ["no"] * 2})
         for t in (["A", "A"], ["B", None])
@@ -191,7 +191,7 @@ def test_a_public_codebook_lists_no_level_that_no_copy_has():
     assert book.schema["town"].levels == ("A", "B")
     assert book.schema["town"].missing == 1
     assert (book.schema["ill"].kind, book.schema["ill"].levels) == (Kind.CONSTANT, ("no",))
-    assert book.schema["ill"].missing == 0
+    assert (book.schema["ill"].missing, book.schema["ill"].missing_text) == (0, "")
     assert Codebook.from_manifest({"n": 40, **book.to_dict()}) == book
 
 

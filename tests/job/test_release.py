@@ -240,6 +240,7 @@ def test_plug_in_copies_and_labels_with_two_levels_have_their_code(table, tmp_pa
         _agree(_by_python(given, monkeypatch), pooled, 1e-10)
         # statsmodels ends Newton's method at a step of 1e-8; b makes more of it.
         _agree(_by_r(given, tmp_path), pooled, 1e-5)
+        assert 'generate byte smoke_1 = smoke == "yes" if !missing(smoke)' in _code(given, "stata")
 
 
 def test_the_codebook_tells_of_the_copies_and_not_of_the_source(released):

@@ -114,8 +114,8 @@ def public_codebook(codebook: Codebook, frames: Sequence[pd.DataFrame]) -> Codeb
     Returns
     -------
     Codebook
-        Levels, and whether values are missing, as they occur in the copies. A column of which
-        fewer than two levels occur is constant.
+        Levels, and whether values are missing and how that is written, as they occur in the
+        copies. A column of which fewer than two levels occur is constant.
     """
     columns = tuple(_shown(column, frames) for column in codebook.schema)
     return replace(codebook, schema=replace(codebook.schema, columns=columns))
@@ -123,6 +123,7 @@ def public_codebook(codebook: Codebook, frames: Sequence[pd.DataFrame]) -> Codeb
 
 def _shown(column: Column, frames: Sequence[pd.DataFrame]) -> Column:
     missing = int(any(frame[column.name].isna().any() for frame in frames))
+    column = replace(column, missing_text=column.missing_text if missing else "")
     if not column.kind.is_categorical:
         return replace(column, missing=missing)
     codes = np.unique(np.concatenate([encode(column, frame[column.name]) for frame in frames]))

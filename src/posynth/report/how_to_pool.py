@@ -136,7 +136,11 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
         "response": example.response,
         "event": "" if event is None else repr(event),
         "r_event": "" if event is None else _r_value(event),
-        "stata_event": "" if event is None else _quoted(str(event)),
+        "stata_event": ""
+        if event is None
+        else _quoted(event)
+        if isinstance(event, str)
+        else str(event),
         "text_terms": text,
         "numbers_as_text": [
             name
