@@ -23,7 +23,7 @@ def unpack(value: Any) -> Any:
     if isinstance(value, list):
         return [unpack(item) for item in value]
     if isinstance(value, dict) and "array" in value:
-        return np.asarray(value["array"])
+        return np.asarray(value["array"], dtype=np.float64)
     if isinstance(value, dict):
         return {unpack(key): unpack(item) for key, item in value["map"]}
     return value

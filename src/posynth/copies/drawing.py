@@ -8,9 +8,10 @@ from posynth.copies.container import Copies
 from posynth.copies.failed import failures, warn
 from posynth.copies.streams import Streams, first_streams, more_streams
 from posynth.copies.walk import as_frame, walk
-from posynth.errors import SpecError
+from posynth.errors import SpecError, StoreError
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import seed_or_random
+from posynth.posterior.stored_check import default_rows
 from posynth.progress import Progress, Shown, shown, silent
 
 
@@ -137,7 +138,7 @@ def draw_copies(
     True
     """
     m = len(streams.copies)
-    k = posterior.schema.rows if k is None else k
+    k = default_rows(posterior.schema) if k is None else k
     if streams.posterior != posterior.fingerprint:
         raise SpecError("the record of streams belongs to another posterior; draw without it")
     if streams.copies != tuple(range(1, m + 1)):
@@ -145,7 +146,16 @@ def draw_copies(
     taken = {target: np.array(draws, dtype=np.int64) for target, draws in streams.taken.items()}
     taken |= {c.target: np.zeros(m, dtype=np.int64) for c in posterior.spec if c.passive}
     arrays = walk(posterior, m, k, streams.seed, progress, taken=taken, again=streams.again)
-    frames = tuple(as_frame(posterior, copy) for copy in arrays)
+    # A stored posterior whose parts do not fit each other may fail in any step.
+    try:
+        frames = tuple(as_frame(posterior, copy) for copy in arrays)
+    except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        if not posterior.folders:
+            raise
+        raise StoreError(
+            f"the posterior cannot be drawn from ({type(error).__name__}: {error}): its parts do "
+            "not fit each other, or a model of your own fails; fit again"
+        ) from error
     return Copies(frames, posterior, (streams,))
 
 

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from posynth.chain.facts import NUMERIC, FamilyFacts
+from posynth.errors import FitError
 from posynth.families.base import Family, Floats, without_model
 from posynth.table.schema import Kind
 
@@ -50,10 +51,14 @@ def sum_of_trees(trees: Mapping[str, Any], X: Floats) -> Floats:
     feature, total = trees["feature"].astype(np.int64), np.zeros(len(X))
     for t, threshold in enumerate(trees["threshold"]):
         node, moving = np.zeros(len(X), dtype=np.int64), np.arange(len(X))
-        while (moving := moving[left[t, node[moving]] >= 0]).size:
+        for _ in range(left.shape[1] + 1):
+            if not (moving := moving[left[t, node[moving]] >= 0]).size:
+                break
             at = node[moving]
             below = X[moving, feature[t, at]] <= threshold[at]
             node[moving] = np.where(below, left[t, at], right[t, at])
+        if moving.size:  # only of a stored tree that was damaged
+            raise FitError("a tree leads back to itself; fit again")
         total += trees["value"][t, node]
     return total
 

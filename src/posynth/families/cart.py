@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from posynth.chain.cuts import Binned
 from posynth.chain.facts import CATEGORICAL, NUMERIC, FamilyFacts
+from posynth.errors import FitError
 from posynth.families.base import Design, Floats, Priors, Response, without_model
 from posynth.families.leaf import atoms_of, draw_leaves, summarise
 
@@ -101,11 +102,15 @@ def leaf_of(splits: Mapping[str, NDArray[Any]], X: Floats) -> Nodes:
     left, right = splits["left"].astype(np.int64), splits["right"].astype(np.int64)
     feature, threshold = splits["feature"].astype(np.int64), splits["threshold"]
     moving = np.flatnonzero(left[node] >= 0)
-    while len(moving):
+    for _ in range(len(left)):
+        if not len(moving):
+            break
         at = node[moving]
         below = X[moving, feature[at]] <= threshold[at]
         node[moving] = np.where(below, left[at], right[at])
         moving = moving[left[node[moving]] >= 0]
+    if len(moving):  # only of a stored tree that was damaged
+        raise FitError("a tree leads back to itself; fit again")
     return node
 
 

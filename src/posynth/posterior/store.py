@@ -25,6 +25,13 @@ from posynth.posterior.chain_families import own_families
 from posynth.posterior.coding import Coding
 from posynth.posterior.diagnosis import Diagnosis
 from posynth.posterior.record import Link, Posterior, node_name
+from posynth.posterior.stored_check import (
+    check_chain_and_schema,
+    check_draws,
+    check_facts,
+    check_finite,
+    check_width,
+)
 from posynth.posterior.wishes import Method
 from posynth.table.schema import Schema
 from posynth.table.source import Source
@@ -176,7 +183,7 @@ def load_posterior(
             raise StoreError(f"no posterior in {str(folder)!r}: {name} is not there; {step}")
     try:
         facts = json.loads((place / FACTS_FILE).read_text(encoding="utf-8"))
-        if facts["format"] != FORMAT:
+        if isinstance(facts, Mapping) and facts["format"] != FORMAT:
             raise StoreError(
                 f"posterior in {str(folder)!r} has format {facts['format']}, this version reads "
                 f"{FORMAT}; fit again, or use posynth {facts.get('version')}"
@@ -198,23 +205,38 @@ def load_posterior(
 def _from_facts(facts: Mapping[str, Any], file: Path) -> Posterior:
     import xarray as xr
 
+    check_facts(facts)
     spec = ChainSpec.from_dict(facts["spec"])
     if spec.digest() != facts["digest"]:
         raise StoreError("the posterior's chain does not match its hash: the file was edited")
     learned = {name: Scale.from_dict(entry) for name, entry in facts["learned"].items()}
+    schema = Schema.from_dict(facts["schema"])
+    check_chain_and_schema(spec, schema, list(facts["links"]))
     with xr.open_datatree(file, engine="h5netcdf") as tree:
-        draws = {t: tree[node_name(t)]["posterior"].to_dataset().load() for t in facts["links"]}
+        draws = {t: _draws(t, tree[node_name(t)]["posterior"]) for t in facts["links"]}
+    links = {target: _link_from_dict(facts["links"][target], learned) for target in draws}
+    for target, link in links.items():
+        check_width(target, draws[target], link.coding)
     return Posterior(
         spec=spec,
-        schema=Schema.from_dict(facts["schema"]),
+        schema=schema,
         source=Source.from_dict(facts["source"]),
-        links={target: _link_from_dict(facts["links"][target], learned) for target in draws},
+        links=links,
         draws=draws,
         seed=facts["seed"],
         version=facts["version"],
         learned=learned,
         copies_drawn=int(facts.get("copies_drawn", 0)),
     )
+
+
+def _draws(target: str, node: Any) -> "xr.Dataset":
+    """Read the draws of one conditional, checked before and after they are in memory."""
+    lazy: xr.Dataset = node.to_dataset()
+    check_draws(target, lazy)
+    draws = lazy.load()
+    check_finite(target, draws)
+    return draws
 
 
 def _link_to_dict(link: Link) -> dict[str, Any]:
