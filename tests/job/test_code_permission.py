@@ -124,6 +124,8 @@ def _received(folder):
     file.write_text(json.dumps(facts))
     manifest = out / "manifest.json"
     written = json.loads(manifest.read_text()) | {"spec_hash": facts["digest"]}
+    for streams in written["streams"]:
+        streams["posterior"] = posynth.load_posterior(out).fingerprint
     manifest.write_text(json.dumps(written))
     (out / "posterior" / "evil.py").write_text(EVIL)
     return out
