@@ -16,11 +16,12 @@ from scipy import stats
 import posynth
 from posynth.errors import MeasureError
 from posynth.evaluation.base import Provenance
-from posynth.evaluation.inference import Clusters, Estimate, fit_statsmodels, pool
+from posynth.evaluation.inference import Clusters, Estimate, compare_fits, fit_statsmodels, pool
 from posynth.evaluation.inference.catalogue import RULES
 from posynth.evaluation.inference.choose import choose
 from posynth.evaluation.inference.clusters import of_source, taken_to_source
-from posynth.evaluation.inference.moments import scalar_moments
+from posynth.evaluation.inference.moments import matrix_moments, scalar_moments
+from posynth.evaluation.inference.overlap import lack_of_fit, noise_factor
 
 RUNS, GROUPS, SIZE = 20_000, 40, 10
 N = GROUPS * SIZE
@@ -34,6 +35,8 @@ class Level:
     v: np.ndarray
     rows: np.ndarray
     df: float
+    q_obs: np.ndarray | None = None
+    v_obs: np.ndarray | None = None
 
 
 def grouped_chain(k, m, rng, groups=GROUPS):
@@ -50,13 +53,15 @@ def grouped_chain(k, m, rng, groups=GROUPS):
     b = b_obs + rng.normal(size=shape) * np.sqrt(omega / szz)
     w = w_obs + rng.normal(size=shape) * np.sqrt(sigma2 / sxx)
     omega = np.maximum(omega - sigma2 / SIZE, 0) + sigma2 / size
+    szz_obs = szz
     szz = szz / rng.chisquare(GROUPS - 1, shape) * rng.chisquare(groups - 1, shape)
     sxx = sxx / rng.chisquare(N - GROUPS, shape) * rng.chisquare(k - groups, shape)
     q = b + rng.normal(size=shape) * np.sqrt(omega / szz)
     noise = sigma2 * rng.chisquare(k - groups - 1, shape) / (k - groups - 1)
     found = omega * rng.chisquare(groups - 2, shape) / (groups - 2)
     found = np.maximum(found, noise / size)  # an estimate of tau² is never negative
-    between = Level(q, found / szz, noise / size / szz, groups - 2.0)
+    v_obs = ss_between / (GROUPS - 2) / szz_obs
+    between = Level(q, found / szz, noise / size / szz, groups - 2.0, b_obs, v_obs)
     q = w + rng.normal(size=shape) * np.sqrt(sigma2 / sxx)
     return between, Level(q, noise / sxx, noise / sxx, np.inf)
 
@@ -224,6 +229,31 @@ def test_a_copy_of_another_size_has_the_standard_errors_of_the_source(pupils):
         assert any("by its 40 groups of 'school'" in note for note in pooled.notes)
         plain = posynth.pool(posynth.draw(posterior, m=3, k=k, seed=2), "ols", "y ~ z + x")
         assert any("rows of one 'school' are alike" in note for note in plain.notes)
+
+
+@pytest.mark.parametrize("k", [120, 2000])
+def test_lack_of_fit_with_groups_has_its_level(k):
+    """Copies of other sizes differ from the source by v̄ + V, not by V(1 + n/k)."""
+    rng = np.random.default_rng(k)
+    between, _ = grouped_chain(k, 4, rng)
+    made = Provenance(N, k, 4, groups={"school": GROUPS})
+    source = taken_to_source(between.v, between.rows, (GROUPS, GROUPS), (k, N))
+    difference = between.q.mean(axis=0) - between.q_obs
+    z2 = []
+    for run in range(2000):
+        x = matrix_moments(
+            between.q[:, [run]], between.v[:, [[run]]], made, source=source[:, [[run]]]
+        )
+        z2.append(lack_of_fit(difference[[run]], between.v_obs[[[run]]], x, made).value)
+    # The mean of χ²(1) over 2000 runs has standard error .032; t tails of 38 df add .05.
+    assert np.mean(z2) == pytest.approx(1.0, abs=0.18)
+    by_rows = np.mean(difference[:2000] ** 2 / between.v_obs[:2000]) / noise_factor(made)
+    assert abs(by_rows - 1) > 0.25
+
+
+def test_what_to_expect_of_groups_is_left_open():
+    made = Provenance(n=400, k=100, m=2, groups={"school": 20})
+    assert np.isnan(compare_fits(two([[0.5]]), two()[0], made).expected).all()
 
 
 def two(rows=None, column="school", count=20):

@@ -53,6 +53,9 @@ def test_the_caveat_passes_only_for_many_large_copies():
     good = mixing_inflation(Provenance(n=100, k=2000, m=50))
     assert good.passed
     assert good.value == pytest.approx(1.1)
+    grouped = mixing_inflation(Provenance(n=100, k=2000, m=50, grouped={"y": "school"}))
+    assert not grouped.passed
+    assert grouped.text.endswith("between groups of 'school' it stays near 3 for any k")
     few = mixing_inflation(Provenance(n=100, k=2000, m=5))
     assert not few.passed
     assert few.text.endswith("use k of at least 2000 rows and m of at least 50 copies")

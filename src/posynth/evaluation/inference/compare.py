@@ -16,6 +16,9 @@ from posynth.evaluation.inference.pool import Pooled, pool
 from posynth.evaluation.inference.rule import Rule
 from posynth.results import Result
 
+#: Expected |std diff| and overlap where theory does not give them.
+UNKNOWN = (float("nan"), float("nan"))
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -129,7 +132,8 @@ def compare_fits(
         index=pooled.table.index,
     )
     lack = lack_of_fit(difference, original.cov, pooled.moments, provenance, level)
-    return Agreement(table, lack, expected(provenance, level), pooled)
+    usual = pooled.moments.source is None  # with groups it differs between coefficients
+    return Agreement(table, lack, expected(provenance, level) if usual else UNKNOWN, pooled)
 
 
 def _same_names(original: Estimate, estimates: Sequence[Estimate]) -> Estimate:

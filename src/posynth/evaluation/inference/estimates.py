@@ -262,7 +262,8 @@ def combine_imputations(estimates: Sequence[Estimate]) -> Estimate:
     between = np.cov(q, rowvar=False, ddof=1).reshape(q.shape[1], q.shape[1])
     cov = np.mean([estimate.cov for estimate in same], axis=0) + (1 + 1 / len(q)) * between
     notes = tuple(dict.fromkeys(note for estimate in same for note in estimate.notes))
-    return Estimate(same[0].names, q.mean(axis=0), cov, notes=notes, clusters=mean_of(same))
+    df_com = min(estimate.df_com for estimate in same)
+    return Estimate(same[0].names, q.mean(axis=0), cov, df_com, notes, mean_of(same))
 
 
 def shared_notes(estimates: Sequence[Estimate]) -> list[str]:

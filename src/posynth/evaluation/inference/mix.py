@@ -108,7 +108,9 @@ def mixing_inflation(provenance: Provenance) -> Result:
 
     For proper copies the mixture has variance V from the parameters, V·n/k from drawing the rows
     and V·n/k from the analyst's posterior in each copy: V(1 + 2n/k) in all, with finite m
-    V·n/k + (m-1)/m·V(1 + n/k). Checked by simulation in the tests.
+    V·n/k + (m-1)/m·V(1 + n/k). Checked by simulation in the tests. That is for independent rows:
+    copies have the groups of the source, so for effects between groups the factor stays near 3
+    for any k.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def mixing_inflation(provenance: Provenance) -> Result:
     Returns
     -------
     Result
-        The factor 1 + 2n/k; passed if it is at most 1.1 and m is at least 50.
+        The factor 1 + 2n/k; passed if it is at most 1.1, m is at least 50 and rows are independent.
 
     Raises
     ------
@@ -137,11 +139,14 @@ def mixing_inflation(provenance: Provenance) -> Result:
             "in none of them; pool estimates with rule 'simple', or make proper copies"
         )
     factor = 1 + 2 * provenance.n / provenance.k
-    passed = factor <= 1.1 and provenance.m >= 50
+    passed = factor <= 1.1 and provenance.m >= 50 and not provenance.grouped
     text = (
         f"with k = {provenance.k} and n = {provenance.n} the mixture has about {factor:.3g} times "
         "the variance of the posterior given the source"
     )
-    if not passed:
+    if provenance.grouped:
+        columns = ", ".join(map(repr, sorted(set(provenance.grouped.values()))))
+        text += f"; for effects between groups of {columns} it stays near 3 for any k"
+    elif not passed:
         text += f"; use k of at least {20 * provenance.n} rows and m of at least 50 copies"
     return Result("mixing inflation", factor, passed=passed, text=text)

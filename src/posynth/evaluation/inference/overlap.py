@@ -6,6 +6,7 @@ from scipy import stats
 from posynth.errors import MeasureError
 from posynth.evaluation.base import Provenance
 from posynth.evaluation.inference import wald
+from posynth.evaluation.inference.cases import with_exceptions
 from posynth.evaluation.inference.moments import Floats, Moments
 from posynth.results import Result
 
@@ -48,14 +49,15 @@ def noise_factor(provenance: Provenance) -> float:
     Returns
     -------
     float
-        NaN if some column is original or the source was incomplete: then only b knows.
+        NaN if the source was incomplete, or some columns are original, plug-in among proper ones or
+        drawn with the group effects of the source: then only b knows.
 
     Examples
     --------
     >>> noise_factor(Provenance(n=100, k=100, m=5)), noise_factor(Provenance(100, 50, 5, False))
     (0.4, 0.4)
     """
-    if not provenance.complete or provenance.missing != "none":
+    if with_exceptions(provenance) or provenance.missing != "none":
         return float("nan")
     rows = provenance.n / provenance.k
     return (rows + 1 if provenance.proper else rows) / provenance.m
@@ -124,7 +126,7 @@ def lack_of_fit(
         test = (
             _spread_test(difference, moments)
             if np.isnan(factor)
-            else _known_test(difference, cov * factor)
+            else _known_test(difference, _noise(cov, moments, factor))
         )
     except np.linalg.LinAlgError:
         raise MeasureError(
@@ -142,6 +144,13 @@ def lack_of_fit(
     end = "" if passed else ", more than synthesis explains; see which std diffs are large"
     text = f"{name} = {statistic:.4g}, p = {details['p']:.4g}{end}"
     return Result("lack of fit", statistic, passed=passed, text=text, details=details)
+
+
+def _noise(cov: Floats, moments: Moments, factor: float) -> Floats:
+    """Variance of q̄ about q̂_obs: copies of groups have not n/k times the variance V."""
+    if moments.source is None:
+        return cov * factor
+    return (moments.within + cov if moments.proper else moments.within) / moments.m
 
 
 def _known_test(difference: Floats, total: Floats) -> wald.FTest:

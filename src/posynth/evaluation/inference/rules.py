@@ -207,7 +207,7 @@ def large_k(x: Moments) -> Spread:
 
 
 def about_original(x: Moments) -> Spread:
-    """Variance b/m of q̄ about q̂_obs, ν = m - 1: exact for normal estimates of any scheme."""
+    """Variance b/m of q̄ about q̂_obs, ν = m - 1, for copies whose estimates centre on q̂_obs."""
     noise = x.between / x.m
     return Spread(noise, np.full_like(noise, x.m - 1.0))
 
