@@ -73,12 +73,16 @@ def _by_python(folder, monkeypatch, **changes):
     return names["result"]
 
 
-def _by_r(folder, tmp_path):
+def _by_r(folder, tmp_path, **changes):
     if shutil.which("Rscript") is None:
         pytest.skip("R is not installed")
-    code = _code(folder, "r") + (
-        '\nwrite.csv(format(result, digits = 17), "RESULT", row.names = FALSE)\n'
-    ).replace("RESULT", str(tmp_path / "result.csv"))
+    code = _code(folder, "r")
+    for old, new in changes.items():
+        assert old in code
+        code = code.replace(old, new)
+    code += ('\nwrite.csv(format(result, digits = 17), "RESULT", row.names = FALSE)\n').replace(
+        "RESULT", str(tmp_path / "result.csv")
+    )
     (tmp_path / "pool.R").write_text(code, encoding="utf-8")
     subprocess.run(
         ["Rscript", "--vanilla", tmp_path / "pool.R"], cwd=folder, check=True,
@@ -241,6 +245,19 @@ def test_plug_in_copies_and_labels_with_two_levels_have_their_code(table, tmp_pa
         # statsmodels ends Newton's method at a step of 1e-8; b makes more of it.
         _agree(_by_r(given, tmp_path), pooled, 1e-5)
         assert 'generate byte smoke_1 = smoke == "yes" if !missing(smoke)' in _code(given, "stata")
+
+
+def test_codes_are_levels_where_they_are_declared_so(tmp_path, monkeypatch):
+    rng = np.random.default_rng(2)
+    ward, flag = rng.integers(1, 4, 150), rng.integers(1, 3, 150)
+    table = pd.DataFrame({"ward": ward, "flag": flag, "y": rng.normal(size=150) + (ward == 2)})
+    copies = posynth.synthesize(table, m=2, seed=3, kinds={"ward": "nominal", "flag": "binary"})
+    given = posynth.release(copies, tmp_path / "given")
+    shown, formula = _formula(given)[1], "y ~ ward + flag"
+    pooled = posynth.pool(given, "ols", formula)
+    assert len(pooled.names) == 4
+    _agree(_by_python(given, monkeypatch, **{shown: formula}), pooled, 1e-10)
+    _agree(_by_r(given, tmp_path, **{shown: formula}), pooled, 1e-8)
 
 
 def test_the_codebook_tells_of_the_copies_and_not_of_the_source(released):
