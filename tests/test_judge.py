@@ -183,9 +183,9 @@ def test_tables_are_laid_side_by_side_in_one_call(copies, source, judged_folder)
 
 
 def test_what_is_shown_is_short(copies, source):
-    shown = repr(copies.posterior)
-    assert shown.startswith("Posterior of 5 conditionals (exact 3, laplace 2), ")
-    assert "draws each, proper, 5 within diagnostic limits, fitted on 299 rows, seed 5" in shown
+    shown = " ".join(repr(copies.posterior).split())
+    assert shown.startswith("Posterior of 5 conditionals (batched 2, exact 3), ")
+    assert "proper, 5 within diagnostic limits, fitted on 299 rows, seed 5" in shown
     tables = posynth.lay_beside(copies, source)
     assert repr(tables) == "Comparison of 299 rows of 5 columns with 3 copies, no holdout"
     shown = repr(posynth.pool(copies, "ols", FORMULA))

@@ -10,6 +10,7 @@ from posynth.chain.facts import Option
 from posynth.chain.plain import checked_values, to_plain
 from posynth.chain.rule import read_rule, require_rule
 from posynth.errors import SpecError, unknown
+from posynth.table.listing import listing, record_text
 from posynth.table.schema import Schema
 
 ENGINES = ("auto", "exact", "laplace", "hmc", "nuts")
@@ -97,6 +98,9 @@ class Conditional:
     note: str = ""
     options: Mapping[str, Option] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return record_text(self)
+
     def __post_init__(self) -> None:
         # A single name, or a single pair, is what one writes for a list of one.
         for key in ("predictors", "slopes"):
@@ -166,6 +170,9 @@ class ChainSpec:
         if self.missing not in MISSING_MODES:
             raise SpecError(f"chain: {unknown('missing-data plan', self.missing, MISSING_MODES)}")
 
+    def __repr__(self) -> str:
+        return "\n".join([self.title, *listing(*self.rows(), more="spec.conditionals holds all")])
+
     def __iter__(self) -> Iterator[Conditional]:
         return iter(self.conditionals)
 
@@ -177,6 +184,26 @@ class ChainSpec:
             if conditional.target == target:
                 return conditional
         raise SpecError(unknown("conditional", target, self.targets))
+
+    @property
+    def title(self) -> str:
+        """How many conditionals there are, on how many columns, and the plan for missing values."""
+        counts = f"{len(self)} conditionals of {len(self.columns)} columns"
+        return f"Chain of {counts}, missing = {self.missing!r}"
+
+    def rows(self, most: int = 3) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Return heads and one row a conditional: its name, what it is given, its family.
+
+        More than ``most`` predictors are counted, not named.
+        """
+        rows: list[tuple[str, ...]] = []
+        for c in self:
+            names = [*self.predictors(c.target), *map(":".join, c.interactions)]
+            counted = f"{len(names)} terms" if c.interactions else f"{len(names)} earlier columns"
+            given = counted if len(names) > most else " + ".join(names) or "1"
+            given = c.formula or given
+            rows.append((c.target, f"= {c.passive}" if c.passive else given, c.label))
+        return ("conditional", "given", "family"), rows
 
     @property
     def targets(self) -> tuple[str, ...]:

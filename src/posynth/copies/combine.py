@@ -5,7 +5,7 @@ from itertools import combinations
 
 from posynth.copies.container import Copies
 from posynth.copies.manifest import manifest
-from posynth.copies.streams import Streams, shared_noise
+from posynth.copies.streams import Streams, shared_noise, spans
 from posynth.errors import MeasureError
 
 
@@ -101,19 +101,8 @@ def _require_own_noise(one: Streams, other: Streams, name: str, name_of_other: s
     shared = shared_noise(one, other)
     if shared:
         raise MeasureError(
-            f"{name} and {name_of_other} cannot be pooled: both hold copies {_spans(shared)} of "
+            f"{name} and {name_of_other} cannot be pooled: both hold copies {spans(shared)} of "
             f"call {one.call}, so that their rows are the same random numbers and would be counted "
             "twice; draw the second anew by `posynth draw` or posynth.draw, without a seed or with "
             "another one"
         )
-
-
-def _spans(numbers: Sequence[int]) -> str:
-    """Write 1, 2, 3, 7 as 1-3, 7."""
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][-1] + 1:
-            spans[-1].append(number)
-        else:
-            spans.append([number])
-    return ", ".join(str(s[0]) if len(s) == 1 else f"{s[0]}-{s[-1]}" for s in spans)

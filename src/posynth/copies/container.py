@@ -1,6 +1,5 @@
 """The m synthetic tables, where they come from, and how they are written."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +8,14 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import pandas as pd
 
+from posynth.copies.arrays import as_dataset
 from posynth.copies.codebook import Codebook
 from posynth.copies.manifest import manifest, public_manifest
 from posynth.copies.output import write_output
 from posynth.copies.streams import Streams, part_of, shared_draws
 from posynth.errors import MeasureError, StoreError
 from posynth.posterior.record import Posterior
+from posynth.table.listing import listing, some, table_html
 from posynth.table.schema import Schema
 
 if TYPE_CHECKING:
@@ -102,21 +103,59 @@ class Copies:
         return {t: np.concatenate([np.array(s.taken[t], int) for s in records]) for t in targets}
 
     def __repr__(self) -> str:
-        m, k, posterior = len(self), len(self.frames[0]), self.origin
+        lines = [self.title]
+        if isinstance(self.origin, Posterior) and self.origin.links:
+            table, more = self.origin.summary(), "copies.diagnostics() shows all"
+            lines += listing(list(map(str, table)), table.to_numpy().tolist(), more=more)
+        return "\n".join([*lines, *self._asides()])
+
+    def _repr_html_(self) -> str:
+        if isinstance(self.origin, Posterior):
+            return table_html(self.title, self.origin.summary(), "; ".join(self._asides()))
+        kinds = [(column.name, column.kind.value) for column in self.schema]
+        return table_html(self.title, pd.DataFrame(kinds, columns=["column", "kind"]))
+
+    @property
+    def title(self) -> str:
+        """How many copies of how many rows, whether proper, and with which seed."""
+        m, k = len(self), len(self.frames[0])
         size = f"{m} {'copy' if m == 1 else 'copies'} of {k} rows from a source of"
         size = f"{size} {self.schema.rows} rows, {'' if self.proper else 'not '}proper"
-        if isinstance(posterior, Codebook):
+        if not self.has_posterior:
             return f"{size}, passed on without their posterior"
-        lines = [f"{size}, seed {self.seed}"]
-        if posterior.links:
-            draws = {t: ds.sizes["chain"] * ds.sizes["draw"] for t, ds in posterior.draws.items()}
-            table = posterior.diagnostics()[["target", "family", "engine", "passed"]]
-            table.insert(3, "draws", table["target"].map(draws))
-            lines.append(table.to_string(index=False))
-        filled = [column.name for column in posterior.schema if not column.kind.is_modelled]
-        if filled:
-            lines.append(f"filled in, not modelled: {', '.join(filled)}")
-        return "\n".join(lines)
+        seeds = [str(each.seed) for each in self.streams]
+        named = f", seed{'s' * (len(seeds) > 1)} {some(seeds, 2)}" if seeds else ""
+        return f"{size}{named}"
+
+    def _asides(self) -> list[str]:
+        """Columns that no conditional models, and conditionals that did not pass."""
+        if not isinstance(self.origin, Posterior):
+            return []
+        links = self.origin.links
+        failed = [t for t, link in links.items() if not link.diagnosis.passed]
+        filled = [column.name for column in self.schema if not column.kind.is_modelled]
+        named = {"outside their limits": failed, "filled in, not modelled": filled}
+        return [f"{what}: {some(names)}" for what, names in named.items() if names]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all copies as one long data frame, indexed by copy and row.
+
+        Returns
+        -------
+        pandas.DataFrame
+            m k rows with the columns and dtypes of the copies and a MultiIndex (``copy``, ``row``),
+            both from 0: ``frame.loc[2]`` is ``copies[2]``, ``frame.groupby(level="copy")`` goes
+            over copies, and ``frame.reset_index(level="copy")`` makes the number a column.
+
+        Examples
+        --------
+        >>> import posynth
+        >>> table = posynth.load_heart_failure()[["age", "sex"]]
+        >>> frame = posynth.synthesize(table, m=2, k=3, seed=1).to_frame()
+        >>> frame.index.tolist()
+        [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+        """
+        return pd.concat(self.frames, keys=range(len(self)), names=["copy", "row"])
 
     def to_pandas(self) -> list[pd.DataFrame]:
         """Return the copies as a list of data frames."""
@@ -128,16 +167,7 @@ class Copies:
         Columns whose name is also a dim (``copy``, ``row``) get an underscore behind it. The
         attribute ``manifest`` is the one that may be published, without seeds.
         """
-        import xarray as xr
-
-        arrays = {}
-        for name in self.frames[0].columns:
-            label = f"{name}_" if name in ("copy", "row") else name
-            stacked = np.stack([_plain(frame[name]) for frame in self.frames])
-            arrays[label] = (("copy", "row"), stacked)
-        coords = {"copy": np.arange(len(self)), "row": np.arange(len(self.frames[0]))}
-        manifest = json.dumps(public_manifest(self.manifest()))
-        return xr.Dataset(arrays, coords=coords, attrs={"manifest": manifest})
+        return as_dataset(self.frames, public_manifest(self.manifest()))
 
     @property
     def posterior(self) -> Posterior:
@@ -241,12 +271,3 @@ class Copies:
         """
         parts = (self.frames, self.posterior, self.manifest())
         return write_output(*parts, Path(folder), format, overwrite)
-
-
-def _plain(series: "pd.Series[Any]") -> np.ndarray:
-    """Return values xarray can hold: labels as objects, nullable numbers as float with NaN."""
-    if isinstance(series.dtype, pd.CategoricalDtype | pd.StringDtype):
-        return series.astype(object).to_numpy()
-    if series.dtype.kind in "biuf" and series.isna().any():
-        return series.to_numpy(dtype=float, na_value=np.nan)
-    return series.to_numpy()

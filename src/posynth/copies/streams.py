@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from posynth.copies.walk import Taken, taken_draws, total_draws
 from posynth.errors import SpecError, StoreError
 from posynth.posterior.record import Posterior
+from posynth.table.listing import some
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class Streams:
     taken: Mapping[str, tuple[int, ...]]
     apart_from: tuple[str, ...] = ()
     again: bool = False
+
+    def __repr__(self) -> str:
+        made = f"{self.verb}, {'given' if self.given else 'random'} seed {self.seed}"
+        return f"Streams(call {self.call}: copies {spans(self.copies)} of {made})"
 
     def of(self, places: Sequence[int]) -> "Streams":
         """Return the record of some of the copies, by place from 0."""
@@ -226,11 +231,23 @@ def shared_draws(streams: Sequence[Streams]) -> str:
         return ""
     return (
         f"{count} of {pairs} pairs of copies from different calls of draw take the same posterior "
-        f"draw of a conditional ({_some(sorted(names))}), so that their parameters are not "
+        f"draw of a conditional ({some(sorted(names))}), so that their parameters are not "
         "independent; draw all copies at once, or with --apart-from (apart_from= in Python)"
     )
 
 
-def _some(names: Sequence[str], most: int = 4) -> str:
-    more = [f"{len(names) - most} more"] if len(names) > most else []
-    return ", ".join([*names[:most], *more])
+def spans(numbers: Sequence[int]) -> str:
+    """Write numbers in short.
+
+    Examples
+    --------
+    >>> spans([1, 2, 3, 7])
+    '1-3, 7'
+    """
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][-1] + 1:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return ", ".join(str(s[0]) if len(s) == 1 else f"{s[0]}-{s[-1]}" for s in found)

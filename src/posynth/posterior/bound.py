@@ -21,6 +21,7 @@ from posynth.posterior.task import encode_table, make_task
 from posynth.table.codec import encode
 from posynth.table.frame import Table
 from posynth.table.inputs import as_frame
+from posynth.table.listing import listing, one_line, table_html
 from posynth.table.schema import Kind, Schema
 from posynth.table.series import canonical
 from posynth.table.source import Source
@@ -174,13 +175,22 @@ class Chain:
         facts = {name: member.facts for name, member in self.families.items()}
         return chain_to_toml(self.spec, self.schema, facts)
 
+    def __repr__(self) -> str:
+        shown = listing(*self.spec.rows(), more="print(chain) shows all, and why")
+        return "\n".join([self.spec.title, *shown])
+
+    def _repr_html_(self) -> str:
+        heads, rows = self.spec.rows()
+        table = pd.DataFrame([(*row, self.spec[row[0]].note) for row in rows])
+        return table_html(self.spec.title, table.set_axis([*heads, "why"], axis=1))
+
     def __str__(self) -> str:
         lines = [f"{len(self.spec)} conditionals, missing = {self.spec.missing!r}"]
         for c in self.spec:
             terms = [*self.spec.predictors(c.target), *map(":".join, c.interactions)]
             given = f"~ {c.formula or ' + '.join(terms) or '1'}"
             given = f"= {c.passive}" if c.passive else given
-            lines.append(f"  {c.target} {given}   [{c.label}] {c.note}")
+            lines.append(one_line(f"  {c.target} {given}   [{c.label}] {c.note}"))
         return "\n".join(lines)
 
 
@@ -198,6 +208,9 @@ class BoundConditional:
 
     chain: Chain
     conditional: Conditional
+
+    def __repr__(self) -> str:
+        return f"One of {len(self.chain)} conditionals of a chain: {self.conditional!r}"
 
     @property
     def family(self) -> Family:

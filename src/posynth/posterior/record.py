@@ -18,6 +18,7 @@ from posynth.errors import StoreError, unknown
 from posynth.families.base import Family
 from posynth.posterior.coding import Coding
 from posynth.posterior.diagnosis import Diagnosis
+from posynth.table.listing import listing, some, table_html
 from posynth.table.schema import Schema
 from posynth.table.source import Source
 
@@ -83,16 +84,38 @@ class Posterior:
     copies_drawn: int = 0
 
     def __repr__(self) -> str:
-        draws = {ds.sizes["chain"] * ds.sizes["draw"] for ds in self.draws.values() if len(ds)}
+        heads, rows = list(map(str, self.summary())), self.summary().to_numpy().tolist()
+        more = "posterior.diagnostics() shows all"
+        return "\n".join([*self.title, *listing(heads, rows, more=more)])
+
+    def _repr_html_(self) -> str:
+        return table_html(" ".join(self.title), self.summary())
+
+    @property
+    def title(self) -> list[str]:
+        """What was fitted, with which engines, and what did not pass: a few lines."""
         engines = Counter(link.diagnosis.engine for link in self.links.values())
-        passed = sum(link.diagnosis.passed for link in self.links.values())
         used = ", ".join(f"{name} {count}" for name, count in sorted(engines.items()))
-        span = " to ".join(str(count) for count in sorted({min(draws), max(draws)})) if draws else 0
-        return (
-            f"Posterior of {len(self.links)} conditionals ({used}), {span} draws each, "
-            f"{'proper' if self.proper else 'not proper'}, {passed} within diagnostic limits, "
-            f"fitted on {self.schema.rows} rows, seed {self.seed}"
-        )
+        failed = [t for t, link in self.links.items() if not link.diagnosis.passed]
+        lines = [
+            f"Posterior of {len(self.links)} conditionals ({used}),",
+            f"{'proper' if self.proper else 'not proper'}, {len(self.links) - len(failed)} within "
+            f"diagnostic limits, fitted on {self.schema.rows} rows, seed {self.seed}",
+        ]
+        if failed:
+            lines.append(f"outside their limits: {some(failed)}")
+        return lines
+
+    def summary(self) -> "pd.DataFrame":
+        """Return ``diagnostics`` in short: family, engine, draws, passed or not."""
+        import pandas as pd
+
+        sizes = {t: int(ds.sizes["chain"] * ds.sizes["draw"]) for t, ds in self.draws.items()}
+        rows = [
+            (t, link.diagnosis.family, link.diagnosis.engine, sizes[t], link.diagnosis.passed)
+            for t, link in self.links.items()
+        ]
+        return pd.DataFrame(rows, columns=["target", "family", "engine", "draws", "passed"])
 
     @property
     def tree(self) -> "xr.DataTree":

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from posynth.errors import SpecError, TableError, unknown
+from posynth.table.listing import listing
 
 
 class Kind(StrEnum):
@@ -115,6 +116,13 @@ class Schema:
 
     columns: tuple[Column, ...]
     rows: int
+
+    def __repr__(self) -> str:
+        rows = [(c.name, c.kind.value, len(c.levels) or "", c.missing or "", c.dtype) for c in self]
+        heads = ("column", "kind", "levels", "missing", "dtype")
+        return "\n".join(
+            [f"Schema of {len(rows)} columns and {self.rows} rows", *listing(heads, rows)]
+        )
 
     def __iter__(self) -> Iterator[Column]:
         return iter(self.columns)
