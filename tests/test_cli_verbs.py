@@ -110,6 +110,18 @@ def test_pool_takes_the_options_of_its_models(run):
     assert "the estimate the original rows would have given" in words(original.output)
 
 
+def test_pool_allows_for_groups_of_rows(run):
+    groups = ("--formula", "platelets ~ age", "--cluster")
+    result = run("pool", *groups, "smoking", data=False)
+    assert result.exit_code == 0, result.output
+    assert "the reference of the intervals is t with" in words(result.output)
+    failed = run("pool", *groups, "smokin", data=False)
+    assert failed.exit_code == 2
+    assert "cluster: unknown column 'smokin'" in words(failed.output)
+    mixed = run("pool", "--model", "phreg", *groups, "smoking", data=False)
+    assert "cluster: unknown model 'phreg'" in words(mixed.output)
+
+
 def test_pool_imputes_on_request(heart, tmp_path):
     table = heart[["sex", "age", "platelets"]].copy()
     table.loc[::4, "platelets"] = float("nan")

@@ -203,12 +203,12 @@ def resized(pupils, k):
 @pytest.mark.parametrize("k", [160, 4000])
 def test_variances_of_other_sizes_say_those_of_the_source(pupils, analysis, k):
     run = fit_statsmodels(**analysis)
-    copies = [run(resized(pupils, k + j * GROUPS)) for j in range(9)]
-    made = [Provenance(N, k + j * GROUPS, 1, groups={"school": GROUPS}) for j in range(9)]
+    copies = [run(resized(pupils, k + j * GROUPS)) for j in range(5)]
+    made = [Provenance(N, k + j * GROUPS, 1, groups={"school": GROUPS}) for j in range(5)]
     found = [np.diag(of_source([c], p)[0][0]) for c, p in zip(copies, made, strict=True)]
-    sources = [np.diag(run(resized(pupils, N + j * GROUPS)).cov) for j in range(-3, 4)]
-    # A variance of 39 groups has a relative sd of .23, so the mean of 9 has .08, that of 7 .09.
-    np.testing.assert_allclose(np.mean(found, axis=0), np.mean(sources, axis=0), rtol=0.3)
+    sources = [np.diag(run(resized(pupils, N + j * GROUPS)).cov) for j in range(-2, 3)]
+    # A variance of 39 groups has a relative sd of .23, so the ratio of two means of 5 has .15.
+    np.testing.assert_allclose(np.mean(found, axis=0), np.mean(sources, axis=0), rtol=0.4)
 
 
 def test_a_copy_of_another_size_has_the_standard_errors_of_the_source(pupils):

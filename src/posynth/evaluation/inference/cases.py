@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from posynth.evaluation.base import Provenance
 
-#: From so many copies on b/m is known well enough: t_p_star is then hardly wider than ppd and
-#: simple, which assume that chain and analysis agree. Below, its intervals are up to twice as wide.
+#: From so many copies on t_p_star is taken: it uses the spread between copies and need not assume
+#: that chain and analysis agree. Its intervals are longer on average than those of ppd, at n = 100
+#: and k = n (k = n/5) by a factor of 1.48 (2.35) at m = 2, 1.10 (1.28) at 3, 1.02 (1.06) at 5.
 ENOUGH = 5
 
 
