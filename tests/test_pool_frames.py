@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 import posynth
@@ -63,6 +64,24 @@ def test_every_way_to_give_frames_is_the_same(frames):
         pd.testing.assert_frame_equal(found, expected, rtol=1e-12)
 
 
+def test_arrow_tables_are_data_frames(frames):
+    expected = posynth.pool(frames, "ols", FORMULA, n=N, proper=True).table
+    tables = [pyarrow.Table.from_pandas(frame) for frame in frames]
+    found = posynth.pool(tables, "ols", FORMULA, n=N, proper=True).table
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-12)
+    long = pa_long(tables)
+    found = posynth.pool(long, "ols", FORMULA, n=N, proper=True).table
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-12)
+
+
+def pa_long(tables):
+    numbered = [
+        table.append_column("copy", pyarrow.array([i] * len(table)))
+        for i, table in enumerate(tables)
+    ]
+    return pyarrow.concat_tables(numbered)
+
+
 def test_frames_of_copies_give_what_the_copies_give(heart):
     copies = posynth.synthesize(heart[["sex", "age", "deceased"]], m=3, seed=7)
     here = posynth.pool(copies.to_pandas(), "logit", "deceased ~ age + sex", n=299, proper=True)
@@ -92,7 +111,11 @@ def test_missing_values_matter_only_in_the_columns_of_the_model(frames):
             lambda f: [f[0], f[1].assign(x="1")],
             "column 'x' has dtype (str|object) in copy 2 and fl",
         ),
-        (lambda f: [f[0], "copy.csv"], "copy 2 is a str, not a pandas data frame"),
+        (
+            lambda f: [f[0], "copy.csv"],
+            "copy 2 is a str, not a data frame; give a list of data fra",
+        ),
+        (lambda f: [f[0], 3], "copy 2: .*int"),
         (lambda f: [], "the list of data frames is empty"),
         (lambda f: [f[0].iloc[:0]], "copy 1 has 0 rows"),
         (lambda f: f[0], r"needs a column or index level 'copy'.*given as \[frame\]"),

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from posynth.copies.codebook import Codebook
 from posynth.copies.container import Copies
-from posynth.errors import MeasureError
+from posynth.errors import MeasureError, TableError
 from posynth.table.arrays import dtype_name
+from posynth.table.inputs import as_frame
 from posynth.table.names import Names, as_names
 from posynth.table.schema import Column, Kind, Schema
 from posynth.table.source import Source
@@ -37,9 +39,9 @@ def copies_of_frames(
 
     Parameters
     ----------
-    frames : sequence or mapping of pandas.DataFrame, or one DataFrame
+    frames : sequence or mapping of DataFrame, or one DataFrame
         The m copies, k rows each; one long data frame numbers them in a column or an index
-        level named ``copy``.
+        level named ``copy``. What exports Arrow's stream, as polars does, counts as a data frame.
     n : int
         Rows of the source.
     proper : bool, optional
@@ -88,29 +90,36 @@ def copies_of_frames(
     return Copies(alike, Codebook(Schema(columns, rows), Source(), remarks), (), written)
 
 
-def _named(frames: Frames) -> dict[str, pd.DataFrame]:
-    if isinstance(frames, pd.DataFrame):
-        named = _split(frames)
-    elif isinstance(frames, Mapping):
-        named = {str(name): frame for name, frame in frames.items()}
+def _named(frames: Any) -> dict[str, pd.DataFrame]:
+    if isinstance(frames, pd.DataFrame) or hasattr(frames, "__arrow_c_stream__"):
+        return _split(as_frame(frames))
+    if isinstance(frames, Mapping):
+        given = {str(name): frame for name, frame in frames.items()}
     elif isinstance(frames, Sequence) and not isinstance(frames, str):
-        named = {f"copy {i}": frame for i, frame in enumerate(frames, start=1)}
+        given = {f"copy {i}": frame for i, frame in enumerate(frames, start=1)}
     else:
         raise MeasureError(
             f"copies are a {type(frames).__name__}; give what `synthesize` returned, the folder it "
             "was saved to, or data frames with n, the rows of their source"
         )
-    for name, frame in named.items():
-        if not isinstance(frame, pd.DataFrame):
-            raise MeasureError(
-                f"{name} is a {type(frame).__name__}, not a pandas data frame; give a list of "
-                "data frames, one a copy"
-            )
-        if frame.empty:
-            raise MeasureError(f"{name} has {len(frame)} rows and {frame.shape[1]} columns")
-    if not named:
+    if not given:
         raise MeasureError("there is no copy to pool: the list of data frames is empty")
-    return named
+    return {name: _frame(name, each) for name, each in given.items()}
+
+
+def _frame(name: str, given: Any) -> pd.DataFrame:
+    if isinstance(given, str | Path):
+        raise MeasureError(
+            f"{name} is a {type(given).__name__}, not a data frame; give a list of data frames, "
+            "one a copy, or the folder that holds copies/ and manifest.json"
+        )
+    try:
+        frame = as_frame(given)
+    except TableError as error:
+        raise MeasureError(f"{name}: {error}") from None
+    if frame.empty:
+        raise MeasureError(f"{name} has {len(frame)} rows and {frame.shape[1]} columns")
+    return frame
 
 
 def _split(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
