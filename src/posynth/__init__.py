@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from posynth.evaluation.validity.study import Analysis as Analysis
     from posynth.evaluation.validity.study import Study as Study
     from posynth.families.bambi import from_bambi as from_bambi
+    from posynth.families.listing import list_families as list_families
     from posynth.families.methods import methods as methods
     from posynth.families.own import conditional as conditional
     from posynth.judge import compare as compare
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from posynth.posterior.store import save_posterior as save_posterior
     from posynth.releasing import release as release
     from posynth.reporting import write_report as write_report
+    from posynth.results import Evaluation as Evaluation
     from posynth.studies import exchangeable as exchangeable
     from posynth.studies import sbc as sbc
     from posynth.studies import validity as validity
@@ -72,6 +74,8 @@ _HOME = {
     "design_study": "posynth.evaluation.validity.design",
     "draw": "posynth.copies.drawing",
     "evaluate": "posynth.judge",
+    "Evaluation": "posynth.results",
+    "list_families": "posynth.families.listing",
     "exchangeable": "posynth.studies",
     "fit": "posynth.synthesizer",
     "from_bambi": "posynth.families.bambi",

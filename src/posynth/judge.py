@@ -18,7 +18,7 @@ from posynth.evaluation.base import Provenance
 from posynth.judgement import judged
 from posynth.material import Source, lay_beside, original, take, take_any
 from posynth.progress import Shown, of_measures, shown
-from posynth.results import Result
+from posynth.results import Evaluation
 from posynth.table.inputs import Data
 from posynth.table.names import Names
 
@@ -214,7 +214,7 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     groups: int | None = None,
     checks: bool = False,
     progress: Shown = None,
-) -> list[Result]:
+) -> Evaluation:
     """Judge the copies: how like the original they are, and how risky.
 
     Parameters
@@ -243,8 +243,9 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
 
     Returns
     -------
-    list of Result
-        Checks if asked for, utility, advice, disclosure.
+    Evaluation
+        A sequence of results: checks if asked for, utility, advice, disclosure. It prints as a
+        table; ``to_frame()`` has every row, ``failed`` those outside their limits.
 
     Raises
     ------
@@ -258,11 +259,13 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
     >>> results = evaluate(synthesize(table, m=2, seed=1), table, keys=["sex", "age"])
     >>> {r.measure for r in results} >= {"S_pMSE", "DiSCO", "advice"}
     True
+    >>> results.select("KS", "age").to_frame()["measure"].tolist()
+    ['KS']
     """
     taken = take(copies)
     comparison = lay_beside(taken, data, holdout)
     with shown(progress, ("evaluate",), of_measures) as tell:
-        return judged(
+        results = judged(
             comparison,
             taken,
             keys=keys,
@@ -272,3 +275,4 @@ def evaluate(  # noqa: PLR0913 - keys and target are the user's knowledge of the
             checks=checks,
             progress=tell,
         )
+    return Evaluation(results)

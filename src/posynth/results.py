@@ -1,8 +1,8 @@
 """The record every judgement returns: diagnostics, utility, disclosure and inference alike."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import pandas as pd
 
@@ -80,3 +80,103 @@ def to_frame(results: Iterable[Result], details: Iterable[str] = ()) -> pd.DataF
     ]
     columns = ["measure", "subject", "value", *wanted, "lower", "upper", "passed", "text"]
     return pd.DataFrame(rows, columns=columns)
+
+
+SHOWN = 20  # rows that are printed
+
+
+class Evaluation(Sequence[Result]):
+    """The results of an evaluation, in order; printed as a table.
+
+    Parameters
+    ----------
+    results : iterable of Result
+        The records.
+
+    Examples
+    --------
+    >>> found = Evaluation([Result("KS", 0.1, "age"), Result("repU", 9.0, passed=False)])
+    >>> found.failed[0].measure, len(found.select("KS")), found.to_frame().shape
+    ('repU', 1, (2, 7))
+    >>> print(found)
+    2 results, 1 outside its limit
+    measure subject value passed
+       repU             9     no
+         KS     age   0.1
+    """
+
+    def __init__(self, results: Iterable[Result]) -> None:
+        self._results = tuple(results)
+
+    @overload
+    def __getitem__(self, place: int) -> Result: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Evaluation": ...
+    def __getitem__(self, place: int | slice) -> "Result | Evaluation":
+        if isinstance(place, slice):
+            return Evaluation(self._results[place])
+        return self._results[place]
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._results == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple((r.measure, r.subject) for r in self._results))
+
+    @property
+    def failed(self) -> "Evaluation":
+        """The results outside their limits."""
+        return Evaluation(r for r in self._results if r.passed is False)
+
+    def select(self, measure: str = "", subject: str = "") -> "Evaluation":
+        """Return the results of one measure, of one subject, or both.
+
+        Parameters
+        ----------
+        measure : str
+            As ``"S_pMSE"``; every measure if empty.
+        subject : str
+            A column, a pair ``"a:b"``; every subject if empty.
+        """
+        return Evaluation(
+            r
+            for r in self._results
+            if (not measure or r.measure == measure) and (not subject or r.subject == subject)
+        )
+
+    def to_frame(self, details: Iterable[str] = ()) -> pd.DataFrame:
+        """Return one row a result; see `to_frame`.
+
+        Parameters
+        ----------
+        details : iterable of str
+            Names of details to show as well.
+        """
+        return to_frame(self._results, details)
+
+    def _table(self) -> pd.DataFrame:
+        """Return the rows that are printed: those outside their limits first."""
+        ranked = sorted(self._results, key=lambda r: r.passed is not False)[:SHOWN]
+        verdicts = {True: "yes", False: "no", None: ""}
+        rows = [(r.measure, r.subject, f"{r.value:.4g}", verdicts[r.passed]) for r in ranked]
+        return pd.DataFrame(rows, columns=["measure", "subject", "value", "passed"])
+
+    def _head(self) -> str:
+        bad = len(self.failed)
+        return f"{len(self)} results, {bad} outside {'its limit' if bad == 1 else 'their limits'}"
+
+    def _rest(self) -> str:
+        more = len(self) - SHOWN
+        return f"and {more} more: to_frame() has them all" if more > 0 else ""
+
+    def __repr__(self) -> str:
+        table = self._table().to_string(index=False) if self._results else ""
+        return "\n".join(filter(None, (self._head(), table, self._rest())))
+
+    def _repr_html_(self) -> str:
+        table = self._table().to_html(index=False, border=0)
+        rest = f"<p>{self._rest()}</p>" if self._rest() else ""
+        return f"<p>{self._head()}</p>{table}{rest}"
