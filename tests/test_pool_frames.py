@@ -84,10 +84,12 @@ def pa_long(tables):
 
 def test_frames_of_copies_give_what_the_copies_give(heart):
     copies = posynth.synthesize(heart[["sex", "age", "deceased"]], m=3, seed=7)
-    here = posynth.pool(copies.to_pandas(), "logit", "deceased ~ age + sex", n=299, proper=True)
     there = posynth.pool(copies, "logit", "deceased ~ age + sex")
-    pd.testing.assert_frame_equal(here.table, there.table)
-    assert here.choice == there.choice
+    long = copies.to_frame().assign(copy=1)  # a column of that name is not the number of the copy
+    for frames in (copies.to_pandas(), copies.to_frame(), long):
+        here = posynth.pool(frames, "logit", "deceased ~ age + sex", n=299, proper=True)
+        pd.testing.assert_frame_equal(here.table, there.table)
+        assert here.choice == there.choice
 
 
 def test_what_is_assumed_is_said(frames):

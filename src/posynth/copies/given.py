@@ -124,10 +124,10 @@ def _frame(name: str, given: Any) -> pd.DataFrame:
 
 def _split(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Split a long data frame at the column or index level that numbers the copies."""
-    if COPY in frame.columns:
-        return {f"copy {key}": part.drop(columns=COPY) for key, part in frame.groupby(COPY)}
     if COPY in frame.index.names:
         return {f"copy {key}": part for key, part in frame.groupby(level=COPY)}
+    if COPY in frame.columns:
+        return {f"copy {key}": part.drop(columns=COPY) for key, part in frame.groupby(COPY)}
     raise MeasureError(
         f"one data frame needs a column or index level {COPY!r} that numbers the copies, and has "
         f"columns {', '.join(map(repr, frame.columns))}; a single copy is given as [frame]"
