@@ -1,5 +1,6 @@
 """The errors posynth raises on purpose: place, value found, values allowed, next step."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -63,3 +64,28 @@ def unknown(what: str, found: object, allowed: Iterable[object]) -> str:
     close = get_close_matches(str(found), names, n=1)
     hint = f". Did you mean {close[0]!r}?" if close else ""
     return f"unknown {what} {found!r}; allowed: {', '.join(map(repr, names))}{hint}"
+
+
+#: Characters that move a terminal's cursor, change its colours, or turn the direction of text.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""Write out control characters: names and levels come from a table, and may hold any.
+
+    Parameters
+    ----------
+    text : str
+        Text for a terminal, a figure or a page.
+
+    Returns
+    -------
+    str
+        Line breaks and tabs are kept.
+
+    Examples
+    --------
+    >>> printable("\x1b[31mred")
+    '\\x1b[31mred'
+    """
+    return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posynth.errors import printable
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
@@ -30,10 +32,10 @@ def console(stderr: bool = False) -> "Console":
 
 
 def plain(text: str) -> str:
-    """Return text in which square brackets are not markup."""
+    """Return text in which square brackets are no markup and control characters are written out."""
     from rich.markup import escape
 
-    return escape(text)
+    return escape(printable(text))
 
 
 def print_schema(console: "Console", table: "Table") -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import posynth
 from posynth.copies.output import write_text
+from posynth.errors import printable
 from posynth.report import words
 from posynth.report.findings import Findings
 from posynth.report.sections import glance, sections
@@ -29,7 +30,9 @@ def render(found: Findings) -> str:
 
     room = files("posynth") / "report"
     # Names and levels come from the user's table: everything but the style is escaped.
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, finalize=_without_controls
+    )
     template = environment.from_string((room / "page.html.jinja").read_text(encoding="utf-8"))
     manifest = found.copies.manifest()
     source = manifest["source"] or "a data frame"
@@ -49,6 +52,11 @@ def render(found: Findings) -> str:
         glance=glance(found),
         sections=sections(found),
     )
+
+
+def _without_controls(value: object) -> object:
+    """Write out control characters of plain texts, before they are escaped."""
+    return printable(value) if type(value) is str else value
 
 
 def write_page(found: Findings, path: Path) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 from posynth.errors import MeasureError
 from posynth.evaluation.disclosure.distance import Distances
 from posynth.evaluation.disclosure.keys import Floats
+from posynth.evaluation.labels import as_label
 from posynth.results import Result
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def plot_attribution(results: Sequence[Result]) -> "Figure":
     lines = range(len(order))
     axes.scatter([original[s] for s in order], lines, color=ORIGINAL, label="Dorig (original)")
     axes.scatter([copies[s].value for s in order], lines, color=COPY, label="DiSCO (copies)")
-    axes.set_yticks(list(lines), [subject.split(" -> ")[-1] for subject in order])
+    axes.set_yticks(list(lines), [as_label(subject.split(" -> ")[-1]) for subject in order])
     axes.set_xlim(-2, 102)
-    axes.set_xlabel(f"% of original records; keys {order[0].split(' -> ')[0]}")
+    axes.set_xlabel(f"% of original records; keys {as_label(order[0].split(' -> ')[0])}")
     axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from posynth.evaluation.inference.compare import Agreement
+from posynth.evaluation.labels import as_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ def plot_agreement(agreement: Agreement, ax: Axes | None = None) -> Axes:
             label=f"{label}, {agreement.pooled.level:.0%} interval",
         )
     axes.axvline(0, linewidth=0.8, color="0.6", zorder=0)
-    axes.set_yticks(at, list(table.index))
+    axes.set_yticks(at, list(map(as_label, table.index)))
     axes.invert_yaxis()
     axes.set_xlabel("z value (estimate / standard error of the original fit)")
     axes.legend(frameon=False, loc="best")

@@ -7,6 +7,7 @@ import numpy as np
 
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
+from posynth.evaluation.labels import as_label
 from posynth.evaluation.utility.values import Coded, Floats, Numbers, judged, levels, numbers
 from posynth.results import Result
 from posynth.table.names import Names
@@ -71,8 +72,9 @@ def heatmap(
     low, high = limits or (0.0, max(LIMIT, float(np.nanmax(grid))))
     figure, axes = _canvas((3.2 + 0.52 * len(names), 2.2 + 0.46 * len(names)))
     image = axes.imshow(grid, cmap=_colours(low, high), vmin=low, vmax=high)
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(names)), names)
+    labels = list(map(as_label, names))
+    axes.set_xticks(range(len(names)), labels, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), labels)
     _write_cells(axes, grid, DARK)
     bar = figure.colorbar(image, label=f"{measure}, {kind} scale (1 is ideal)", shrink=0.85)
     bar.ax.axhline(LIMIT, color="black", linewidth=0.8)
@@ -195,7 +197,7 @@ def _panel(axes: "Axes", comparison: Comparison, column: Column, original: bool)
             _date_axis(axes)
     else:
         _bars(axes, levels(comparison, column), original)
-    axes.set_title(column.name, fontsize=9)
+    axes.set_title(as_label(column.name), fontsize=9)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -270,7 +272,7 @@ def _bars(axes: "Axes", column: Coded, original: bool) -> None:
     if original:
         axes.barh(range(len(shown)), _share(own, shown), color=REAL, alpha=0.35, label="original")
     _copy_marks(axes, [_share(count, shown) for count in counts])
-    axes.set_yticks(range(len(shown)), [column.levels[j][:28] for j in shown])
+    axes.set_yticks(range(len(shown)), [as_label(column.levels[j][:28]) for j in shown])
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_xlabel(_hidden(len(column.levels) - len(shown)), fontsize=7)

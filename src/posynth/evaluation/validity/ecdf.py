@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from posynth.evaluation.labels import as_label
 from posynth.evaluation.validity.calibration import Calibration
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def plot_calibration(calibration: Calibration, ax: Axes | None = None) -> Axes:
     axes.set_ylabel("ECDF - uniform")
     runs = len(calibration.ranks)
     axes.set_title(
-        f"{calibration.target} ({calibration.family}, prior {calibration.prior}), {runs}"
+        f"{as_label(calibration.target)} ({calibration.family}, prior {calibration.prior}), {runs}"
     )
     if axes.get_legend_handles_labels()[1]:
         axes.legend(frameon=False, fontsize="small")

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from posynth.errors import MeasureError, unknown
+from posynth.evaluation.labels import as_label
 from posynth.evaluation.validity.summary import Intervals, Validity
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def plot_coverage(
             place = np.full(int(chosen.sum()), at, dtype=float)
             axes.plot(found[chosen], place, "|", color=colour, markersize=9)
         axes.plot([found.mean()], [at], "o", color="black", markersize=3)
-    axes.set_yticks(range(len(cells)), [_label(key) for key, _ in cells])
+    axes.set_yticks(range(len(cells)), [as_label(_label(key)) for key, _ in cells])
     axes.invert_yaxis()
     axes.set_xlabel(f"coverage of {level:.0%} intervals, {runs} replications")
     axes.set_title("bars: single coefficients; dots: their means", fontsize="small")
@@ -134,7 +135,7 @@ def _zip(axes: Axes, found: Intervals, j: int, level: float, name: str) -> Axes:
     axes.axhline(100 * level, color="black", linewidth=0.8, linestyle="--")
     coverage = float(found.covered[:, j].mean())
     error_of = np.sqrt(coverage * (1 - coverage) / len(order))
-    axes.set_title(f"{name}: coverage {coverage:.3f} (Monte-Carlo error {error_of:.3f})")
+    axes.set_title(f"{as_label(name)}: coverage {coverage:.3f} (Monte-Carlo error {error_of:.3f})")
     axes.set_xlabel("estimate - population value, in standard deviations of the estimates")
     axes.set_ylabel("centile of |error| / half width")
     return axes
