@@ -110,12 +110,12 @@ def _exceptions(posterior: Posterior) -> dict[str, Any]:
 
 
 def _of_groups(posterior: Posterior) -> dict[str, Any]:
-    """Return which conditionals have random effects of groups, and how many groups there are."""
+    """Return which conditionals have groups whose rows are alike, and how many groups there are."""
     spec, schema = posterior.spec, posterior.schema
     columns = {c.groups or c.per_group for c in spec} - {""}
     return {
         "kept_groups": [c.target for c in spec if c.keep_groups],
-        "grouped": {c.target: c.groups for c in spec if c.groups},
+        "grouped": {c.target: c.groups or c.per_group for c in spec if c.groups or c.per_group},
         "groups": {name: len(schema[name].levels) for name in sorted(columns)},
     }
 

@@ -47,7 +47,7 @@ class Provenance:
     groups : Mapping of str to int
         Column of groups -> how many groups the source has.
     grouped : Mapping of str to str
-        Column drawn with random effects of groups -> column of groups.
+        Column whose rows are alike within groups -> column of groups.
     """
 
     n: int

@@ -219,7 +219,10 @@ def test_a_copy_of_another_size_has_the_standard_errors_of_the_source(pupils):
     posterior = posynth.fit(pupils, posynth.specify(pupils, **chain), seed=1)
     own = fit_statsmodels(**MIXED)(pupils).std_error
     manifest = posynth.draw(posterior, m=2, seed=3).manifest()
-    assert manifest["groups"] == {"school": GROUPS} and manifest["grouped"] == {"y": "school"}
+    assert manifest["groups"] == {"school": GROUPS} and manifest["grouped"] == {
+        "z": "school",
+        "y": "school",
+    }
     assert manifest["kept_groups"] == []
     for k in (160, 4000):
         pooled = posynth.pool(posynth.draw(posterior, m=3, k=k, seed=2), **MIXED)

@@ -15,7 +15,7 @@ the factor is k/n; for estimates between groups that differ much it is G_c/G.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -168,8 +168,8 @@ def noted(estimates: "Sequence[Estimate]", provenance: Provenance) -> tuple[str,
         column = next(iter(grouped.values()))
         return (
             f"{named}: rows of one {column!r} are alike in the copies as in the source, and this "
-            "analysis takes them for independent, so its standard errors are too small; use model "
-            f"'mixed' with groups={column!r}, or cluster={column!r}",
+            "analysis does not say that it allows for it, so its standard errors may be too small; "
+            f"use model 'mixed' with groups={column!r}, or cluster={column!r}",
         )
     groups = provenance.groups.get(clusters.column)
     if groups is None or clusters.rows is None or provenance.k == provenance.n:
@@ -188,6 +188,28 @@ def mean_of(estimates: "Sequence[Estimate]") -> Clusters | None:
     rows = [clusters.rows for clusters in found if clusters.rows is not None]
     mean = np.mean(rows, axis=0) if len(rows) == len(found) else None
     return Clusters(found[0].column, found[0].count, mean)
+
+
+def side_by_side(estimates: "Sequence[Estimate]") -> Clusters | None:
+    """Return the groups of several analyses of one table, with variances within groups only.
+
+    Analyses that take rows for independent vary by their rows alone, so v_B = v.
+
+    Raises
+    ------
+    MeasureError
+        If analyses allow for different groups.
+    """
+    known = [estimate.clusters for estimate in estimates if estimate.clusters is not None]
+    if not known:
+        return None
+    if len({(clusters.column, clusters.count) for clusters in known}) > 1:
+        named = ", ".join(repr(clusters.column) for clusters in known)
+        raise MeasureError(f"analyses allow for different groups ({named}); run one at a time")
+    parts = [e.cov if e.clusters is None else e.clusters.rows for e in estimates]
+    within = [np.diag(part) for part in parts if part is not None]
+    rows = np.diag(np.concatenate(within)) if len(within) == len(parts) else None
+    return replace(known[0], rows=rows)
 
 
 def of_mixed(result: Any, column: str) -> Clusters:

@@ -1,7 +1,7 @@
 """One replication: sample, analyse, fit, draw, analyse every copy; all from one stream."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from posynth.copies.walk import as_frame, walk
 from posynth.errors import PosynthError, SpecError
+from posynth.evaluation.base import Provenance
+from posynth.evaluation.inference.clusters import Clusters, of_source, side_by_side
 from posynth.evaluation.inference.estimates import Estimate, aligned, fit_copies
 from posynth.evaluation.validity.choices import chosen
 from posynth.evaluation.validity.holes import Hole, with_holes
@@ -45,6 +47,9 @@ class Replication:
         Estimates from the sample itself, their standard errors and degrees of freedom.
     q, v : Mapping of str to nested tuples
         ``"proper/500"`` -> (m, p) estimates and variances of the copies.
+    source : Mapping of str to nested tuples
+        The same for V̂, what each copy says of the variance in a sample, where an analysis allows
+        for groups of rows; else it is v·k/n.
     truth : tuple of float
         Population values, where every replication has its own; else empty.
     seconds : Mapping of str to float
@@ -69,6 +74,7 @@ class Replication:
     engines: dict[str, str] = field(default_factory=dict)
     choices: dict[str, list[str]] = field(default_factory=dict)
     failure: str = ""
+    source: dict[str, list[list[float]]] = field(default_factory=dict)
 
 
 def stream(seed: int, purpose: int, number: int = 0) -> np.random.Generator:
@@ -133,11 +139,14 @@ def _replicate(study: Study, number: int) -> Replication:
     clock.lap("fit")
     q: dict[str, list[list[float]]] = {}
     v: dict[str, list[list[float]]] = {}
+    source: dict[str, list[list[float]]] = {}
     seed = int(of_draws.integers(2**62))
     for cell, copies in _copies(study, posterior, seed, clock):
         found = aligned([own, *fit_copies(lambda copy: joined(study.analyse(copy)), copies)])[1:]
         q[cell] = [estimate.q.tolist() for estimate in found]
         v[cell] = [np.diag(estimate.cov).tolist() for estimate in found]
+        if own.clusters is not None:
+            source[cell] = _of_sample(found, own.clusters, study.n, len(copies[0]))
         clock.lap("analyse")
     return Replication(
         number,
@@ -151,7 +160,16 @@ def _replicate(study: Study, number: int) -> Replication:
         {stage: round(seconds, 4) for stage, seconds in clock.seconds.items()},
         {target: link.diagnosis.engine for target, link in posterior.links.items()},
         {conditional.target: chosen(chain.spec, conditional) for conditional in chain.spec},
+        source=source,
     )
+
+
+def _of_sample(found: Sequence[Estimate], own: Clusters, n: int, k: int) -> list[list[float]]:
+    """Return what each copy says of the variances in a sample of n rows with these groups."""
+    made = Provenance(n, k, len(found), groups={own.column: own.count})
+    scaled, _ = of_source(found, made)
+    variances = [e.cov for e in found] if scaled is None else scaled
+    return [np.diag(cov).tolist() for cov in variances]
 
 
 def sample(
@@ -220,7 +238,8 @@ def joined(estimates: tuple[Estimate, ...]) -> Estimate:
         return estimates[0]
     variances = np.concatenate([np.diag(e.cov) for e in estimates])
     names = tuple(name for e in estimates for name in e.names)
-    return Estimate(names, np.concatenate([e.q for e in estimates]), np.diag(variances))
+    q, cov = np.concatenate([e.q for e in estimates]), np.diag(variances)
+    return Estimate(names, q, cov, clusters=side_by_side(estimates))
 
 
 def truths(study: Study, population: Population, rng: np.random.Generator) -> Estimate:

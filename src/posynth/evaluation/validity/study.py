@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -177,7 +177,7 @@ class Study:
             estimate = _run(function, frame)
             if analysis.name:
                 named = tuple(f"{analysis.name}: {name}" for name in estimate.names)
-                estimate = Estimate(named, estimate.q, estimate.cov, estimate.df_com)
+                estimate = replace(estimate, names=named, notes=())
             found.append(estimate)
         return tuple(found)
 

@@ -98,25 +98,34 @@ class Validity:
         """Return the rule used: itself, or what posynth chooses for such copies."""
         return choose(self._provenance(draws, k, m)).rule if rule == "auto" else rule
 
+    @property
+    def keeps_groups(self) -> bool:
+        """Whether copies have the group effects of their sample."""
+        return any(conditional.keep_groups for conditional in self.study.chain.spec)
+
     def _provenance(self, draws: str, k: int, m: int) -> Provenance:
         study = self.study
         missing = "pattern" if study.chain.spec.indicators else "none"
-        return Provenance(study.n, k, m, draws == "proper", missing=missing)
+        kept = tuple(c.target for c in study.chain.spec if c.keep_groups)
+        return Provenance(study.n, k, m, draws == "proper", missing=missing, kept_groups=kept)
 
     def estimates(self, draws: str, k: int, m: int) -> tuple[Floats, Floats]:
         """Return estimates and variances of the first m copies, each (m, R, p)."""
-        cell = f"{draws}/{k}"
-        at = [[r.names.index(name) for name in self.names] for r in self.replications]
-        q, v = (
-            np.array(
-                [
-                    np.asarray(getattr(r, part)[cell])[:m, i]
-                    for r, i in zip(self.replications, at, strict=True)
-                ]
-            ).swapaxes(0, 1)
-            for part in ("q", "v")
-        )
+        q, v = (self._of_copies(part, draws, k, m) for part in ("q", "v"))
         return q, v
+
+    def _of_copies(self, part: str, draws: str, k: int, m: int) -> Floats:
+        """Return what the first m copies gave of every replication and coefficient, (m, R, p)."""
+        at = [[r.names.index(name) for name in self.names] for r in self.replications]
+        rows = zip(self.replications, at, strict=True)
+        found = [np.asarray(getattr(r, part)[f"{draws}/{k}"])[:m, i] for r, i in rows]
+        return np.array(found).swapaxes(0, 1)
+
+    def of_sample(self, draws: str, k: int, m: int) -> Floats | None:
+        """Return V̂ of the first m copies, (m, R, p), where an analysis allows for groups."""
+        if not all(f"{draws}/{k}" in r.source for r in self.replications):
+            return None
+        return self._of_copies("source", draws, k, m)
 
     def intervals(self, draws: str, k: int, m: int, rule: str, estimand: str) -> Intervals | None:
         """Pool the first m copies of every replication; None if the rule needs more copies.
@@ -131,22 +140,15 @@ class Validity:
         name = self.rule_of(rule, draws, k, m)
         if m < RULES[name].copies[estimand == "original"]:
             return None
-        names, study = self.names, self.study
-        q, v = self.estimates(draws, k, m)
+        made = self._provenance(draws, k, m)
+        (q, v), source = self.estimates(draws, k, m), self.of_sample(draws, k, m)
         own, _, df = self._original
-        spread = [
-            RULES[name].spread(
-                scalar_moments(
-                    q[..., [j]],
-                    v[..., [j]],
-                    self._provenance(draws, k, m),
-                    max(df[0, j] + k - study.n, 1.0),
-                    df_source=df[0, j],
-                ),
-                estimand,
-            )
-            for j in range(len(names))
-        ]
+        spread = []
+        for j in range(len(self.names)):
+            at, df_copy = (..., [j]), df[0, j] + (k - self.study.n if source is None else 0)
+            of_source = None if source is None else source[at]
+            x = scalar_moments(q[at], v[at], made, max(df_copy, 1.0), of_source, df[0, j])
+            spread.append(RULES[name].spread(x, estimand))
         variance = np.concatenate([s.variance for s in spread], axis=-1)
         freedom = np.concatenate([np.broadcast_to(s.df, s.variance.shape) for s in spread], axis=-1)
         target = self.target if estimand == "population" else own

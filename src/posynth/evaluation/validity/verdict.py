@@ -50,7 +50,8 @@ def verdicts(validity: Validity, rule: str = "auto") -> list[Result]:
             for m in study.m:
                 cell = f"{draws}, k={k}, m={m}"
                 found += _coverages(validity, (draws, k, m), rule, cell)
-                if draws == "proper" and m > 1:
+                # Kept groups are original values in part: their copies differ less.
+                if draws == "proper" and m > 1 and not validity.keeps_groups:
                     found += _ratios(validity, (draws, k, m), cell)
             found += _biases(validity, (draws, k, max(study.m)), f"{draws}, k={k}")
     return found
@@ -85,21 +86,25 @@ def _coverages(
 def _ratios(validity: Validity, cell: tuple[str, int, int], where: str) -> Iterator[Result]:
     q, v = validity.estimates(*cell)
     between, within = q.var(axis=0, ddof=1), v.mean(axis=0)  # (R, p)
-    expected = 1 + cell[1] / validity.study.n
+    source = validity.of_sample(*cell)
+    factor = np.full(within.shape[1], cell[1] / validity.study.n)
+    if source is not None:  # groups of rows: V̂ is not v̄·k/n
+        factor = source.mean(axis=(0, 1)) / within.mean(axis=0)
+    expected = 1 + np.append(factor, factor.mean())
     ratio = between.mean(axis=0) / within.mean(axis=0)
     rest = (between - ratio * within) / within.mean(axis=0)
     errors = rest.std(axis=0, ddof=1) / np.sqrt(len(rest))
     together = float(rest.mean(axis=1).std(ddof=1) / np.sqrt(len(rest)))
-    slack = RATIO_SLACK * expected
+    slack, what = RATIO_SLACK * expected, "1 + k/n" if source is None else "1 + V̂/v̄"
     names = (*validity.names, "all coefficients")
     values, spread = np.append(ratio, ratio.mean()), np.append(errors, together)
-    for name, value, error in zip(names, values, spread, strict=True):
+    for name, value, error, e, s in zip(names, values, spread, expected, slack, strict=True):
         yield Result(
             "between/within",
             float(value),
             f"{where}, {name}",
-            passed=bool(abs(value - expected) <= _z(len(names)) * error + slack),
-            text=f"1 + k/n = {expected:.2f} for proper copies; Monte-Carlo error {error:.3f}",
+            passed=bool(abs(value - e) <= _z(len(names)) * error + s),
+            text=f"{what} = {e:.2f} for proper copies; Monte-Carlo error {error:.3f}",
         )
 
 
