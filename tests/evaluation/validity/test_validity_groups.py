@@ -1,4 +1,4 @@
-"""Studies whose analysis allows for groups of rows, with copies of another size than the samples."""
+"""Studies whose analysis allows for groups of rows, with copies larger than the samples."""
 
 import numpy as np
 import pandas as pd
