@@ -1,6 +1,7 @@
 """The verbs on files: describe, synthesize, fit, draw, diagnose, demo; see also ``cli_verbs``."""
 
 import gc
+import warnings
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +16,7 @@ from posynth.cli_options import AllowCode, AllowFailed, Asked, Overwrite, takes_
 from posynth.errors import SpecError
 from posynth.posterior.crew import SELDOM, Crew
 from posynth.progress import Progress, shown
-from posynth.terminal import FAILED, err, errors, out
+from posynth.terminal import FAILED, err, errors, out, show_warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -275,6 +276,7 @@ add_examples(app)
 def main() -> None:
     """Run the command line."""
     gc.set_threshold(*SELDOM)
+    warnings.showwarning = show_warning(warnings.showwarning)
     try:
         app()
     finally:

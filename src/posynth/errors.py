@@ -30,6 +30,10 @@ class DiagnosticWarning(UserWarning):
     """
 
 
+class MachineWarning(UserWarning):
+    """The machine lacks something that work can do without, and does, more slowly."""
+
+
 class StoreError(PosynthError):
     """A posterior or an output folder on disk is missing, incomplete or of another version."""
 

@@ -1,14 +1,15 @@
 """Where the command line writes, how it fails, and how it reads lists of columns."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from posynth import screen
-from posynth.errors import DiagnosticWarning, PosynthError
+from posynth.errors import DiagnosticWarning, MachineWarning, PosynthError
 
 #: Exit code of work that was finished although a conditional did not pass its diagnostics.
 FAILED = 3
@@ -40,6 +41,18 @@ def errors(*files: Path | None) -> Iterator[None]:
     except KeyboardInterrupt:
         err.print("interrupted; nothing was written under a final name")
         raise typer.Exit(130) from None
+
+
+def show_warning(usual: Callable[..., None]) -> Callable[..., None]:
+    """Return what shows a warning about the machine as a note, and any other as usual."""
+
+    def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
+        if issubclass(category, MachineWarning):
+            err.print(f"note: {screen.plain(str(message))}", highlight=False)
+        else:
+            usual(message, category, *place, **options)
+
+    return show
 
 
 def names(text: str) -> list[str]:

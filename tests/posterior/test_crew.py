@@ -79,8 +79,11 @@ def test_a_process_that_was_ended_from_outside_is_named():
         pid = crew.submit(os.getpid).result()
         future = crew.submit(time.sleep, 60)
         os.kill(pid, signal.SIGKILL)
-        with pytest.raises(FitError, match=r"column 'bmi': .* ended from outside.*use 1 worker"):
-            schedule._fetch("bmi", future)
+        said = r"column 'bmi': .* ended from outside .*SIGKILL.* for want of memory; use 1 worker"
+        with pytest.raises(FitError, match=said), schedule._watched("bmi", crew):
+            future.result()
+        with pytest.raises(FitError, match=said), schedule._watched("bmi", crew):
+            crew.submit(os.getpid)
 
 
 LEFT = """

@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from threading import RLock
 
+from posynth.caches import prepare_caches
 from posynth.chain.facts import FamilyFacts
 from posynth.errors import SpecError, unknown
 from posynth.families.base import Family
@@ -14,6 +15,8 @@ __all__ = ["Family", "facts", "families", "family"]
 
 _GROUP = "posynth.families"
 _loading = RLock()
+# Before any family imports PyMC, which fails where its folder cannot be written.
+prepare_caches()
 
 
 def families() -> dict[str, Family]:

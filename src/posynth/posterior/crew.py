@@ -7,12 +7,18 @@ its chain: a process called first thing is ready when the first conditional is.
 import gc
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Any
+
+from posynth.caches import prepare_caches
+from posynth.errors import MachineWarning
+from posynth.posterior.processes import ending, hindrance, without_main
 
 #: Imports make a million objects that stay; looking through them for garbage took 0.5 s of 3.5.
 SELDOM = (200_000, 1000, 1000)
@@ -27,11 +33,25 @@ class Crew:
     ----------
     size : int
         Number of processes besides this one, which works too; 0 for none.
+    asked : bool
+        Whether the user asked for them, and is told where there can be none.
+
+    Warns
+    -----
+    MachineWarning
+        If this process can start no other: then it works alone.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._pool = _pool(size) if size else None
+    def __init__(self, size: int, asked: bool = True) -> None:
+        hindered = hindrance() if size else ""
+        if hindered and asked:
+            what = (
+                f"workers = {size + 1}: one process is used, since {hindered}; results are the same"
+            )
+            warnings.warn(what, MachineWarning, stacklevel=3)
+        self.size = 0 if hindered else size
+        self._pool = _pool(self.size) if self.size else None
+        self._processes: dict[int, BaseProcess] = {}
 
     @classmethod
     def called(cls, workers: int | None) -> "Crew":
@@ -43,7 +63,7 @@ class Crew:
             Processes in all; by default two, if there are two cores.
         """
         wanted = min(os.cpu_count() or 1, 2) if workers is None else workers
-        crew = cls(max(wanted, 1) - 1)
+        crew = cls(max(wanted, 1) - 1, asked=workers is not None)
         for _ in range(crew.size):
             crew.submit(load)
         return crew
@@ -55,18 +75,23 @@ class Crew:
         """End the processes, whatever they are at: what is still wanted has been fetched."""
         if self._pool is None:
             return
-        # Its own processes only: other threads of this process may have some at work.
-        processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for child in processes:
+        # Its own processes only: other threads of this process may have some at work.
+        for child in self._processes.values():
             child.terminate()
 
     def submit[T](self, work: Callable[..., T], *given: Any) -> "Future[T]":
         """Hand work to the next free process."""
         if self._pool is None:
             raise ValueError("a crew of none")
-        with _deaf():
-            return self._pool.submit(work, *given)
+        with _deaf(), without_main():
+            future = self._pool.submit(work, *given)
+        self._processes |= self._pool._processes or {}
+        return future
+
+    def ending(self) -> str:
+        """Say how a process ended that was needed."""
+        return ending(self._processes.values())
 
     @contextmanager
     def beside(self, work: Callable[..., object], *given: Any) -> Iterator[None]:
@@ -122,6 +147,7 @@ def _deaf() -> Iterator[None]:
 
 
 def _pool(size: int) -> ProcessPoolExecutor:
+    prepare_caches()  # once for all processes
     return ProcessPoolExecutor(size, mp_context=get_context("spawn"), initializer=_follow)
 
 

@@ -67,7 +67,7 @@ def fit_chain(
         if isinstance(workers, Crew):
             done = run(jobs, workers, progress)
         else:
-            with Crew((workers or _workers(jobs)) - 1) as crew:
+            with Crew((workers or _workers(jobs)) - 1, asked=workers is not None) as crew:
                 done = run(jobs, crew, progress)
     return Posterior(
         spec=chain.resolved(),

@@ -2,8 +2,10 @@
 
 import time
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,11 +104,14 @@ def run(jobs: dict[str, Job], crew: Crew, progress: Progress) -> dict[str, Done]
         ahead = len(waiting) > AHEAD
         while waiting and len(running) < crew.size + ahead and jobs[waiting[-1]].portable:
             target = waiting.pop()
-            running[target] = _submit(crew, jobs[target])
+            with _watched(target, crew):
+                running[target] = _submit(crew, jobs[target])
         if waiting:
             here(waiting.popleft())
         for target in [t for t, f in running.items() if f.done() or not waiting]:
-            finish(target, _fetch(target, running.pop(target)))
+            with _watched(target, crew):
+                result = running.pop(target).result()
+            finish(target, result)
     return done
 
 
@@ -123,13 +128,15 @@ def _ordered(jobs: dict[str, Job]) -> deque[str]:
     return deque(sorted(jobs, key=place))
 
 
-def _fetch(target: str, future: "Future[Done]") -> Done:
+@contextmanager
+def _watched(target: str, crew: Crew) -> Iterator[None]:
+    """Name the column whose process did not come to its end, and say how it ended."""
     try:
-        return future.result()
+        yield
     except BrokenProcessPool:
         raise FitError(
-            f"column {target!r}: the process that fitted it was ended from outside, most likely "
-            "for want of memory; use 1 worker, or fewer predictors"
+            f"column {target!r}: the process that fitted it {crew.ending()}; use 1 worker, or "
+            "fewer predictors"
         ) from None
 
 

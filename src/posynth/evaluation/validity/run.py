@@ -1,8 +1,10 @@
 """Run a study: every replication once, in one process or several, resuming what is on disk."""
 
+import warnings
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import closing
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,15 @@ from typing import Any
 import numpy as np
 
 import posynth
+from posynth.caches import prepare_caches
 from posynth.engines.threads import one_thread
-from posynth.errors import FitError, SpecError
+from posynth.errors import FitError, MachineWarning, SpecError
 from posynth.evaluation.inference.estimates import Estimate
 from posynth.evaluation.validity.journal import JOURNAL, Journal, numbered
 from posynth.evaluation.validity.replicate import TRUTH, Replication, replicate, stream, truths
 from posynth.evaluation.validity.study import Study
 from posynth.evaluation.validity.summary import Validity
+from posynth.posterior.processes import GUARD, ending, hindrance, without_main
 
 #: Called with (replications done, in all, failed).
 type Progress = Callable[[int, int, int], None]
@@ -140,29 +144,53 @@ def _finish(
 
 
 def _results(study: Study, todo: list[int], workers: int) -> Generator[Replication]:
-    workers = min(workers, len(todo))
+    workers = _allowed(min(workers, len(todo)))
     if workers <= 1:
         with one_thread():
             for number in todo:
                 yield replicate(study, number)
         return
     context = get_context("spawn")
-    _check_portable(study)
+    # Functions of the main script are found by running it again, which nothing else needs.
+    start = nullcontext if _needs_main(study) else without_main
+    prepare_caches()
     with ProcessPoolExecutor(workers, context, _receive, (study,)) as pool:
-        running: list[Future[Replication]] = [pool.submit(_elsewhere, n) for n in todo]
+        with start():
+            running: list[Future[Replication]] = [pool.submit(_elsewhere, n) for n in todo]
+        processes = list((pool._processes or {}).values())
         try:
             for future in as_completed(running):
                 yield future.result()
+        except BrokenProcessPool:
+            guard = f". {GUARD}" if start is nullcontext else ""
+            raise FitError(f"study {study.name!r}: a process {ending(processes)}{guard}") from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _check_portable(study: Study) -> None:
-    """Refuse functions that another process cannot find by name."""
+def _allowed(workers: int) -> int:
+    """Return 1 where no process can be started, and say so."""
+    hindered = hindrance() if workers > 1 else ""
+    if hindered and GUARD in hindered:
+        raise SpecError(f"workers = {workers}: {hindered}")
+    if hindered:
+        what = f"workers = {workers}: one process is used, since {hindered}; results are the same"
+        warnings.warn(what, MachineWarning, stacklevel=6)
+    return 1 if hindered else workers
+
+
+def _needs_main(study: Study) -> bool:
+    """Whether functions of the main script belong to a study.
+
+    Raises
+    ------
+    SpecError
+        If another process cannot find its functions by name.
+    """
     from multiprocessing.reduction import ForkingPickler
 
     try:
-        ForkingPickler.dumps(study)
+        return b"__main__" in bytes(ForkingPickler.dumps(study))
     except Exception as error:
         raise SpecError(
             f"study {study.name!r} cannot be sent to other processes ({error}); keep simulator, "
