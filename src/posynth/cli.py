@@ -99,6 +99,9 @@ def describe(
     to: Annotated[
         Path | None, typer.Option("-o", "--out", help="Where to write the chain, to edit it.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another chain file of that name.")
+    ] = False,
 ) -> None:
     """Show what each column is and how it will be modelled; write chain.toml to edit."""
     with errors(data):
@@ -106,9 +109,9 @@ def describe(
         screen.print_schema(out, table)
         screen.print_chain(out, bound)
         if to is not None:
-            from posynth.copies.output import write_text
+            from posynth.copies.output import write_chain
 
-            write_text(to, bound.to_toml())
+            write_chain(to, bound.to_toml(), overwrite)
             out.print(f"chain written to {screen.plain(str(to))}")
 
 
@@ -203,6 +206,7 @@ def draw(  # noqa: PLR0913, PLR0917 - options of a command
 ) -> None:
     """Draw m copies from a posterior; the confidential table is not needed."""
     from posynth.copies.drawing import draw as run
+    from posynth.copies.drawing import drawn_before
     from posynth.copies.folder import require_free, written_about
     from posynth.copies.reading import load_copies
     from posynth.posterior.store import load_posterior
@@ -217,6 +221,9 @@ def draw(  # noqa: PLR0913, PLR0917 - options of a command
         copies = run(posterior, m, k, seed=seed, apart_from=before, progress=progress)
         copies.save(target, format.value if format else None, overwrite=overwrite)
     screen.print_replaced(out, target, removed, overwrite)
+    shared = drawn_before(copies, [streams for each in before for streams in each.streams])
+    if shared:
+        out.print(f"note: {screen.plain(shared)}")
     tell(copies, target, allow_failed, diagnostics=False)
 
 

@@ -117,7 +117,8 @@ def test_further_copies_take_posterior_draws_that_are_unused(first):
 
 def test_where_no_draw_is_left_the_pooled_result_says_which_are_taken_twice(first):
     total = total_draws(first.posterior, "x")
-    more = posynth.draw(first.posterior, total - 2, k=20, seed=3)
+    with pytest.warns(posynth.DiagnosticWarning, match="take the same posterior draw of a cond"):
+        more = posynth.draw(first.posterior, total - 2, k=20, seed=3)
     text = shared_draws([*first.streams, *more.streams])
     # Five are taken, and all but two of the total are needed: three or more have to be shared.
     assert text.startswith(f"{text.split()[0]} of {5 * (total - 2)} pairs of copies from different")
@@ -240,8 +241,11 @@ def test_copies_that_were_passed_on_are_not_combined(first, tmp_path):
 
 def test_copies_to_keep_apart_from_must_be_of_the_posterior(table, first):
     other = posynth.synthesize(table, m=2, seed=2)
-    with pytest.raises(SpecError, match="apart_from: these copies were drawn from another post"):
-        posynth.draw(first.posterior, 2, apart_from=[other])
+    for given in (other, [other]):
+        with pytest.raises(SpecError, match="apart_from: these copies were drawn from another po"):
+            posynth.draw(first.posterior, 2, apart_from=given)
+    with pytest.raises(SpecError, match="apart_from holds a str; give copies, as `draw` and"):
+        posynth.draw(first.posterior, 2, apart_from=["out"])
 
 
 def test_a_record_gives_its_copies_again_and_only_on_its_posterior(first, fitted, table):

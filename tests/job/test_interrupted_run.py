@@ -151,7 +151,7 @@ def test_a_chain_file_is_written_whole_or_not_at_all(cli, source, tmp_path, monk
     path = tmp_path / "chain.toml"
     path.write_text("older")
     _fail_at(monkeypatch, os, "replace", 1, KeyboardInterrupt())
-    _run(cli, 130, "describe", source, "-o", path)
+    _run(cli, 130, "describe", source, "-o", path, "--overwrite")
     assert path.read_text() == "older"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["chain.toml", "two.csv"]
 

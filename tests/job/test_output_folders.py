@@ -184,6 +184,19 @@ def test_a_failure_keeps_run_and_report(cli, source, out, monkeypatch):
     assert _content(out) == before
 
 
+def test_an_edited_chain_file_is_not_replaced_unasked(cli, said, source, tmp_path):
+    chain = tmp_path / "chain.toml"
+    cli("describe", source, "-o", chain)
+    cli("describe", source, "-o", chain)  # the same again
+    plain = chain.read_text()
+    chain.write_text(plain + "# mine")
+    shown = said(cli("describe", source, "-o", chain, code=2).stderr)
+    assert "chain.toml' is there already and says something else, perhaps by your edits" in shown
+    assert chain.read_text() == plain + "# mine"
+    cli("describe", source, "-o", chain, "--overwrite")
+    assert chain.read_text() == plain
+
+
 def test_the_demo_runs_twice(cli, tmp_path):
     for _ in range(2):
         cli("demo", "-m", 1, "--workers", 1, "--overwrite", "-o", tmp_path / "demo")

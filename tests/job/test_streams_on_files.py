@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import posynth
+from posynth.copies.walk import total_draws
 
 FORMULA = ("--formula", "bmi ~ age")
 
@@ -98,3 +99,12 @@ def test_draws_are_kept_apart_where_asked(cli, drawn, tmp_path):
     taken = [posynth.load_copies(f) for f in (place / "out", place / "a", place / "b")]
     for target, draws in posynth.load_copies(tmp_path / "c").taken.items():
         assert not set(draws) & {draw for copies in taken for draw in copies.taken[target]}
+
+
+def test_draws_that_have_to_be_taken_twice_are_told(cli, said, drawn, tmp_path):
+    place = drawn[0]
+    posterior = posynth.load_posterior(place / "out")
+    total = min(total_draws(posterior, target) for target in posterior.estimated)
+    options = ("-m", total, "-k", 5, "--allow-failed", "-o", tmp_path / "many")
+    shown = said(cli("draw", place / "out", *options).stdout)
+    assert f"of {3 * total} pairs of copies from different calls of draw take the same" in shown

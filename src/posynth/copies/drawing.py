@@ -1,14 +1,21 @@
 """Copies drawn from a posterior with the random streams that were set aside for them."""
 
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
 
 from posynth.copies.container import Copies
 from posynth.copies.failed import failures, warn
-from posynth.copies.streams import Streams, first_streams, more_streams
+from posynth.copies.streams import (
+    Streams,
+    first_streams,
+    made_with_the_fit,
+    more_streams,
+    shared_draws,
+)
 from posynth.copies.walk import as_frame, walk
-from posynth.errors import SpecError, StoreError
+from posynth.errors import DiagnosticWarning, SpecError, StoreError
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import seed_or_random
 from posynth.posterior.stored_check import default_rows
@@ -21,7 +28,7 @@ def draw(
     k: int | None = None,
     *,
     seed: int | None = None,
-    apart_from: Iterable[Copies] = (),
+    apart_from: Copies | Iterable[Copies] = (),
     progress: Shown = None,
 ) -> Copies:
     """Draw copies from a posterior; the data are not needed.
@@ -39,7 +46,7 @@ def draw(
         Number of copies, and rows of each (those of the source by default).
     seed : int, optional
         Seed of the draws; drawn at random if not given, and kept as ``copies.seed``.
-    apart_from : iterable of Copies
+    apart_from : Copies or iterable of Copies
         Copies drawn before from this posterior, whose posterior draws are not to be taken again.
     progress : bool or callable, optional
         Show bars with the names of columns; by default on a terminal and in a notebook. A callable
@@ -59,7 +66,8 @@ def draw(
     Warns
     -----
     DiagnosticWarning
-        If a conditional did not pass its diagnostics, or has too few effective draws for m copies.
+        If a conditional did not pass its diagnostics, or has too few effective draws for m copies;
+        or if too few posterior draws are left, so that some are taken a second time.
 
     Examples
     --------
@@ -71,13 +79,51 @@ def draw(
     set()
     """
     require_sizes(m, k)
-    before = [streams for copies in apart_from for streams in copies.streams]
+    before = _records([apart_from] if isinstance(apart_from, Copies) else apart_from)
     chosen = seed_or_random(seed)
     streams = more_streams(posterior, m, chosen, seed is not None, before)
     with shown(progress, ("draw",)) as tell:
         copies = draw_copies(posterior, streams, k, tell)
     warn(failures(posterior, m), "copies drawn from them")
+    shared = drawn_before(copies, before)
+    if shared:
+        warnings.warn(shared, DiagnosticWarning, stacklevel=2)
     return copies
+
+
+def _records(copies: Iterable[object]) -> list[Streams]:
+    found: list[Streams] = []
+    for each in copies:
+        if not isinstance(each, Copies):
+            raise SpecError(
+                f"apart_from holds a {type(each).__name__}; give copies, as `draw` and "
+                "`load_copies` return them"
+            )
+        found += each.streams
+    return found
+
+
+def drawn_before(copies: Copies, apart_from: Iterable[Streams] = ()) -> str:
+    """Say which posterior draws copies share with those they were to be kept apart from.
+
+    Parameters
+    ----------
+    copies : Copies
+        What ``draw`` returned.
+    apart_from : iterable of Streams
+        Records of the copies that were named; those of ``synthesize`` are known.
+
+    Returns
+    -------
+    str
+        Empty if none are shared.
+    """
+    texts = [
+        shared_draws([before, drawn])
+        for before in (*made_with_the_fit(copies.posterior), *apart_from)
+        for drawn in copies.streams
+    ]
+    return "; ".join(dict.fromkeys(filter(None, texts)))
 
 
 def draw_first(

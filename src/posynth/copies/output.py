@@ -144,6 +144,22 @@ def write_text(path: Path, text: str) -> None:
             draft.unlink()
 
 
+def write_chain(path: Path, text: str, overwrite: bool = False) -> None:
+    """Write a chain file; one that says something else may hold edits, and is kept.
+
+    Raises
+    ------
+    StoreError
+        If another chain is there, or the file cannot be written.
+    """
+    if path.is_file() and not overwrite and path.read_bytes() != text.encode():
+        raise StoreError(
+            f"{str(path)!r} is there already and says something else, perhaps by your edits; "
+            "choose another name with -o, or replace it with --overwrite"
+        )
+    write_text(path, text)
+
+
 class Draft:
     """A folder being written; its parts take their final names together, at the end.
 
