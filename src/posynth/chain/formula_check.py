@@ -201,9 +201,7 @@ class _Check:
     ) -> SpecError:
         """Return the error for a call of something else than the functions of a formula."""
         if name in SPELLINGS:
-            return SpecError(
-                f"formula {self.text!r}: {name}() is not known here; use {SPELLINGS[name]}"
-            )
+            return other_spelling(self.text, name)
         if not name:
             return self.refused(node)
         bare = [each for each in known if not each.startswith("np.")]
@@ -223,6 +221,11 @@ class _Check:
         for alias, name in self.names.items():
             text = text.replace(alias, name) if alias != name else text
         return text
+
+
+def other_spelling(text: str, name: str) -> SpecError:
+    """Return the error that says what to write in place of a function of R or another tool."""
+    return SpecError(f"formula {text!r}: {name}() is not known here; use {SPELLINGS[name]}")
 
 
 def not_allowed(text: str, part: str) -> SpecError:

@@ -4,6 +4,7 @@ The environment of the evaluation is closed: identifiers of the formula, the fun
 formulaic's own; no variable of any caller.
 """
 
+import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -102,13 +103,23 @@ def _columns(formula: Formula, frame: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
     found = {}
+    by_level = [text for text in formula.factors if text.startswith("C(")]
+    as_levels = {node.id for text in by_level for node in _names(text)}
     for identifier, reference in formula.references.items():
         column = frame[reference.column]
         categories = getattr(column.dtype, "categories", None)
-        if reference.inside and categories is not None and categories.dtype.kind in "iufb":
+        numbers = categories is not None and categories.dtype.kind in "iufb"
+        # Powers of whole numbers would wrap round; as levels they keep their names.
+        whole = categories is None and column.dtype.kind in "iu" and identifier not in as_levels
+        if whole or (reference.inside and numbers):
             column = column.astype(float)
         found[identifier] = column
     return pd.DataFrame(found, index=frame.index)
+
+
+def _names(text: str) -> list[ast.Name]:
+    nodes = ast.walk(ast.parse(text, mode="eval"))
+    return [node for node in nodes if isinstance(node, ast.Name)]
 
 
 def _require_learned(formula: Formula, state: Mapping[str, Any]) -> None:

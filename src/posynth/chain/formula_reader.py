@@ -6,7 +6,7 @@ import keyword
 import unicodedata
 from collections.abc import Sequence
 
-from posynth.chain.formula_check import check_expression, not_allowed
+from posynth.chain.formula_check import check_expression, not_allowed, other_spelling
 from posynth.chain.formula_functions import CONTRASTS, FUNCTIONS, SPELLINGS
 from posynth.chain.formula_record import Formula, Reference
 from posynth.chain.formula_tokens import Token, closing, parse
@@ -148,6 +148,8 @@ class Reader:
     def _source(self, token: Token, after: str, inside: bool) -> str:
         if token.kind == "quoted":
             return self._identifier(token.column, inside)
+        if token.kind == "name" and after == "(" and token.text in SPELLINGS:
+            raise other_spelling(self.text, token.text)  # as.factor is no Python at all
         constant = token.text in ("True", "False", "None")
         if token.kind != "name" or after in ("(", "=") or constant:
             return token.text

@@ -4,6 +4,7 @@ A posterior may come from somebody else. Nothing in it is run (see ``families.pe
 ``chain.formula``); here its numbers are checked, so that none fills the memory or the copies.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ MAX_DEFAULT_ROWS = 20_000_000
 #: Most numbers that the draws of one parameter may hold, 4 GB.
 MAX_DRAWS = 500_000_000
 MAX_DECIMALS = 30
+#: Texts and bytes of a fixed width, which no column of pandas has.
+_SIZED = re.compile(r"[<>|=]?[USVa]\d+.*")
 _FILE = "posterior.json"
 _ENTRIES = {
     **{"format": int, "version": str, "seed": int, "digest": str},
@@ -59,7 +62,7 @@ def check_facts(facts: Any) -> None:
             what = {int: "a whole number", str: "a text", dict: "a table"}[kind]
             raise StoreError(f"{_FILE}: {key} = {str(found)[:60]}; it must be {what}")
     rows = _check_schema(facts["schema"])
-    require_types(Source, facts["source"], f"{_FILE}, source")
+    _check_source(facts["source"])
     for name, entry in facts["learned"].items():
         _check_scale(name, entry)
     for target, link in facts["links"].items():
@@ -84,12 +87,34 @@ def _check_schema(schema: Mapping[str, Any]) -> int:
         name = column.get("name") if isinstance(column, Mapping) else column
         where = f"{_FILE}, column {name!r}"
         require_types(Column, column, where)
+        if _SIZED.fullmatch(column.get("dtype", "")):
+            raise StoreError(f"{where}: dtype = {column['dtype']!r} is none of a table's dtypes")
         limits = {"missing": rows, "decimals": MAX_DECIMALS, "min_decimals": MAX_DECIMALS}
         for key, most in limits.items():
             value = column.get(key) or 0
             if not 0 <= value <= most:
                 raise StoreError(f"{where}: {key} = {value}; it must be 0 to {most}")
     return rows
+
+
+def _check_source(source: Any) -> None:
+    """Check how copies are written: the encoding is one of texts, a delimiter one character."""
+    where = f"{_FILE}, source"
+    require_types(Source, source, where)
+    allowed = {"format": ("csv", "parquet", "frame"), "newline": ("\n", "\r\n", "\r")}
+    for key, values in allowed.items():
+        if key in source and source[key] not in values:
+            raise StoreError(f"{where}: {unknown(key, source[key], values)}")
+    for key in ("delimiter", "decimal"):
+        if len(source.get(key, ",")) != 1:
+            raise StoreError(f"{where}: {key} = {source[key]!r}; it must be one character")
+    encoding = source.get("encoding", "utf-8")
+    try:
+        "".encode(encoding)
+    except (LookupError, ValueError):
+        raise StoreError(f"{where}: encoding = {encoding!r} is not known") from None
+    if {"/", "\\"} & set(source.get("name", "")):
+        raise StoreError(f"{where}: name = {source['name']!r}; it must be a name without a folder")
 
 
 def _check_scale(name: str, entry: Any) -> None:

@@ -29,7 +29,7 @@ def predictor(column: "pd.Series[Any]", declared: Column | None = None) -> "pd.S
     Returns
     -------
     pandas.Series
-        float64, or categorical; dates are days since 1970.
+        int64, float64 or categorical; dates are days since 1970.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def predictor(column: "pd.Series[Any]", declared: Column | None = None) -> "pd.S
     >>> predictor(pd.Series([1, 3, 2], name="ward"), ward).cat.categories.tolist()
     [3, 1, 2]
     >>> predictor(pd.Series([1, 3, 2], name="ward")).tolist()
-    [1.0, 3.0, 2.0]
+    [1, 3, 2]
     """
     if declared is not None and declared.kind.is_categorical and not _is_a_step(declared):
         return _levels(column, declared)
@@ -51,7 +51,8 @@ def predictor(column: "pd.Series[Any]", declared: Column | None = None) -> "pd.S
     if pd.api.types.is_bool_dtype(column.dtype):
         return column.astype(object).astype(pd.CategoricalDtype([False, True]))
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.astype("float64")
+        whole = pd.api.types.is_integer_dtype(column.dtype) and not column.isna().any()
+        return column.astype("int64" if whole else "float64")
     dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
     if dates or (declared is not None and declared.kind.is_numeric):
         return _numbers(column, declared)
@@ -83,7 +84,7 @@ def _levels(column: "pd.Series[Any]", declared: Column) -> "pd.Series[Any]":
     ordered = declared.kind is Kind.ORDINAL
     outside = column[column.notna() & ~column.isin(list(declared.levels))]
     if len(outside):
-        said = unknown("level", outside.iloc[0], declared.levels)
+        said = unknown("level", outside.tolist()[0], declared.levels)
         raise MeasureError(f"column {column.name!r}: {said}")
     plain = column.astype(object).where(column.notna(), None)
     return plain.astype(pd.CategoricalDtype(list(declared.levels), ordered=ordered))

@@ -40,7 +40,7 @@ def levels_of(column: "pd.Series[Any]", levels: Levels) -> list[Any]:
     if isinstance(column.dtype, pd.CategoricalDtype):
         known = list(column.cat.categories)
     else:
-        known = sorted(column.dropna().unique())
+        known = sorted(column.dropna().unique().tolist())
     return known if levels is None else [_like(level, known) for level in levels]
 
 
@@ -87,7 +87,8 @@ def codes(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
     known = levels_of(column, levels)
     outside = column[column.notna() & ~column.isin(known)]
     if len(outside):
-        raise MeasureError(f"response {column.name!r}: {unknown('level', outside.iloc[0], known)}")
+        said = unknown("level", outside.tolist()[0], known)
+        raise MeasureError(f"response {column.name!r}: {said}")
     at = pd.Categorical(column, categories=known).codes.astype(float)
     at[at < 0] = np.nan
     absent = [str(level) for j, level in enumerate(known) if not (at == j).any()]
