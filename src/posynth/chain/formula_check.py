@@ -22,6 +22,7 @@ from posynth.chain.formula_functions import (
     Signature,
     constant,
 )
+from posynth.chain.formula_tokens import quoted
 from posynth.errors import SpecError, unknown
 
 DEEPEST = 40
@@ -190,7 +191,8 @@ class _Check:
         """Return the error for a name that is no column."""
         used = sorted(set(self.names.values()), key=list(self.names.values()).index)
         close = get_close_matches(name, used, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
+        written = "" if not close or close[0].isidentifier() else f", written {quoted(close[0])}"
+        hint = f"; did you mean {close[0]!r}{written}?" if close else "."
         return UnknownColumn(
             f"formula {self.text!r} cannot be evaluated: unknown column {name!r}{hint} "
             f"Names it may use: {', '.join(map(repr, used)) or 'none'}"
