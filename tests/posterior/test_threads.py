@@ -83,6 +83,30 @@ def test_fits_that_interleave_give_each_its_own_posterior(monkeypatch, engine, p
     assert met
 
 
+def of_own(frame: pd.DataFrame) -> list[pd.DataFrame]:
+    """Copies by a user's model."""
+
+    def line(design, response, priors):
+        import pymc as pm
+
+        with pm.Model(coords={"predictor": design.predictors}) as model:
+            X = pm.Data("X", design.X, dims=("row", "predictor"))
+            slope = pm.Normal("slope", 0, 2, dims="predictor")
+            pm.Normal("x", X @ slope, 0.5, observed=response.y)
+        return model
+
+    options = {"methods": {"x": line}, "engine": "laplace", "order": "smokes"}
+    return list(posynth.synthesize(frame, m=2, seed=3, **options))
+
+
+def test_models_of_the_user_that_interleave_keep_their_own_data(monkeypatch):
+    expected = [of_own(frame) for frame in TABLES]
+    assert not expected[0][0].equals(expected[1][0])
+    met = meeting(monkeypatch, choose, "find_mode")
+    assert_same(in_threads(of_own, TABLES), expected)
+    assert met
+
+
 def test_draws_that_interleave_are_of_their_own_rows(monkeypatch, sequential):
     met = meeting(monkeypatch, Conditioned, "draw")  # both have put their rows under the model
     assert_same(in_threads(synthesized, TABLES), sequential)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from posynth.engines.function import COMPILING
 from posynth.engines.own_rows import reads_rows, row_count
 from posynth.errors import SpecError
 from posynth.families.base import Response
@@ -162,4 +163,5 @@ def interpreted(inputs: list[Any], outputs: Any) -> Any:
     from pytensor.compile.mode import Mode
 
     mode = Mode(linker="py", optimizer="fast_compile")
-    return pytensor.function(inputs, outputs, mode=mode, on_unused_input="ignore")
+    with COMPILING:
+        return pytensor.function(inputs, outputs, mode=mode, on_unused_input="ignore")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from posynth.engines.base import Task
 from posynth.engines.compiled import CompiledModel
+from posynth.engines.function import COMPILING
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain, conform
 from posynth.posterior.coding import Coding
@@ -140,7 +141,9 @@ def prior_predictive(
             "from it; choose another with change(prior=...)"
         )
     rng = stream(seed, Purpose.PREDICT, target)
-    drawn = pm.sample_prior_predictive(draws, model=model, random_seed=int(rng.integers(2**31)))
+    seed = int(rng.integers(2**31))
+    with COMPILING:
+        drawn = pm.sample_prior_predictive(draws, model=model, random_seed=seed)
     (name,) = (observed.name for observed in model.observed_RVs)
     to_values = _to_values(task, coding, rng)
     rows = to_values(drawn["prior_predictive"][name].to_numpy())
