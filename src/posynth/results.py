@@ -42,14 +42,14 @@ class Result:
         return asdict(self)
 
 
-def to_frame(results: Iterable[Result], details: Iterable[str] = ()) -> pd.DataFrame:
+def to_frame(results: Iterable[Result], details: str | Iterable[str] = ()) -> pd.DataFrame:
     """Put results into a table, one row a result.
 
     Parameters
     ----------
     results : iterable of Result
         The records.
-    details : iterable of str
+    details : str or iterable of str
         Names of details to show as well; a result that lacks one gets NaN there.
 
     Returns
@@ -64,7 +64,7 @@ def to_frame(results: Iterable[Result], details: Iterable[str] = ()) -> pd.DataF
     >>> to_frame([Result("FT", 2.0, details={"df": 4})], ["df"])["df"].tolist()
     [4]
     """
-    wanted = list(details)
+    wanted = [details] if isinstance(details, str) else list(details)
     rows = [
         {
             "measure": r.measure,

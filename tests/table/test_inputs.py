@@ -125,6 +125,21 @@ def test_a_single_key_is_one_key(heart):
     assert keys_and_targets(tables, "sex", "smoking") == (("sex",), ("smoking",))
 
 
+def test_a_single_kind_detail_and_set_of_copies_is_one():
+    from posynth.families.own import as_family
+    from posynth.results import Result, to_frame
+
+    @posynth.conditional(kinds="binary")
+    def build(design, response, priors):
+        """A coin."""
+
+    assert {kind.value for kind in as_family(build).facts.kinds} == {"binary"}
+    assert to_frame([Result("FT", 2.0, details={"df": 4})], "df")["df"].tolist() == [4]
+    copies = posynth.synthesize(pd.DataFrame({"x": np.arange(40) / 4}), m=2, seed=1)
+    more = posynth.draw(copies.posterior, 2, seed=5, apart_from=copies)
+    assert not set(copies.taken["x"]) & set(more.taken["x"])
+
+
 def test_records_with_dates_and_named_tuples():
     Row = namedtuple("Row", "d x")
     rows = [Row(datetime.date(2020, 1, 1 + i), i / 2) for i in range(N)]

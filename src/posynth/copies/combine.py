@@ -7,9 +7,10 @@ from posynth.copies.container import Copies
 from posynth.copies.manifest import manifest
 from posynth.copies.streams import Streams, shared_noise, spans
 from posynth.errors import MeasureError
+from posynth.table.names import Names, as_names
 
 
-def combined(parts: Sequence[Copies], names: Sequence[str] = ()) -> Copies:
+def combined(parts: Sequence[Copies], names: Names = ()) -> Copies:
     """Put the copies of several draws together, to be pooled as one set.
 
     Parameters
@@ -42,7 +43,7 @@ def combined(parts: Sequence[Copies], names: Sequence[str] = ()) -> Copies:
     """
     if not parts:
         raise MeasureError("there are no copies to combine; name those of one draw at least")
-    called = list(names) or [f"copies {number}" for number in range(1, len(parts) + 1)]
+    called = list(as_names(names)) or [f"copies {number}" for number in range(1, len(parts) + 1)]
     first = parts[0]
     if len(parts) == 1:
         return first

@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from posynth.chain.facts import CATEGORICAL, NUMERIC, FamilyFacts
 from posynth.errors import SpecError, unknown
 from posynth.families.base import Build, Family
 from posynth.families.permission import require_permission
+from posynth.table.names import Names, as_names
 from posynth.table.schema import Kind
 
 _MARK = "posynth_facts"
@@ -17,7 +18,7 @@ _RESPONSES = ("natural", "standardised", "codes")
 
 
 def conditional(
-    kinds: Iterable[str] = (), response: str = "", summary: str = ""
+    kinds: Names = (), response: str = "", summary: str = ""
 ) -> Callable[[Build], Build]:
     """Declare facts about a hand-written conditional; optional.
 
@@ -48,7 +49,7 @@ def conditional(
     """
     if response and response not in _RESPONSES:
         raise SpecError(f"conditional: {unknown('response', response, _RESPONSES)}")
-    wanted = set(kinds)
+    wanted = set(as_names(kinds))
     for kind in wanted:
         if kind not in list(Kind):
             raise SpecError(f"conditional: {unknown('kind', kind, Kind)}")
