@@ -13,7 +13,7 @@ from posynth import judge
 from posynth.errors import MeasureError, StoreError, TableError
 from posynth.evaluation.inference import mean
 from posynth.report import risk_tables
-from posynth.reporting import default_model
+from posynth.report.example_model import example_model
 
 FORMULA = "platelets ~ age + sex"
 
@@ -228,7 +228,7 @@ def test_holes_that_are_reproduced_are_judged_and_pooled(heart):
 
 
 def test_the_example_model_comes_from_the_chain(copies):
-    assert default_model(copies.posterior) == ("ols", "platelets ~ sex + age + smoking")
+    assert example_model(copies) == ("ols", "platelets ~ sex + age + smoking")
 
 
 @pytest.mark.parametrize("name", ["judge", "material", "reporting", "table.copy_file"])

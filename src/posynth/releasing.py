@@ -21,9 +21,10 @@ from posynth.evaluation.base import Provenance
 from posynth.material import Source, folders_of, take
 from posynth.posterior.record import Posterior
 from posynth.report.codebook import as_csv, as_markdown, codebook_rows
+from posynth.report.example_model import example_model
 from posynth.report.how_to_pool import how_to_pool
 from posynth.report.pool_example import PLACEHOLDER, Example, example_of, fallbacks
-from posynth.reporting import PAGE, default_model, write_report
+from posynth.reporting import PAGE, write_report
 from posynth.table.inputs import Data
 from posynth.table.io import write_copy
 
@@ -214,7 +215,7 @@ def _write_copies(
 
 def _example(taken: Copies, codebook: Codebook) -> Example:
     """Return a model that can be pooled, from the chain if it has one that all programs read."""
-    suggested = default_model(taken.posterior)
+    suggested = example_model(taken)
     found = None if suggested is None else example_of(*suggested, codebook.schema)
     for example in (*([found] if found else []), *fallbacks(codebook.schema)):
         try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,16 @@ from posynth.analysis import Analysis, analysis_of, fits, how_made, laid_beside
 from posynth.errors import MeasureError, StoreError
 from posynth.judgement import judged
 from posynth.material import Source, lay_beside, take
-from posynth.posterior.record import Posterior
 from posynth.progress import Shown, of_measures, shown
+from posynth.report.example_model import example_model
 from posynth.report.findings import Findings, Inference
 from posynth.report.page import write_page
 from posynth.report.tables import CHECKS
 from posynth.results import Result
 from posynth.table.inputs import Data
 from posynth.table.names import Names
-from posynth.table.schema import Column
 
 PAGE = "report.html"
-MOST_LEVELS = 6
-PREDICTORS = 3
 
 
 def write_report(  # noqa: PLR0913 - what to show is the user's to say
@@ -154,7 +150,7 @@ def _with_inference(
     if models:
         inferences = [_inferred(found, model, formula, options) for model, formula in models]
         return replace(found, inferences=tuple(inferences))
-    example = default_model(found.copies.posterior)
+    example = example_model(found.copies)
     if example is None:
         none = Inference("No model of this table could be chosen: name one.")
         return replace(found, inferences=(none,))
@@ -182,38 +178,3 @@ def _inferred(
         agreement = laid_beside(estimates, original, analysis, made)
     name = f"Model {model}: {formula}" if isinstance(model, str) else "A user-defined analysis"
     return Inference(name, pooled=pooled, agreement=agreement)
-
-
-def default_model(posterior: Posterior) -> tuple[str, str] | None:
-    """Take an example model from the chain: its last numeric column, or a binary one.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fitted chain.
-
-    Returns
-    -------
-    tuple of str, optional
-        Model and formula; None if the chain has no two columns that can be used.
-    """
-    schema = posterior.schema
-    usable = [schema[name] for name in posterior.spec.columns]
-    usable = [c for c in usable if c.kind.is_modelled and 2 * c.missing < schema.rows]
-    usable = [c for c in usable if not c.dtype.startswith("datetime") and '"' not in c.name]
-    numeric = [c for c in usable if c.kind.is_numeric]
-    responses = numeric or [c for c in usable if c.kind.is_categorical and len(c.levels) == 2]
-    if not responses:
-        return None
-    response = responses[-1]
-    others = [c for c in usable if c is not response and len(c.levels) <= MOST_LEVELS]
-    if not others:
-        return None
-    terms = " + ".join(_term(c) for c in others[:PREDICTORS])
-    return "ols" if numeric else "logit", f"{_term(response)} ~ {terms}"
-
-
-def _term(column: Column) -> str:
-    name = column.name
-    is_plain = name.isidentifier() and not iskeyword(name) and len(name) > 1
-    return name if is_plain else f'Q("{name}")'
