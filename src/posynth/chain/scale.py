@@ -87,13 +87,22 @@ class Scale:
         unit wide where values are rounded.
         """
         cell, atom = self._place(values)
-        grain = np.where(atom, 0.0, np.asarray(self.grains)[np.clip(cell, 0, len(self.grains) - 1)])
-        grain = np.where(cell < 0, self.below.grain if self.below else 0.0, grain)
-        over = cell >= len(self.counts)
-        grain = np.where(over, self.above.grain if self.above else 0.0, grain)
+        grain = self._grain(cell, atom)
         first = self._distribution(values - grain / 2, cell, atom, 0.0)
         last = self._distribution(values + grain / 2, cell, atom, 1.0)
         return first, np.maximum(first, last)
+
+    def probabilities(self, values: Floats) -> tuple[Floats, Floats]:
+        """Return the limits of F between which a value is drawn, (n,) each.
+
+        They are those of ``bounds``, but for values whose rounding unit reaches into another cell:
+        what is drawn there is rounded to them too.
+        """
+        cell, atom = self._place(values)
+        first, last = self.bounds(values)
+        half = self._grain(cell, atom) / 2
+        below, above = (self.distribution(values + side * half) for side in (-1, 1))
+        return np.where(half > 0, below, first), np.where(half > 0, above, last)
 
     def distribution(self, values: Floats) -> Floats:
         """Return F, the share of the column at or below each value (n,)."""
@@ -107,6 +116,14 @@ class Scale:
         edge = 0.5 / self.masses.sum()
         scores[known] = ndtri(np.clip((first + last) / 2, edge, 1 - edge))
         return scores
+
+    @property
+    def spread(self) -> float:
+        """Half the distance between the values at scores -1 and 1: an sd, were it normal."""
+        spreads = {place: tail.spread for place, tail in self.tails}
+        drawn = Drawn(self, self.masses / self.masses.sum(), spreads)
+        low, high = drawn.values(np.array([-1.0, 1.0]))
+        return float(high - low) / 2
 
     def draw(self, rng: np.random.Generator) -> "Drawn":
         """Draw masses and tails: one posterior draw of the quantile function."""
@@ -127,6 +144,14 @@ class Scale:
             tuple(data[key]) for key in ("lower", "upper", "counts", "grains")
         )
         return cls(lower, upper, counts, grains, below, above)
+
+    def _grain(self, cell: NDArray[np.int64], atom: NDArray[np.bool_]) -> Floats:
+        """Return the rounding unit of values by their cell; 0 for atoms, which stand alone."""
+        grain = np.where(atom, 0.0, np.asarray(self.grains)[np.clip(cell, 0, len(self.grains) - 1)])
+        grain = np.where(cell < 0, self.below.grain if self.below else 0.0, grain)
+        over = cell >= len(self.counts)
+        found: Floats = np.where(over, self.above.grain if self.above else 0.0, grain)
+        return found
 
     def _place(self, values: Floats) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the cell of each value, -1 and K for the tails, and whether it is an atom."""

@@ -1,7 +1,7 @@
 """What every engine takes and returns."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,6 +92,11 @@ class Fit:
         Divergent transitions.
     derived : tuple of str
         Names among the draws that are functions of the others, not parameters.
+    stats : Mapping of str to ndarray, shape (chain, draw)
+        What Hamiltonian engines tell of each draw: ``acceptance_rate``, ``diverging``,
+        ``kinetic`` (energy plus log-density of the parameters), ``n_steps``, ``step_size``,
+        ``tree_depth``. No log-density of the data is among it: with parameters at hand, exact
+        sums over all rows would give single rows away.
     """
 
     draws: Mapping[str, NDArray[Any]]
@@ -104,6 +109,7 @@ class Fit:
     k_hat: float = float("nan")
     divergences: int = 0
     derived: tuple[str, ...] = ()
+    stats: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def because(self, why: str) -> "Fit":
         """Return the same fit with a reason for its engine."""

@@ -19,6 +19,8 @@ compilations: dict[str, int] = {
     "constrain": 0,
     "unconstrain": 0,
     "rows": 0,
+    "tails": 0,
+    "derive": 0,
     "prior": 0,
     "start": 0,
 }
@@ -105,6 +107,16 @@ class CompiledModel:
         return self._compiled("rows", self._rows)
 
     @property
+    def tails(self) -> Function:
+        """The function of the unconstrained values and y that gives log P(Y <= y), log P(Y > y)."""
+        return self._compiled("tails", self._tails)
+
+    @property
+    def derive(self) -> Function:
+        """The function of the parameters that gives what is derived of them."""
+        return self._compiled("derive", self._derive)
+
+    @property
     def prior(self) -> Function:
         """The function that draws the parameters from their prior."""
         return self._compiled("prior", self._prior)
@@ -181,6 +193,27 @@ class CompiledModel:
         (logp,) = self.model.logp(vars=[self.observed], sum=False)
         options = {"on_unused_input": "ignore", "trust_input": True}
         return function(self.values, logp, self.shared(), **options)
+
+    def _tails(self) -> Function:
+        import pymc as pm
+        from pytensor.graph.replace import clone_replace
+
+        free = self.model.free_RVs
+        graphs = self.model.replace_rvs_by_values(free)
+        observed = clone_replace(self.observed, dict(zip(free, graphs, strict=True)))
+        y = observed.type(name="y")
+        graphs = [pm.logcdf(observed, y), pm.logccdf(observed, y)]
+        options = {"on_unused_input": "ignore", "trust_input": True}
+        return function([*self.values, y], graphs, self.shared(), **options)
+
+    def _derive(self) -> Function:
+        from pytensor.graph.replace import clone_replace
+
+        free = self.model.free_RVs
+        inputs = [rv.type(name=rv.name) for rv in free]
+        graphs = clone_replace(self.derived, dict(zip(free, inputs, strict=True)))
+        options = {"on_unused_input": "ignore", "trust_input": True}
+        return function(inputs, graphs, self.shared(), **options)
 
     def _prior(self) -> Function:
         return function([], self.model.free_RVs, self.shared(), trust_input=True)

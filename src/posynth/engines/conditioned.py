@@ -170,6 +170,19 @@ class Conditioned:
         rows: Floats = self.compiled.rows.on(self.data)(*self.split(theta))
         return rows
 
+    def row_log_tails(self, theta: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return log P(Y_i <= y_i | x_i, theta) and log P(Y_i > y_i | x_i, theta), (n,) each."""
+        below, above = self.compiled.tails.on(self.data)(*self.split(theta), y)
+        return below, above
+
+    def derived(self, theta: list[NDArray[Any]]) -> Draws:
+        """Return what the model derives of one value of each parameter, by name."""
+        names = [node.name for node in self.compiled.derived]
+        if not names:
+            return {}
+        found = self.compiled.derive.on(self.data)(*theta)
+        return {name: np.asarray(value) for name, value in zip(names, found, strict=True)}
+
     def labels(self, names: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return dims and coords of the named parameters, as plain tuples of text."""
         dims = {n: tuple(self.compiled.model.named_vars_to_dims.get(n) or ()) for n in names}

@@ -12,7 +12,7 @@ are noisier than the coordinates are wrong, and cost half the effective draws.
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,10 @@ def fit_hmc(
     flat = density.model.constrain(thetas)
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
     dims, coords = density.model.labels(draws)
-    return Fit(draws, dims, coords, "hmc", run.mixed, run.why)
+    # Of parameters, not of coordinates, is the density that the energy is later added to.
+    jacobian = map.theta(run.path.reshape(-1, density.size))[1].reshape(shape)
+    stats = {**run.stats, "kinetic": run.stats["kinetic"] - jacobian}
+    return Fit(draws, dims, coords, "hmc", run.mixed, run.why, stats=stats)
 
 
 class Target(Protocol):
@@ -104,6 +107,8 @@ class Run:
         Whether they suffice.
     why : str
         Acceptance, or what is short.
+    stats : dict of str to ndarray, shape (chain, draw)
+        As in ``Fit``.
     """
 
     path: Floats
@@ -111,6 +116,7 @@ class Run:
     divergences: int
     passed: bool
     why: str
+    stats: dict[str, NDArray[Any]]
 
 
 def run_hmc(target: Target, start: Floats, draws: int, need: int, rng: np.random.Generator) -> Run:
@@ -149,7 +155,7 @@ def run_hmc(target: Target, start: Floats, draws: int, need: int, rng: np.random
     why = f"{chains.accepted:.0%} accepted"
     if not passed:
         why = f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {need} needed"
-    return Run(chains.path, mixed, chains.divergences, passed, why)
+    return Run(chains.path, mixed, chains.divergences, passed, why, chains.stats)
 
 
 def _lengthen(chains: "_Chains", draws: int, need: int, rng: np.random.Generator) -> Convergence:
@@ -181,12 +187,18 @@ class _Chains:
         self.here = self._at(start)
         self.states: list[Floats] = []
         self.chances: list[float] = []
+        self.told: list[dict[str, NDArray[Any]]] = []
         self.divergences = 0
 
     @property
     def path(self) -> Floats:
         """States, (chain, draw, d)."""
         return np.stack(self.states, axis=1)
+
+    @property
+    def stats(self) -> dict[str, NDArray[Any]]:
+        """What is told of each draw, (chain, draw)."""
+        return {name: np.stack([d[name] for d in self.told], axis=1) for name in self.told[0]}
 
     @property
     def accepted(self) -> float:
@@ -205,7 +217,8 @@ class _Chains:
         step = self.step * rng.uniform(0.8, 1.2)
         leaps = max(1, round(rng.uniform(*LENGTHS) / self.step))
         momentum = rng.standard_normal(self.here.x.shape)
-        energy = self.here.value - 0.5 * np.sum(momentum**2, axis=1)
+        before = 0.5 * np.sum(momentum**2, axis=1)
+        energy = self.here.value - before
         momentum += 0.5 * step * (self.here.force + self.here.x)
         there = self.here
         lost = np.zeros(len(momentum), dtype=bool)
@@ -216,12 +229,23 @@ class _Chains:
             there = self._at(x)
             lost |= np.isneginf(there.value)
             momentum += (0.5 if leap == leaps - 1 else 1.0) * step * (there.force + there.x)
-        change = there.value - 0.5 * np.sum(momentum**2, axis=1) - energy
+        after = 0.5 * np.sum(momentum**2, axis=1)
+        change = there.value - after - energy
         change = np.where(lost | np.isnan(change), -np.inf, change)
         self.divergences += int(np.sum(change < -DIVERGENT))
         chance = np.exp(np.minimum(change, 0.0))
         accept = rng.random(len(chance)) < chance
         self.chances.append(float(chance.mean()))
+        everywhere = np.ones(len(chance))
+        self.told.append(
+            {
+                "acceptance_rate": chance,
+                "diverging": change < -DIVERGENT,
+                "kinetic": np.where(accept, after, before),
+                "n_steps": leaps * everywhere.astype(np.int64),
+                "step_size": step * everywhere,
+            }
+        )
         self.here = _Point(
             np.where(accept[:, None], there.x, self.here.x),
             np.where(accept, there.value, self.here.value),

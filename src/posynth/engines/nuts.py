@@ -16,6 +16,14 @@ from posynth.errors import FitError
 type Floats = NDArray[np.float64]
 
 TUNE = 150
+#: Name of what is told of a draw -> nutpie's name.
+_STATS = {
+    "acceptance_rate": "mean_tree_accept",
+    "diverging": "diverging",
+    "n_steps": "n_steps",
+    "step_size": "step_size",
+    "tree_depth": "depth",
+}
 ACCEPT = (0.8, 0.95, 0.99)  # share of moves to accept; draws double each time it is raised
 
 
@@ -52,21 +60,21 @@ def fit_nuts(
     draws, tune = task.draws, TUNE
     for accept in ACCEPT:
         settings = {"draws": draws, "tune": tune, "target_accept": accept}
-        thetas, divergences = _sample(density, mode, settings, rng)
-        mixed = convergence(thetas, task.need)
+        thetas, stats = _sample(density, mode, settings, rng)
+        mixed, divergences = convergence(thetas, task.need), int(stats["diverging"].sum())
         if mixed.enough(task.need) and not divergences:
             break
         draws, tune = 2 * draws, 2 * tune
     flat = density.model.constrain(thetas.reshape(-1, density.size))
     named = {name: a.reshape(*thetas.shape[:2], *a.shape[1:]) for name, a in flat.items()}
     dims, coords = density.model.labels(named)
-    return Fit(named, dims, coords, "nuts", mixed, divergences=divergences)
+    return Fit(named, dims, coords, "nuts", mixed, divergences=divergences, stats=stats)
 
 
 def _sample(
     density: Density, mode: Mode, settings: dict[str, float], rng: np.random.Generator
-) -> tuple[Floats, int]:
-    """Return draws (chain, draw, d) and the number of divergences."""
+) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    """Return draws (chain, draw, d) and what is told of each, (chain, draw)."""
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
 
@@ -99,5 +107,7 @@ def _sample(
             "NUTS cannot start: the log-density or its gradient is not finite, or flat, around "
             "its starting point; use a tighter prior or another family"
         ) from None
-    divergences = int(trace["sample_stats"]["diverging"].sum())
-    return trace["posterior"]["theta"].to_numpy(), divergences
+    told = {name: values.to_numpy() for name, values in trace["sample_stats"].data_vars.items()}
+    stats = {name: told[theirs] for name, theirs in _STATS.items()}
+    stats["kinetic"] = told["energy"] + told["logp"]
+    return trace["posterior"]["theta"].to_numpy(), stats

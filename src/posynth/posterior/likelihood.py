@@ -1,7 +1,8 @@
 r"""Log-likelihood of any rows under the conditionals of a fitted chain, draw by draw.
 
-The density is that of the conditional's own PyMC graph. A standardised response
-:math:`z = (y - c)/s` has :math:`\log p(y) = \log p(z) - \log s`.
+The density is that of the conditional's own PyMC graph, in the units of its column. A standardised
+response :math:`z = (y - c)/s` has :math:`\log p(y) = \log p(z) - \log s`; one on a learned scale
+has the probability of its interval of scores, see ``posterior.scale_likelihood``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from posynth.posterior.bound import conform
 from posynth.posterior.chain_families import stored_families
 from posynth.posterior.predict import natural_scale, stacked
 from posynth.posterior.record import Posterior
+from posynth.posterior.scale_likelihood import ScoredRows
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.task import encode_table
 from posynth.table.schema import Kind
@@ -48,6 +50,8 @@ class Coded:
         The response on the column's own scale.
     unit : float
         What a step of the model's response is on that scale; 1 for scores.
+    scored : ScoredRows, optional
+        Where the values lie on a learned scale.
     """
 
     family: Family
@@ -55,6 +59,7 @@ class Coded:
     used: NDArray[np.bool_]
     observed: NDArray[Any]
     unit: float
+    scored: ScoredRows | None = None
 
 
 def family_of(posterior: Posterior, target: str) -> Family:
@@ -73,15 +78,18 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     values = holes if conditional.indicates else rows.arrays[target]
     origin, unit = natural_scale(family, coding)
     design = coding.designed(X)
+    scored = None
     if coding.learned is None:
         y = (coding.levels_of(target, values[used]) - origin) / unit
     else:
         rng = stream(posterior.seed, Purpose.SCORE, target)
         y = place_scores(coding.learned, coding.warp, values[used], design.X, rng)
+        decimals = posterior.schema[target].decimals
+        scored = ScoredRows(coding.learned, coding.warp, values[used], decimals)
     whole = coding.levels or (counts(posterior, target) and np.all(y == np.round(y)))
     response = coding.response(target, y.astype(np.int64) if whole else y)
     task = Task(family, design, response, conditional.prior, conditional.scales)
-    return Coded(family, task, used, values[used], unit)
+    return Coded(family, task, used, values[used], unit, scored)
 
 
 def counts(posterior: Posterior, target: str) -> bool:
@@ -105,6 +113,8 @@ def row_log_likelihood(coded: Coded, parameters: Mapping[str, Floats]) -> Floats
     """
     model = condition(coded.task)
     thetas = unconstrained(model, parameters)
+    if coded.scored is not None:
+        return coded.scored.log_likelihood(model, thetas)
     found = np.empty((len(thetas), len(coded.task.response.y)))
     for draw, theta in enumerate(thetas):
         found[draw] = model.row_log_likelihood(theta)

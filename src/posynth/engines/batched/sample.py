@@ -91,7 +91,9 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
         first = max(FIRST_DRAWS, int(1.2 * task.need / SIDE_BY_SIDE))
         run = run_hmc(_Whitened(density, gaussian), start, first, task.need, rng)
         why = f"{SIDE_BY_SIDE} chains of HMC side by side, {run.why}"
-        found = Fit({}, {}, {}, "batched", run.mixed, why, divergences=run.divergences)
+        found = Fit(
+            *({}, {}, {}, "batched", run.mixed, why), divergences=run.divergences, stats=run.stats
+        )
         if not run.passed:
             return found
         shape = run.path.shape

@@ -166,4 +166,5 @@ def _log_unit(posterior: Posterior, target: str) -> float:
     coding = posterior.links[target].coding
     if coding.levels or counts(posterior, target):
         return 0.0
-    return float(np.log(coding.scale))
+    unit = coding.scale if coding.learned is None else coding.learned.spread or 1.0
+    return float(np.log(unit))

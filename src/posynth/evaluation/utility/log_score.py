@@ -107,8 +107,8 @@ def margin(posterior: Posterior, target: str, known: Rows, held: Rows) -> Floats
     Levels (and holes) have their frequency with one case added to each. Numbers have a Gaussian
     kernel density, its bandwidth Scott's, but at least half the step to which values are rounded,
     with one case added that is spread like a t with 3 degrees of freedom. Where the conditional
-    stands on a learned scale, both are densities of scores on it. Scores within a heap are drawn
-    given the predictors, so that in columns of few values the gain is an upper bound.
+    stands on a learned scale, the scale itself is the column's own distribution: what it got wrong
+    of the column counts for neither side.
     """
     conditional = posterior.spec[target]
     before, new = known.arrays[conditional.column], held.arrays[conditional.column]
@@ -116,8 +116,9 @@ def margin(posterior: Posterior, target: str, known: Rows, held: Rows) -> Floats
         return _frequency(np.isnan(before), np.isnan(new), 2)
     coding, found = posterior.links[target].coding, np.full(len(new), np.nan)
     if coding.learned is not None:
-        source, other = (code_rows(posterior, rows, target) for rows in (known, held))
-        found[other.used] = _kernel(source.task.response.y, other.task.response.y, 0.0)
+        coded = code_rows(posterior, held, target)
+        assert coded.scored is not None
+        found[coded.used] = coded.scored.log_margin
         return found
     before, there = before[~np.isnan(before)], ~np.isnan(new)
     if coding.levels:
