@@ -5,7 +5,7 @@ import pytest
 from scipy import special
 
 from posynth.engines.choose import fit
-from posynth.engines.hmc import _Chains
+from posynth.engines.hmc import _Chains, _Mapped
 from posynth.engines.mode import find_mode, refine
 from posynth.engines.warp import Warp, plain, warp
 
@@ -55,7 +55,8 @@ def test_without_the_jacobian_that_test_fails(
             return values - self.theta(x)[1], forces
 
     def draws(kind):
-        chains = _Chains(density, kind(**vars(map)), rng.standard_normal((4, 2)) / 2, 0.8)
+        target = _Mapped(density, kind(**vars(map)))
+        chains = _Chains(target, rng.standard_normal((4, 2)) / 2, 0.8)
         chains.run(1500, rng)
         return map.theta(chains.path.reshape(-1, 2))[0]
 

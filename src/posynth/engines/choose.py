@@ -1,7 +1,6 @@
 """Choose an engine for a conditional, run it, and say why; fits are judged before they are used."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from posynth.engines.batched.sample import fit_batched
 from posynth.engines.compiled import CompiledModel
 from posynth.engines.conditioned import Conditioned
 from posynth.engines.density import Density
-from posynth.engines.derived import said_of
+from posynth.engines.derived import with_derived
 from posynth.engines.exact import fit_exact
 from posynth.engines.function import COMPILING
 from posynth.engines.gibbs import fit_gibbs
@@ -161,9 +160,9 @@ def _approximate(task: Task, engine: str, rng: np.random.Generator) -> Fit:
         found = run(task, density, map, stream)
         if found.draws:
             tried = "; ".join(failures) or ("asked for" if engine == name else "")
-            derived = tuple(node.name for node in model.compiled.derived)
-            reasons = (tried, found.why, said_of(model.compiled.model), _said_of_rows(task, model))
-            found = replace(found, derived=derived).because("; ".join(filter(None, reasons)))
+            found, left_out = with_derived(found, model.compiled.model)
+            reasons = (tried, found.why, left_out, _said_of_rows(task, model))
+            found = found.because("; ".join(filter(None, reasons)))
             return _checked(found, task) if name == "nuts" else found
         failures.append(f"{_FAILS[name]}: {found.why}")
     raise FitError(f"{failures[-1]}; use engine 'nuts' or 'auto'")

@@ -5,8 +5,12 @@ rows (a fitted mean of every row, a residual, a statistic of the table) speaks o
 source, and is left out.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from posynth.engines.base import Fit
 from posynth.engines.own_rows import reads_rows, row_count
 
 if TYPE_CHECKING:
@@ -20,16 +24,32 @@ def kept(model: "pm.Model") -> list[Any]:
     ]
 
 
-def left_out(model: "pm.Model") -> list[str]:
-    """Return the names of deterministic variables that are computed from rows."""
-    names = {node.name for node in kept(model)}
-    return [node.name for node in model.deterministics if node.name not in names]
+def with_derived(found: Fit, model: "pm.Model") -> tuple[Fit, str]:
+    """Return a fit that knows which draws are derived, and a sentence on those not kept.
 
+    Parameters
+    ----------
+    found : Fit
+        Draws of parameters and of what is derived from them.
+    model : pymc.Model
+        Their model.
 
-def said_of(model: "pm.Model") -> str:
-    """Return a sentence on the deterministic variables that are left out, or ``""``."""
-    names = left_out(model)
-    if not names:
-        return ""
-    listed = ", ".join(map(repr, names))
-    return f"Deterministic {listed} not kept: computed from rows of the source"
+    Returns
+    -------
+    tuple of Fit and str
+        Without derived draws that are not finite; the sentence is ``""`` if all are kept.
+    """
+    names = [node.name for node in kept(model)]
+    endless = [name for name in names if not np.isfinite(found.draws[name]).all()]
+    of_rows = [node.name for node in model.deterministics if node.name not in names]
+    draws = {name: values for name, values in found.draws.items() if name not in endless}
+    said = [
+        f"Deterministic {', '.join(map(repr, left_out))} not kept: {why}"
+        for left_out, why in (
+            (of_rows, "computed from rows of the source"),
+            (endless, "not finite"),
+        )
+        if left_out
+    ]
+    derived = tuple(name for name in names if name not in endless)
+    return replace(found, draws=draws, derived=derived), "; ".join(said)

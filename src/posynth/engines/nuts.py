@@ -109,5 +109,6 @@ def _sample(
         ) from None
     told = {name: values.to_numpy() for name, values in trace["sample_stats"].data_vars.items()}
     stats = {name: told[theirs] for name, theirs in _STATS.items()}
+    stats |= {n: v.astype(np.int64) for n, v in stats.items() if v.dtype.kind == "u"}
     stats["kinetic"] = told["energy"] + told["logp"]
     return trace["posterior"]["theta"].to_numpy(), stats

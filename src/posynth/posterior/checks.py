@@ -6,13 +6,10 @@ import numpy as np
 
 from posynth.chain.blocks import Floats
 from posynth.engines.threads import ignored_warnings
-from posynth.posterior.predictive import (
-    has_posterior,
-    log_likelihood,
-    posterior_predictive,
-)
+from posynth.posterior.predictive import log_likelihood, posterior_predictive
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, stream
+from posynth.posterior.view import has_posterior
 from posynth.results import Result
 
 if TYPE_CHECKING:

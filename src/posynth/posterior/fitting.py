@@ -8,7 +8,7 @@ from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
 from posynth.posterior.crew import Crew
 from posynth.posterior.diagnosis import Diagnosis, k_hat_limit, reasons
-from posynth.posterior.record import Link, Posterior, to_dataset
+from posynth.posterior.record import Link, Posterior, stats_dataset, to_dataset
 from posynth.posterior.rehearsal import write_models
 from posynth.posterior.schedule import Done, Job, run
 from posynth.posterior.task import encode_table
@@ -75,6 +75,7 @@ def fit_chain(
         source=chain.source,
         links={t: Link(done[t].coding, _diagnose(jobs[t], done[t])) for t in jobs},
         draws={t: to_dataset(done[t].fit) for t in jobs},
+        stats={t: stats_dataset(done[t].fit) for t in jobs if done[t].fit.stats},
         seed=seed,
         version=posynth.__version__,
         folders=chain.folders,

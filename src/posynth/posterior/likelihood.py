@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.scores import place_scores
+from posynth.chain.spec import Conditional
 from posynth.engines.base import Task
 from posynth.engines.choose import condition
 from posynth.engines.conditioned import Conditioned
 from posynth.families.base import Family
 from posynth.posterior.bound import conform
 from posynth.posterior.chain_families import stored_families
+from posynth.posterior.coding import Coding
 from posynth.posterior.predict import natural_scale, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.scale_likelihood import ScoredRows
@@ -72,24 +74,39 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     """Code rows as a conditional was fitted on."""
     conditional = posterior.spec[target]
     family, coding = family_of(posterior, target), posterior.links[target].coding
-    holes = np.isnan(rows.arrays[conditional.column])
-    used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
-    X, used = coding.gathered(rows, used)
-    values = holes if conditional.indicates else rows.arrays[target]
+    X, used = coding.gathered(rows, _present(rows, conditional))
+    values = _values(rows, conditional)[used]
     origin, unit = natural_scale(family, coding)
     design = coding.designed(X)
     scored = None
     if coding.learned is None:
-        y = (coding.levels_of(target, values[used]) - origin) / unit
+        y = (coding.levels_of(target, values) - origin) / unit
     else:
         rng = stream(posterior.seed, Purpose.SCORE, target)
-        y = place_scores(coding.learned, coding.warp, values[used], design.X, rng)
+        y = place_scores(coding.learned, coding.warp, values, design.X, rng)
         decimals = posterior.schema[target].decimals
-        scored = ScoredRows(coding.learned, coding.warp, values[used], decimals)
+        scored = ScoredRows(coding.learned, coding.warp, values, decimals)
     whole = coding.levels or (counts(posterior, target) and np.all(y == np.round(y)))
     response = coding.response(target, y.astype(np.int64) if whole else y)
     task = Task(family, design, response, conditional.prior, conditional.scales)
-    return Coded(family, task, used, values[used], unit, scored)
+    return Coded(family, task, used, values, unit, scored)
+
+
+def observed_values(rows: Rows, conditional: Conditional, coding: Coding) -> Floats:
+    """Return the values that a conditional is about, in the units of its column."""
+    _, used = coding.gathered(rows, _present(rows, conditional))
+    return _values(rows, conditional)[used]
+
+
+def _present(rows: Rows, conditional: Conditional) -> NDArray[np.bool_]:
+    """Tell in which rows there is a response: in all, where it is whether a value is missing."""
+    holes = np.isnan(rows.arrays[conditional.column])
+    return np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
+
+
+def _values(rows: Rows, conditional: Conditional) -> Floats:
+    found = rows.arrays[conditional.column]
+    return np.isnan(found).astype(np.float64) if conditional.indicates else found
 
 
 def counts(posterior: Posterior, target: str) -> bool:

@@ -14,7 +14,7 @@ from posynth.engines.own_rows import follows
 from posynth.families.base import Contents, Family
 from posynth.families.placeholder import blank, placeholder
 from posynth.posterior.coding import Coding
-from posynth.posterior.support import check_draws
+from posynth.posterior.support import check_draws, overflowed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,7 +64,9 @@ class RowSampler:
             dims, _ = self._model.labels(self._model.names)
             self._anew = tuple(name for name in self._model.names if "group" in dims[name])
 
-    def draw(self, X: Floats, index: int, rng: np.random.Generator) -> Floats:
+    def draw(
+        self, X: Floats, index: int, rng: np.random.Generator, *, checked: bool = True
+    ) -> Floats:
         """Draw one response a row.
 
         Parameters
@@ -75,6 +77,8 @@ class RowSampler:
             Which posterior draw.
         rng : numpy.random.Generator
             Source of randomness.
+        checked : bool
+            Whether draws that overflow are refused; if not they are infinite.
 
         Returns
         -------
@@ -93,8 +97,10 @@ class RowSampler:
         if self._learned is not None:
             return self._learned.draw(rng).values(self._warp.back(drawn))
         natural = self._center + self._scale * drawn
-        check_draws(self._target, self._facts, natural)
-        return natural
+        if checked:
+            check_draws(self._target, self._facts, natural)
+            return natural
+        return np.where(overflowed(self._facts, natural), np.inf, natural)
 
     def _rows(self, X: Floats, index: int, rng: np.random.Generator) -> NDArray[Any]:
         if self._drawer is not None:

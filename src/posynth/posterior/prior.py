@@ -44,7 +44,7 @@ def from_prior(chain: Chain, table: Table, rng: np.random.Generator, draws: int 
     links, found = {}, {}
     for conditional in chain.spec:
         task, coding = make_task(rows, chain.spec, conditional, known[conditional.family])
-        fit = fit_own(task, rng) if conditional.passive else _prior_fit(task, rng, draws)
+        fit = fit_own(task, rng) if conditional.passive else prior_fit(task, rng, draws)
         found[conditional.target] = to_dataset(fit)
         links[conditional.target] = Link(coding, _diagnosis(task, fit))
     return Posterior(
@@ -68,18 +68,35 @@ def codings(chain: Chain, table: Table) -> dict[str, Coding]:
     return {c.target: make_task(rows, chain.spec, c, known[c.family])[1] for c in chain.spec}
 
 
-def _prior_fit(task: Task, rng: np.random.Generator, draws: int) -> Fit:
+def prior_fit(task: Task, rng: np.random.Generator, draws: int) -> Fit:
+    """Return draws of a conditional's parameters from their prior, as one chain.
+
+    Raises
+    ------
+    SpecError
+        If the prior is improper, or holds a potential, which a draw would leave out.
+    """
     model = condition(task)
+    where = f"conditional {task.response.name!r}: prior {task.prior!r}"
     if model.compiled.flat:
         raise SpecError(
-            f"conditional {task.response.name!r}: prior {task.prior!r} is improper, so nothing "
-            "can be drawn from it; give it another, such as prior = 'weak'"
+            f"{where} is improper, so nothing can be drawn from it; choose another with "
+            "change(prior=...), such as 'weak'"
         )
-    drawn = [model.draw_prior(rng) for _ in range(draws)]
-    stacked = {
-        name: np.array([values[i] for values in drawn])[None] for i, name in enumerate(model.names)
-    }
-    return Fit(stacked, {}, {}, "prior", Convergence(1.0, draws, 1.01))
+    potentials = [potential.name for potential in model.compiled.model.potentials]
+    if potentials:
+        raise SpecError(
+            f"{where} holds the potential {potentials[0]!r}, which draws would leave out; write "
+            "it as the distribution of a parameter"
+        )
+    drawn = []
+    for _ in range(draws):
+        values = model.draw_prior(rng)
+        drawn.append(dict(zip(model.names, values, strict=True)) | model.derived(values))
+    stacked = {name: np.array([each[name] for each in drawn])[None] for name in drawn[0]}
+    derived = tuple(name for name in stacked if name not in model.names)
+    labels = model.labels(stacked)
+    return Fit(stacked, *labels, "prior", Convergence(1.0, draws, 1.01), derived=derived)
 
 
 def _diagnosis(task: Task, fit: Fit) -> Diagnosis:

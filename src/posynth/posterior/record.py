@@ -66,6 +66,8 @@ class Posterior:
         Families that were passed in Python; they are not stored.
     learned : Mapping of str to Scale
         Column -> its learned scale, for columns that are modelled or read on one.
+    stats : Mapping of str to xarray.Dataset
+        Target -> what a Hamiltonian engine tells of each draw, with dims (chain, draw).
     copies_drawn : int
         Number of copies that ``synthesize`` drew with the seed of the fit; 0 after ``fit``.
     """
@@ -81,6 +83,7 @@ class Posterior:
     allowed: frozenset[str] = field(default=frozenset(), compare=False)
     own: Mapping[str, Family] = field(default_factory=dict, compare=False)
     learned: Mapping[str, Scale] = field(default_factory=dict)
+    stats: Mapping[str, "xr.Dataset"] = field(default_factory=dict)
     copies_drawn: int = 0
 
     def __repr__(self) -> str:
@@ -127,13 +130,38 @@ class Posterior:
         )
 
     def __getitem__(self, target: str) -> "xr.DataTree":
-        """Return one conditional as a DataTree with a ``posterior`` group, as ArviZ takes it."""
+        """Return one conditional as a DataTree with a ``posterior`` group, as ArviZ takes it.
+
+        What a Hamiltonian engine tells of its draws is the group ``sample_stats``. With the rows
+        it was fitted on, ``inference_data`` gives likelihood and predictive draws as well.
+        """
         import xarray as xr
 
         self._require(target)
-        return xr.DataTree.from_dict(
-            {"/posterior": labelled(self.draws[target])}, name=node_name(target)
-        )
+        groups = {"/posterior": labelled(self.draws[target])}
+        if target in self.stats:
+            groups["/sample_stats"] = labelled(self.stats[target])
+        return xr.DataTree.from_dict(groups, name=node_name(target))
+
+    def inference_data(
+        self, target: str, df: "pd.DataFrame", *, draws: int | None = None, seed: int = 0
+    ) -> "xr.DataTree":
+        """Return all that ArviZ asks for of one conditional, on rows of a table.
+
+        See ``posterior.inference_data``, which it calls.
+
+        Examples
+        --------
+        >>> import posynth
+        >>> df = posynth.load_heart_failure()[["age", "platelets"]]
+        >>> tree = posynth.fit(df, seed=1).inference_data("platelets", df, draws=100)
+        >>> sorted(tree.children)[:4]
+        ['constant_data', 'log_likelihood', 'observed_data', 'posterior']
+        """
+        from posynth.posterior.inference_data import inference_data
+
+        self._require(target)
+        return inference_data(self, target, df, draws=draws, seed=seed)
 
     def coefficients(self, target: str) -> "xr.Dataset":
         """Return the draws of a linear predictor on the natural scale of its predictors.
@@ -240,6 +268,13 @@ def _dims(fit: Fit, name: str, values: np.ndarray) -> tuple[str, ...]:
     own = tuple(f"{name}_dim_{i}" for i in range(values.ndim - 2))
     named = len(dims) == values.ndim - 2
     return tuple(d or o for d, o in zip(dims, own, strict=True)) if named else own
+
+
+def stats_dataset(fit: Fit) -> "xr.Dataset":
+    """Return what an engine tells of each draw, as a Dataset with dims (chain, draw)."""
+    import xarray as xr
+
+    return xr.Dataset({name: (("chain", "draw"), v) for name, v in sorted(fit.stats.items())})
 
 
 def labelled(dataset: "xr.Dataset") -> "xr.Dataset":

@@ -79,9 +79,9 @@ def save_posterior(posterior: Posterior, folder: str | Path, *, overwrite: bool 
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        tree = xr.DataTree.from_dict(
-            {f"/{node_name(t)}/posterior": ds for t, ds in posterior.draws.items()}
-        )
+        groups = {f"/{node_name(t)}/posterior": ds for t, ds in posterior.draws.items()}
+        groups |= {f"/{node_name(t)}/sample_stats": ds for t, ds in posterior.stats.items()}
+        tree = xr.DataTree.from_dict(groups)
         encoding = {path: _compressed(tree[path].to_dataset()) for path in tree.groups}
         tree.to_netcdf(draft / DRAWS_FILE, engine="h5netcdf", encoding=encoding)
         text = json.dumps(_facts(posterior), ensure_ascii=False, indent=1)
@@ -213,7 +213,10 @@ def _from_facts(facts: Mapping[str, Any], file: Path) -> Posterior:
     schema = Schema.from_dict(facts["schema"])
     check_chain_and_schema(spec, schema, list(facts["links"]))
     with xr.open_datatree(file, engine="h5netcdf") as tree:
-        draws = {t: _draws(t, tree[node_name(t)]["posterior"]) for t in facts["links"]}
+        nodes = {t: tree[node_name(t)] for t in facts["links"]}
+        draws = {t: _draws(t, node["posterior"]) for t, node in nodes.items()}
+        told = {t: node for t, node in nodes.items() if "sample_stats" in node.children}
+        stats = {t: _draws(t, node["sample_stats"]) for t, node in told.items()}
     links = {target: _link_from_dict(facts["links"][target], learned) for target in draws}
     for target, link in links.items():
         check_width(target, draws[target], link.coding)
@@ -226,6 +229,7 @@ def _from_facts(facts: Mapping[str, Any], file: Path) -> Posterior:
         seed=facts["seed"],
         version=facts["version"],
         learned=learned,
+        stats=stats,
         copies_drawn=int(facts.get("copies_drawn", 0)),
     )
 

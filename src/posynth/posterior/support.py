@@ -173,6 +173,14 @@ def check_column(rows: Rows, conditional: Conditional, facts: FamilyFacts) -> No
         settle(conditional, facts, values[~np.isnan(values)])
 
 
+def overflowed(facts: FamilyFacts, drawn: Floats) -> Mask:
+    """Tell which draws are not finite, or overflowed into something no likelihood gave."""
+    wrong: Mask = ~np.isfinite(drawn)
+    if facts.support in ("whole", "trials"):
+        wrong |= (drawn < 0) | (drawn > LARGEST_WHOLE)
+    return wrong
+
+
 def check_draws(target: str, facts: FamilyFacts, drawn: Floats) -> None:
     """Refuse draws that are not finite, or overflowed into something no likelihood gave.
 
@@ -181,9 +189,7 @@ def check_draws(target: str, facts: FamilyFacts, drawn: Floats) -> None:
     FitError
         Naming the column and what to do.
     """
-    wrong = ~np.isfinite(drawn)
-    if facts.support in ("whole", "trials"):
-        wrong |= (drawn < 0) | (drawn > LARGEST_WHOLE)
+    wrong = overflowed(facts, drawn)
     if wrong.any():
         raise FitError(
             f"column {target!r}: {int(wrong.sum())} of {len(drawn)} draws of family {facts.name!r} "

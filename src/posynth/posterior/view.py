@@ -1,0 +1,204 @@
+"""Draws of one conditional beside rows of a table, as groups of a tree for ArviZ."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.chain.blocks import Floats
+from posynth.engines.base import Task
+from posynth.errors import SpecError
+from posynth.posterior.coding import Coding
+from posynth.posterior.likelihood import (
+    Coded,
+    code_rows,
+    counts,
+    encoded,
+    family_of,
+    row_log_likelihood,
+)
+from posynth.posterior.predict import RowSampler, stacked
+from posynth.posterior.prior import prior_fit
+from posynth.posterior.record import Posterior, labelled, node_name, to_dataset
+from posynth.posterior.seeds import Purpose, stream
+from posynth.posterior.units import Units
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+#: What the log-likelihood is of, by whether it is one of whole numbers and of levels.
+PROBABILITY = "log probability of the value"
+DENSITY = "log density of the value, in the units of the column"
+LEARNED = (
+    "log density of the value in the units of the column, a log probability for whole numbers; "
+    "given the column's learned scale, which was learned on the source's rows: scores of the same "
+    "rows flatter it, and compare with those of other learned scales only"
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """Draws of one conditional beside rows coded as it was fitted.
+
+    Attributes
+    ----------
+    posterior : Posterior
+        The fitted chain.
+    target : str
+        Which conditional.
+    coded : Coded
+        The rows.
+    thinned : xarray.Dataset
+        Its draws, thinned.
+    step : int
+        Every so manieth draw is taken.
+    """
+
+    posterior: Posterior
+    target: str
+    coded: Coded
+    thinned: "xr.Dataset"
+    step: int
+
+    @classmethod
+    def of(cls, posterior: Posterior, target: str, df: "pd.DataFrame", draws: int | None) -> "View":
+        """Code rows, and thin the posterior to at most so many draws.
+
+        Raises
+        ------
+        SpecError
+            If no draw is asked for, or the column is computed by a rule.
+        """
+        if draws is not None and draws < 1:
+            raise SpecError(f"draws = {draws}; it must be 1 or more")
+        full = posterior[target]["posterior"].to_dataset()
+        if posterior.spec[target].passive:
+            raise SpecError(computed(target))
+        step = -(-full.sizes["chain"] * full.sizes["draw"] // draws) if draws else 1
+        coded = code_rows(posterior, encoded(posterior, df), target)
+        return cls(posterior, target, coded, full.isel(draw=slice(None, None, step)), step)
+
+    @property
+    def units(self) -> Units:
+        """How values of the column are shown."""
+        posterior, conditional = self.posterior, self.posterior.spec[self.target]
+        return Units.of(posterior.schema, conditional, posterior.links[self.target].coding)
+
+    def tree(self, groups: "dict[str, xr.Dataset]") -> "xr.DataTree":
+        """Return a tree of draws, these groups and the observed values."""
+        import xarray as xr
+
+        every = {"posterior": self.thinned, **groups, "observed_data": self.observed()}
+        return xr.DataTree.from_dict(every, name=node_name(self.target))
+
+    def observed(self) -> "xr.Dataset":
+        """Return the values of the rows."""
+        return observed(self.target, self.coded.observed, self.units)
+
+    def log_likelihood(self) -> "xr.Dataset":
+        """Return the log-likelihood of each row at each draw.
+
+        Raises
+        ------
+        SpecError
+            If the conditional is an algorithm.
+        """
+        if not has_posterior(self.posterior, self.target):
+            raise SpecError(no_model(self.target, self.posterior.spec[self.target].family))
+        found = row_log_likelihood(self.coded, stacked(self.thinned))
+        whole = bool(self.posterior.links[self.target].coding.levels) or counts(
+            self.posterior, self.target
+        )
+        said = LEARNED if self.coded.scored is not None else PROBABILITY if whole else DENSITY
+        return by_row(self.target, found, self.thinned, {"scale": said})
+
+    def predicted(self, seed: int) -> "xr.Dataset":
+        """Return rows drawn anew at each draw."""
+        coding = self.posterior.links[self.target].coding
+        prior = self.posterior.spec[self.target].prior
+        sampler = RowSampler(self.coded.family, self.target, coding, prior, stacked(self.thinned))
+        rng = stream(seed, Purpose.PREDICT, self.target)
+        drawn = draws_of(sampler, self.coded.task.design.X, self.thinned, rng)
+        return by_row(self.target, self.units.values(drawn), self.thinned, self.units.attrs)
+
+    def prior_predicted(self, draws: int, seed: int) -> "tuple[xr.Dataset, xr.Dataset]":
+        """Return parameters drawn from the prior, and rows drawn given them."""
+        coding = self.posterior.links[self.target].coding
+        rng = stream(seed, Purpose.PREDICT, self.target, 1)
+        return from_prior(self.coded.task, coding, self.units, draws, rng)
+
+
+def from_prior(
+    task: Task, coding: Coding, units: Units, draws: int, rng: np.random.Generator
+) -> "tuple[xr.Dataset, xr.Dataset]":
+    """Return parameters drawn from a conditional's prior, and rows drawn given them.
+
+    Raises
+    ------
+    SpecError
+        If the prior is improper or holds a potential.
+    """
+    prior = labelled(to_dataset(prior_fit(task, rng, draws)))
+    target = task.response.name
+    sampler = RowSampler(task.family, target, coding, task.prior, stacked(prior))
+    drawn = draws_of(sampler, task.design.X, prior, rng, checked=False)
+    beyond = {"overflowed": int(np.isinf(drawn).sum())} if np.isinf(drawn).any() else {}
+    return prior, by_row(target, units.values(drawn), prior, units.attrs | beyond)
+
+
+def draws_of(
+    sampler: RowSampler,
+    X: Floats,
+    parameters: "xr.Dataset",
+    rng: np.random.Generator,
+    *,
+    checked: bool = True,
+) -> Floats:
+    """Return one row of responses for each draw of the parameters, (s, n)."""
+    count = parameters.sizes["chain"] * parameters.sizes["draw"]
+    return np.array([sampler.draw(X, index, rng, checked=checked) for index in range(count)])
+
+
+def by_row(
+    target: str, values: NDArray[Any], draws: "xr.Dataset", attrs: dict[str, Any]
+) -> "xr.Dataset":
+    """Return values (s, n) as a variable with dims chain, draw and row."""
+    import xarray as xr
+
+    sizes = draws.sizes
+    shaped = values.reshape(sizes["chain"], sizes["draw"], -1)
+    coords = {
+        "chain": draws["chain"],
+        "draw": draws["draw"],
+        "row": np.arange(shaped.shape[-1]),
+    }
+    variable = (("chain", "draw", "row"), shaped, attrs)
+    return xr.Dataset({node_name(target): variable}, coords=coords)
+
+
+def observed(target: str, values: NDArray[Any], units: Units) -> "xr.Dataset":
+    """Return observed values (n,) as a variable with dim row."""
+    import xarray as xr
+
+    variable = ("row", units.values(values), units.attrs)
+    return xr.Dataset({node_name(target): variable}, coords={"row": np.arange(len(values))})
+
+
+def has_posterior(posterior: Posterior, target: str) -> bool:
+    """Whether draws are those of a model's posterior; an algorithm or a plug-in has none."""
+    return not family_of(posterior, target).algorithm
+
+
+def computed(target: str) -> str:
+    """Say that a column is computed by a rule."""
+    return f"conditional {target!r} is computed by a rule: it has no parameters and no likelihood"
+
+
+def no_model(target: str, family: str) -> str:
+    """Say that a family is an algorithm."""
+    return (
+        f"conditional {target!r}: family {family!r} is an algorithm, not a PyMC model; it has "
+        "neither prior nor likelihood"
+    )
