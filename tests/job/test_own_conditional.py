@@ -256,6 +256,7 @@ def unpractised(design, response, priors):
         alpha, beta = pm.Normal("alpha", 0, 20), pm.Normal("beta", 0, 20)
         sigma = pm.HalfNormal("sigma", 10)
         pm.Deterministic("signal_to_noise", beta / sigma)
+        pm.Deterministic("endless", pm.math.log(-sigma))
         mean = pm.Deterministic("mean", alpha + beta * x)
         pm.Deterministic("largest", mean.max())
         pm.Normal("y", mean, sigma, shape=len(response.y), observed=response.y)
@@ -285,6 +286,7 @@ def test_deterministics_stay_where_they_are_functions_of_parameters(first_try, t
     row = posterior.diagnostics().set_index("target").loc["y"]
     assert row["parameters"] == 3
     assert "Deterministic 'mean', 'largest' not kept: computed from rows of the s" in row["why"]
+    assert "Deterministic 'endless' not kept: not finite" in row["why"]
     posynth.save_posterior(posterior, tmp_path / "posterior")
     saved = posynth.load_posterior(tmp_path / "posterior")["y"]["posterior"]
     assert saved.equals(draws)
