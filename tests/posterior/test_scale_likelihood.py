@@ -53,7 +53,8 @@ def _at(posterior, target, values, x, draws=3):
 def test_the_probabilities_of_all_values_add_up_to_one(posterior, target, unit, x):
     """Probabilities of whole numbers; of rounded ones densities times the unit."""
     values = np.arange(0, 40_000) * unit
-    _, found = _at(posterior, target, values if unit < 1 else values.astype(int), x)
+    coded, found = _at(posterior, target, values if unit < 1 else values.astype(int), x)
+    found = found[:, ~coded.scored.outside]  # copies never take those: they have one case each
     np.testing.assert_allclose(np.exp(found).sum(axis=1) * unit, 1.0, atol=1e-6)
 
 
@@ -78,7 +79,8 @@ def test_it_is_the_distribution_of_draws_on_the_scale_as_learned(posterior):
     drawn = point.values(coding.warp.back(model.draw(theta, np.random.default_rng(3))))
     observed = np.bincount(drawn.astype(int), minlength=60)
     expected = count * np.exp(found[0])
-    some = expected >= 5
+    assert not observed[coded.scored.outside].any()
+    some = (expected >= 5) & ~coded.scored.outside
     score = np.sum((observed[some] - expected[some]) ** 2 / expected[some])
     assert score < stats.chi2.isf(1e-4, some.sum() - 1)
 
@@ -99,3 +101,17 @@ def test_the_log_of_a_difference_keeps_its_digits_in_both_tails():
     np.testing.assert_allclose(log_between(*tails), [exact[0], exact[1], exact[0]], rtol=1e-9)
     ends = (np.array([-np.inf]), np.array([0.0])), (np.array([0.0]), np.array([-np.inf]))
     assert log_between(*ends)[0] == 0.0 and np.isneginf(log_between(ends[0], ends[0])[0])
+
+
+def test_a_rare_value_between_shared_ones_counts_as_one_case():
+    """No cell holds 54, so copies never take it; the source's rows still have a likelihood."""
+    df = posynth.load_heart_failure()[["age", "platelets"]]
+    posterior = posynth.fit(df, seed=1)
+    assert posterior.links["age"].coding.learned is not None
+    coded = code_rows(posterior, encoded(posterior, df), "age")
+    assert set(coded.observed[coded.scored.outside]) == {54.0}
+    mass = np.exp(coded.scored.log_margin[coded.scored.outside]) * 10.0**-3
+    np.testing.assert_allclose(mass, 1 / len(df), rtol=1e-6)
+    tree = posynth.log_likelihood(posterior, "age", df, draws=8)
+    assert np.isfinite(tree["log_likelihood"]["age"]).all()
+    assert tree["log_likelihood"]["age"].attrs["outside"] == 2

@@ -7,6 +7,8 @@ of scores and has the probability :math:`P(z_a < Z \le z_b)`; divided by the uni
 column is rounded this is a density of y too, and for whole numbers the probability itself. In a
 column that is not rounded a shared value keeps its probability.
 
+A value between shared ones that no cell of the scale holds counts as one case of the source.
+
 F is taken as learned: what copies add of its uncertainty, by drawing its masses anew, is not here.
 """
 
@@ -41,12 +43,18 @@ class ScoredRows:
 
     def __init__(self, scale: Scale, warp: Warp, values: Floats, decimals: int | None) -> None:
         first, last = scale.probabilities(values)
+        step = NEAR * max(scale.upper[-1] - scale.lower[0], 1e-300)
+        before, after = (scale.distribution(values + side * step / 2) for side in (-1, 1))
+        #: Values that no cell holds: rare ones between shared values, which copies never take.
+        between = (values > scale.lower[0]) & (values < scale.upper[-1])
+        self.outside = between & (last - first <= SMALL_JUMP) & (after <= before)
+        half = 0.5 / scale.masses.sum()
+        first = np.where(self.outside, np.clip(first - half, 0.0, 1.0 - 2 * half), first)
+        last = np.where(self.outside, first + 2 * half, last)
         self.wide = last - first > SMALL_JUMP
         self.low, self.high = _scores(warp, first), _scores(warp, last)
         self.z = _scores(warp, (first + last) / 2)
         self.log_unit = 0.0 if decimals is None else -decimals * np.log(10.0)
-        step = NEAR * max(scale.upper[-1] - scale.lower[0], 1e-300)
-        before, after = (scale.distribution(values + side * step / 2) for side in (-1, 1))
         self.log_slope = _log(_scores(warp, after) - _scores(warp, before)) - np.log(step)
         mass, slope = _log(last - first) - self.log_unit, _log(after - before) - np.log(step)
         #: Log-likelihood of each value under the scale alone, without predictors.

@@ -111,8 +111,11 @@ class View:
         whole = bool(self.posterior.links[self.target].coding.levels) or counts(
             self.posterior, self.target
         )
-        said = LEARNED if self.coded.scored is not None else PROBABILITY if whole else DENSITY
-        return by_row(self.target, found, self.thinned, {"scale": said})
+        said: dict[str, Any] = {"scale": PROBABILITY if whole else DENSITY}
+        if self.coded.scored is not None:
+            # Rare values that the scale does not hold have the probability of one case.
+            said = {"scale": LEARNED, "outside": int(self.coded.scored.outside.sum())}
+        return by_row(self.target, found, self.thinned, said)
 
     def predicted(self, seed: int) -> "xr.Dataset":
         """Return rows drawn anew at each draw."""
