@@ -61,6 +61,15 @@ def torture() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    """Give the folder of small inputs that once gave wrong results, or skip with the reason."""
+    folder = SHARED / "cases"
+    if not folder.exists():
+        pytest.skip("the folder of cases is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def heart() -> pd.DataFrame:
     """The embedded heart_failure table as a plain data frame."""
     folder = Path(__file__).resolve().parents[1] / "src" / "posynth" / "data"

@@ -147,3 +147,30 @@ def test_every_file_and_public_definition_is_documented():
         if not ast.get_docstring(tree):
             bare.append(_name(file))
     assert bare == []
+
+
+#: The only places that may evaluate a text, and what they do to be allowed to.
+EVALUATING = {
+    "chain/formula_matrix.py": "hands formulaic what the allow-list let through",
+    "chain/blocks.py": "one fixed formula",
+}
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_texts_are_evaluated_in_one_place(file):
+    tree = _tree(file)
+    called = [n.func for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    names = {f.id for f in called if isinstance(f, ast.Name)}
+    assert not names & {"eval", "exec", "__import__"}
+    attributes = {f.attr for f in called if isinstance(f, ast.Attribute)}
+    assert not attributes & {"from_formula", "query"}
+    modules = {name.split(".")[0] for name in _imports(tree)}
+    assert "patsy" not in modules
+    assert "formulaic" not in modules or _name(file) in EVALUATING
+
+
+def test_python_files_are_imported_in_one_place():
+    found = [_name(f) for f in FILES if "exec_module" in f.read_text(encoding="utf-8")]
+    assert found == ["families/own.py"]
+    text = (SOURCE / "families" / "own.py").read_text(encoding="utf-8")
+    assert text.index("require_permission(name") < text.index("exec_module")

@@ -356,3 +356,25 @@ def test_notes_of_single_copies_keep_their_number(frame):
     estimates = fit_copies(fit_statsmodels("y ~ age"), [frame, holes])
     pooled = pool(estimates, Provenance(n=N, k=N, m=2))
     assert "copy 2: 10 rows with missing values were left out" in pooled.notes
+
+
+def test_the_case_of_a_square(cases):
+    table = pd.read_csv(cases / "quad.csv")
+    found = fit_statsmodels("y ~ age + I(age ** 2)")(table)
+    # The truth within four standard errors of 600 rows.
+    assert np.abs(found.q[1:] - [-1.865, 0.0207]) == pytest.approx(0, abs=4 * found.std_error[1])
+    assert abs(found.q[2] - 0.0207) < 4 * found.std_error[2]
+    with pytest.raises(MeasureError, match=r"write age \*\* 2"):
+        fit_statsmodels("y ~ age + I(age^2)")(table)
+
+
+def test_the_cases_of_survival_agree_or_ask(cases):
+    marks = {name: pd.read_csv(cases / f"survival{name}.csv") for name in ("", "_12", "_died")}
+    text = "time ~ trt + age"
+    plain = fit_statsmodels(text, "phreg", status="status")(marks[""])
+    twos = fit_statsmodels(text, "phreg", status="status")(marks["_12"])
+    assert twos.q == pytest.approx(plain.q)
+    with pytest.raises(MeasureError, match="--event died"):
+        fit_statsmodels(text, "phreg", status="status")(marks["_died"])
+    asked = fit_statsmodels(text, "phreg", status="status", event="died")(marks["_died"])
+    assert asked.q == pytest.approx(plain.q)

@@ -196,3 +196,20 @@ def test_a_chain_on_a_learned_scale_has_no_prior_to_check_against():
     assert chain.spec["x"].scale == "learned"
     with pytest.raises(SpecError, match=r"column 'x': scale 'learned' has no prior"):
         exchangeable(chain, plan(table)[0], 20)
+
+
+def test_a_study_reads_declared_codes_as_pooling_does():
+    rng = np.random.default_rng(4)
+
+    def sample(rows, rng):
+        ward = rng.integers(1, 4, rows)
+        return pd.DataFrame({"ward": ward, "y": 3.0 * (ward == 2) + rng.normal(size=rows)})
+
+    options = {"replications": 2, "truth_rows": 2000}
+    study = design_study(sample, 120, "ols", "y ~ ward", kinds={"ward": "nominal"}, **options)
+    (found,) = study.analyse(sample(400, rng))
+    assert found.names == ("Intercept", "ward[T.2]", "ward[T.3]")
+    # The contrast is 3 with a standard error of sqrt(2 / 133).
+    assert abs(found.q[1] - 3) < 4 * np.sqrt(2 / 133)
+    (slope,) = design_study(sample, 120, "ols", "y ~ ward", **options).analyse(sample(400, rng))
+    assert slope.names == ("Intercept", "ward")

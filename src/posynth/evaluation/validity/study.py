@@ -15,11 +15,13 @@ from posynth.evaluation.inference.catalogue import RULES
 from posynth.evaluation.inference.direct import fit_direct
 from posynth.evaluation.inference.estimates import Estimate, estimate_of
 from posynth.evaluation.inference.models import fit_statsmodels
+from posynth.evaluation.inference.predictors import has_codes
 from posynth.evaluation.validity.holes import Hole
 from posynth.evaluation.validity.population import Population
 from posynth.families.own import load_function
 from posynth.posterior.bound import Chain
 from posynth.posterior.wishes import Wishes
+from posynth.table.schema import Schema
 
 #: When the chain is chosen: in every replication, once before the first, or by the user.
 EACH, ONCE, GIVEN = PLANS = ("each", "once", "given")
@@ -55,13 +57,22 @@ class Analysis:
     function: Callable[[pd.DataFrame], Any] | str | None = None
     folders: tuple[Path, ...] = ()
 
-    def compiled(self) -> Callable[[pd.DataFrame], Any]:
-        """Return the analysis as a function; main effects are fitted directly."""
+    def compiled(self, schema: Schema | None = None) -> Callable[[pd.DataFrame], Any]:
+        """Return the analysis as a function; main effects are fitted directly.
+
+        Parameters
+        ----------
+        schema : Schema, optional
+            What columns are declared to be: codes that are levels are no slopes, as in `pool`.
+        """
         if isinstance(self.function, str):
             # A name that a study file gives was refused by ``read_study`` unless code is allowed.
             return load_function(self.function, self.folders, "analysis", allowed=True)
         if self.function is not None:
             return self.function
+        # Direct fits read levels off each table; declared codes would be slopes there.
+        if schema is not None and any(map(has_codes, schema)):
+            return fit_statsmodels(self.formula, self.model, schema=schema, **self.options)
         if set(self.options) <= {"levels"}:
             direct = fit_direct(self.formula, self.model, **self.options)
             if direct is not None:
@@ -164,7 +175,7 @@ class Study:
 
     @cached_property
     def _functions(self) -> tuple[Callable[[pd.DataFrame], Any], ...]:
-        return tuple(analysis.compiled() for analysis in self.analyses)
+        return tuple(analysis.compiled(self.chain.schema) for analysis in self.analyses)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is made from the other fields: another process makes it anew."""
