@@ -366,6 +366,10 @@ OTHERS = {
             observed=r.y,
         ),
     ),
+    "identity link": (  # impossible means, but near the initial values
+        "positive",
+        lambda d, r, m, s: pm.Gamma("obs", mu=m + 0.2, sigma=s, observed=r.y),
+    ),
     "potential of parameters": ("number", lambda d, r, m, s: _with_potential(r, m, s)),
     "prior of the table": (
         "number",

@@ -62,8 +62,16 @@ class Written:
         return interpreted([*self.inputs, value], pm.logp(self._given, value))
 
     def log_density(self, parameters: list[NDArray[Any]], y: NDArray[Any]) -> NDArray[Any]:
-        """Return log p(y_i) of each row, given one value of each parameter."""
-        return np.asarray(self._density(*parameters, y.astype(self.resized.dtype)))
+        """Return log p(y_i) of each row, given one value of each parameter.
+
+        Parameters of the distribution that are impossible (a mean below 0) give density 0.
+        """
+        from pymc.logprob.utils import ParameterValueError
+
+        try:
+            return np.asarray(self._density(*parameters, y.astype(self.resized.dtype)))
+        except ParameterValueError:
+            return np.full(len(y), -np.inf)
 
     def draw(self, parameters: list[NDArray[Any]]) -> NDArray[Any]:
         """Draw one response a row."""
@@ -82,11 +90,10 @@ class Written:
         )
         return [np.asarray(value, dtype=np.float64) for value in interpreted([], graphs)()]
 
-    @property
-    def beside_start(self) -> list[NDArray[Any]]:
-        """Values near the initial ones, at which no effect is nil."""
+    def beside_start(self, size: float) -> list[NDArray[Any]]:
+        """Return values at a distance from the initial ones, at which no effect is nil."""
         rng = np.random.default_rng(0)
-        return [np.asarray(z + rng.uniform(0.1, 0.4, z.shape)) for z in self.start]
+        return [np.asarray(z + size * rng.uniform(0.25, 1.0, z.shape)) for z in self.start]
 
     def parameters(self, unconstrained: list[NDArray[Any]]) -> list[NDArray[Any]]:
         """Map unconstrained values to those of the parameters."""

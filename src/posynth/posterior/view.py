@@ -53,7 +53,7 @@ class View:
     thinned : xarray.Dataset
         Its draws, thinned.
     step : int
-        Every so manieth draw is taken.
+        Draws from one that is taken to the next.
     """
 
     posterior: Posterior
