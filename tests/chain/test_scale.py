@@ -139,3 +139,14 @@ def test_a_value_between_two_heaps_lies_between_their_scores():
 def test_holes_have_no_score():
     scale = learn_scale(np.arange(50.0), 0)
     assert np.isnan(scale.scores(np.array([3.0, np.nan]))).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.1])
+def test_small_numbers_are_no_multiples_of_millions(unit):
+    """A tail of 1 to 4 had a grain of 5 000 000: its draws were 0, or past all values."""
+    values = np.random.default_rng(8).integers(1, 60, 200) * unit
+    scale = learn_scale(values, 0 if unit == 1 else 1)
+    assert {scale.below.grain, scale.above.grain} == {unit}
+    drawn = scale.draw(np.random.default_rng(1)).values(np.linspace(-3.5, 3.5, 4001))
+    assert drawn.min() > 0 and drawn.max() < 2 * values.max()
+    np.testing.assert_allclose(drawn / unit, np.round(drawn / unit), atol=1e-9)

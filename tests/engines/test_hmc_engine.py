@@ -56,7 +56,7 @@ def test_without_the_jacobian_that_test_fails(
 
     def draws(kind):
         target = _Mapped(density, kind(**vars(map)))
-        chains = _Chains(target, rng.standard_normal((4, 2)) / 2, 0.8)
+        chains = _Chains(target, rng.standard_normal((4, 2)) / 2, 2)
         chains.run(1500, rng)
         return map.theta(chains.path.reshape(-1, 2))[0]
 

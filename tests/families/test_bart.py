@@ -175,12 +175,12 @@ def test_two_levels_are_found_by_a_curve():
 def test_chains_that_do_not_suffice_are_said_to_or_refused(monkeypatch, rng):
     X = rng.standard_normal((200, 2))
     task = _task(_truth(X) + 0.05 * rng.standard_normal(200), X, trees=5.0)
-    for name, value in {"WARM_UP": 20, "FIRST": 20, "DOUBLINGS": 0}.items():
+    for name, value in {"WARM_UP": 20, "FIRST": 20, "LONGEST": 1}.items():
         monkeypatch.setattr(additive, name, value)
     monkeypatch.setattr(additive, "USABLE", 100.0)
     found = fit_additive(task, np.random.default_rng(1))
     assert not found.independent and not found.mixed.enough(400)
-    assert "too few: ESS" in found.why
+    assert "too few: R-hat" in found.why and f"ESS {found.mixed.ess:.0f} < 400" in found.why
     monkeypatch.setattr(additive, "USABLE", 1.0)
     with pytest.raises(FitError, match=r"column 'y', family 'bart': its chains do not agree after"):
         fit_additive(task, np.random.default_rng(1))

@@ -227,7 +227,7 @@ def test_a_posterior_that_is_not_there_is_named(cli, said, output, tmp_path):
         ('"format": 3', '"format": 9', "has format 9, this version reads 3; fit again"),
         ('"family": "gaussian"', '"family": "dirichlet"', "chain does not match its hash"),
         ('"format": 3,', '"format" 3', "cannot be read (JSONDecodeError"),
-        ('"schema"', '"shema"', "cannot be read (KeyError: 'schema')"),
+        ('"schema"', '"shema"', "posterior.json: schema = None; it must be a table"),
     ],
 )
 def test_a_damaged_posterior_is_refused(cli, said, output, tmp_path, old, new, text):

@@ -151,9 +151,9 @@ def test_fit_draw_and_pool_end_with_3_too(source, cli, said, bad_b):
     path, options = source
     out = path.parent / "out"
     cli("fit", path, *options, "-o", out, code=3)
-    cli("fit", path, *options, "-o", out, "--allow-failed")
+    cli("fit", path, *options, "-o", out, "--overwrite", "--allow-failed")
     cli("draw", out, "-m", 3, code=3)
-    cli("draw", out, "-m", 3, "--allow-failed")
+    cli("draw", out, "-m", 3, "--overwrite", "--allow-failed")
     ended = cli("pool", out, "--formula", "c ~ a", code=3)
     assert "on which 'c' depends, did not pass" in said(ended.stdout)
     cli("pool", out, "--formula", "c ~ a", "--allow-failed")

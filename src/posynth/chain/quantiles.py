@@ -209,8 +209,9 @@ def _grain(values: Floats, unit: float) -> float:
     if not unit:
         return 0.0
     for step in STEPS:
-        whole = values / (step * unit)
-        if np.mean(np.abs(whole - np.round(whole)) < 1e-6) >= ROUNDED:
+        whole = np.round(values / (step * unit)) * step
+        # In units, not in steps: next to a step of 5 000 000 the values 1 to 4 are nearly 0.
+        if np.mean(np.abs(values / unit - whole) < 1e-6) >= ROUNDED:
             return step * unit
     return unit
 

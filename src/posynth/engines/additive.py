@@ -29,12 +29,14 @@ from numpy.typing import NDArray
 from posynth.chain.cuts import APART, cuts_of
 from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.diagnostics import Convergence, convergence
+from posynth.engines.length import further
 from posynth.engines.own import DRAWS_A_COPY
 from posynth.errors import FitError
 
 type Floats = NDArray[np.float64]
 
-WARM_UP, FIRST, DOUBLINGS = 500, 500, 5
+WARM_UP, FIRST = 500, 500
+LONGEST = 32  # times their first length, to which chains are extended
 MOST_CUTS = 100  # of a predictor
 WATCHED = 8  # rows at which f is judged
 USABLE = 1.1  # R-hat up to which draws are given with a warning, where they should be closer to 1
@@ -69,12 +71,15 @@ def fit_additive(task: Task, rng: np.random.Generator) -> Fit:
     for chain in chains:
         chain.run(WARM_UP, watched)
         chain.restart()
-    for doubling in range(DOUBLINGS + 1):
+    more, looks = each, 0  # draws that may be kept of each chain, ``spacing`` sweeps apart
+    while True:
         for chain in chains:
-            chain.run(each * spacing * 2 ** max(doubling - 1, 0), watched, spacing)
-        mixed = convergence(np.array([chain.seen for chain in chains]), task.need)
-        if mixed.enough(task.need):
+            chain.run(more * spacing, watched, spacing)
+        mixed, looks = convergence(np.array([chain.seen for chain in chains])), looks + 1
+        length = len(chains[0].kept)
+        if mixed.enough(task.need) or length >= LONGEST * each:
             break
+        more = min(further(mixed, task.need, length, looks), LONGEST * each - length)
     if not mixed.r_hat <= USABLE:
         raise FitError(
             f"column {task.response.name!r}, family {task.family.facts.name!r}: its chains do not "
@@ -85,7 +90,8 @@ def fit_additive(task: Task, rng: np.random.Generator) -> Fit:
 
 
 def _fit(task: Task, chains: "list[AdditiveTrees]", each: int, mixed: Convergence) -> Fit:
-    kept = [chain.kept[len(chain.kept) // each - 1 :: len(chain.kept) // each] for chain in chains]
+    last = (np.arange(each) + 1) * len(chains[0].kept) // each - 1  # as far apart as can be
+    kept = [[chain.kept[i] for i in last] for chain in chains]
     draws: dict[str, NDArray[Any]] = {}
     widest = max(a["left"].shape[1] for chain in kept for a in chain)
     for name, first in kept[0][0].items():
@@ -94,7 +100,7 @@ def _fit(task: Task, chains: "list[AdditiveTrees]", each: int, mixed: Convergenc
     sweeps = len(chains[0].seen)
     why = f"Bayesian backfitting, {sweeps} sweeps in each of {CHAINS} chains"
     if not mixed.enough(task.need):
-        why += f", too few: ESS {mixed.ess:.0f} of {task.need} needed, R-hat {mixed.r_hat:.3f}"
+        why += f", too few: {', '.join(mixed.reasons(task.need))}"
     return Fit(draws, dict.fromkeys(draws, ()), {}, task.family.facts.chain, mixed, why)
 
 

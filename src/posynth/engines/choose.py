@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pymc as pm
 
 #: Share of effective proposals below which HMC gives more effective draws for the same work.
-WORTH_A_TRY = 0.5
+WORTH_A_TRY = 0.85
 _FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}
 #: Markov chains that serve families which are not PyMC models, by name.
 _CHAINS = {"backfitting": fit_additive}
@@ -181,9 +181,9 @@ def _checked(found: Fit, task: Task) -> Fit:
     """Refuse draws that did not explore the posterior: a wrong interval is worse than an error."""
     mixed = found.mixed
     if not (mixed.r_hat <= 1.05 and mixed.ess >= task.need / 4):
+        reasons = "; ".join([*mixed.reasons(task.need), f"{found.divergences} divergences"])
         raise FitError(
-            f"NUTS did not explore the posterior (R-hat {mixed.r_hat:.3f}, limit "
-            f"{mixed.limit:.3f}; ESS {mixed.ess:.0f}, {task.need} needed; {found.divergences} "
-            "divergences); use a tighter prior, fewer predictors, or another family"
+            f"NUTS did not explore the posterior ({reasons}); use a tighter prior, fewer "
+            "predictors, or another family"
         )
     return found

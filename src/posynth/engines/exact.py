@@ -59,7 +59,8 @@ def fit_exact(task: Task, rng: np.random.Generator) -> Fit:
         "group": task.design.groups,
         **effect_names(task.design.slopes),
     }
-    return Fit(shaped, dims, coords, "exact", independent=True, mixed=Convergence(1.0, size, 1.01))
+    mixed = Convergence.of_independent(size)
+    return Fit(shaped, dims, coords, "exact", mixed, independent=True)
 
 
 def _dirichlet(task: Task, size: int, rng: np.random.Generator) -> dict[str, Floats]:

@@ -5,13 +5,15 @@ move by Metropolis steps on their marginal density: with one residual spread her
 group's own in ``engines.own_spreads``. Steps are tuned while the chains warm up, and fixed after.
 """
 
+from itertools import count
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, Fit, Task
-from posynth.engines.diagnostics import Convergence, convergence
+from posynth.engines.diagnostics import convergence
+from posynth.engines.length import first_length, further
 from posynth.engines.mixed import Products, draw_given, log_density
 from posynth.engines.own_spreads import OwnSpreads
 from posynth.engines.walk import Walk
@@ -20,7 +22,8 @@ from posynth.families.grouped import effect_names
 type Floats = NDArray[np.float64]
 
 WARM_UP, THIN = 300, 4
-DOUBLINGS = 3
+LONGEST = 4  # times their first length, to which chains are extended before the engine gives up
+EFFICIENCY = 0.8  # effective draws expected of a draw kept
 
 
 class Sweeps(Protocol):
@@ -54,30 +57,34 @@ def fit_gibbs(task: Task, rng: np.random.Generator) -> Fit:
     chains: Sweeps = OwnSpreads(task, rng) if own else _OneSpread(task, rng)
     for _ in range(WARM_UP):
         chains.sweep(tune=True)
-    kept: list[dict[str, Floats]] = []
-    for number in range(DOUBLINGS + 1):
-        for _ in range(task.draws if number == 0 else len(kept)):
+    kept = [chains.draw()]
+    size = sum(a[0].size for a in kept[0].values())
+    more = first = first_length(task.need, size, EFFICIENCY, CHAINS)
+    for looks in count(1):
+        for _ in range(more):
             for _ in range(THIN):
                 chains.sweep()
             kept.append(chains.draw())
         draws = {name: np.stack([each[name] for each in kept], axis=1) for name in kept[0]}
-        mixed = _convergence(draws, task.need)
-        if mixed.enough(task.need):
-            coords = {
-                "predictor": task.design.predictors,
-                "group": task.design.groups,
-                **effect_names(task.design.slopes),
-            }
-            dims = {name: _DIMS[name] for name in draws}
-            return Fit(draws, dims, coords, "gibbs", mixed, "Gibbs sampler of this family")
-    why = f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {task.need} needed"
-    return Fit({}, {}, {}, "gibbs", mixed, why)
+        mixed = convergence(_unbounded(draws))
+        if mixed.enough(task.need) or len(kept) > LONGEST * first:
+            break
+        more = further(mixed, task.need, len(kept), looks)
+    if not mixed.enough(task.need):
+        return Fit({}, {}, {}, "gibbs", mixed, ", ".join(mixed.reasons(task.need)))
+    coords = {
+        "predictor": task.design.predictors,
+        "group": task.design.groups,
+        **effect_names(task.design.slopes),
+    }
+    dims = {name: _DIMS[name] for name in draws}
+    return Fit(draws, dims, coords, "gibbs", mixed, "Gibbs sampler of this family")
 
 
-def _convergence(draws: dict[str, Floats], need: int) -> Convergence:
+def _unbounded(draws: dict[str, Floats]) -> Floats:
+    """Return all parameters side by side, (chain, draw, d), spreads on the log scale."""
     scaled = {k: np.log(a) if k in {"tau", "sigma", "omega"} else a for k, a in draws.items()}
-    flat = [a.reshape(*a.shape[:2], -1) for a in scaled.values()]
-    return convergence(np.concatenate(flat, axis=2), need)
+    return np.concatenate([a.reshape(*a.shape[:2], -1) for a in scaled.values()], axis=2)
 
 
 class _OneSpread:

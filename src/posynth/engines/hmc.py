@@ -2,15 +2,18 @@ r"""Hamiltonian Monte Carlo in coordinates in which the posterior is nearly stan
 
 A trajectory on a standard normal turns position and momentum into each other, which is solved
 exactly; only what the density differs by is left to the steps (split Hamiltonian: Neal 2011,
-section 5.5.1; Shahbaba et al. 2014, Statistics and Computing 24:339). So steps of a radian are
-stable where the coordinates fit, twice those of leapfrog. A quarter turn forgets where it began;
-lengths are drawn around that, since no single one suits every direction where the coordinates fit
-less well, and step sizes are jittered by a fifth. A pilot run, thrown away, moves the step
-towards eight accepted proposals in ten. Center and spread are left as they are: those of a pilot
-are noisier than the coordinates are wrong, and cost half the effective draws.
+section 5.5.1; Shahbaba et al. 2014, Statistics and Computing 24:339). So two steps a trajectory
+are stable where the coordinates fit.
+
+On a standard normal a trajectory of length pi / 2 is independent of its start, in position and in
+distance from the center. Lengths are drawn around that, from U(1.35, 1.95): longer ones make means
+more precise and spreads less, so that folded R-hat would need twice the draws. Pilot runs, thrown
+away, choose the number of steps. Center and spread are left as they are: those of a pilot are
+noisier than the coordinates are wrong, and cost half the effective draws.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,17 +23,21 @@ from numpy.typing import NDArray
 from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.density import Density
 from posynth.engines.diagnostics import Convergence, convergence
-from posynth.engines.warp import Warp
+from posynth.engines.length import first_length, further
+from posynth.engines.warp import Warp, plain
 
 type Floats = NDArray[np.float64]
 
 PILOT = 20  # trajectories of each chain in a pilot run
-PILOTS = 2
-ROUNDS = 4  # times the chains may be lengthened before the engine gives up
-RETRIES = 2  # with half the step, after a divergence
-FIRST_STEP, SHORTEST, LONGEST = 0.8, 0.1, 1.3
-LENGTHS = (1.2, 2.6)  # of a trajectory, drawn at random
-DIVERGENT = 1000.0
+POOR = 0.75  # share of proposals accepted below which other coordinates are tried
+LONGEST = 4  # times their first length, to which chains are extended before the engine gives up
+RETRIES = 2  # with more steps a trajectory, after a divergence
+FIRST_STEPS, MOST_STEPS = 2, 16  # of a trajectory
+LENGTHS = (1.35, 1.95)  # of a trajectory, drawn at random
+EFFICIENCY = 0.85  # effective draws expected of a trajectory
+DIVERGENT = 1000.0  # loss of energy
+FINER = 4  # times the steps, with which a trajectory must be lost too to count as divergent
+UNSTABLE = 0.01  # share of trajectories lost at these steps that calls for more of them
 
 
 def fit_hmc(
@@ -44,7 +51,7 @@ def fit_hmc(
     Parameters
     ----------
     task : Task
-        Data, prior, number of draws.
+        Data, prior, effective draws needed.
     density : Density
         Log-density on the task's data.
     map : Warp
@@ -58,16 +65,18 @@ def fit_hmc(
         Draws with R-hat, ESS and divergences; ``draws`` is empty if they do not suffice.
     """
     start = rng.standard_normal((CHAINS, density.size)) / 2
-    run = run_hmc(_Mapped(density, map), start, task.draws, task.need, rng)
+    coordinates = _Mapped(density, map), _Mapped(density, plain(map.mode))
+    run = run_hmc(coordinates, start, task.need, rng)
     if not run.passed:
         return Fit({}, {}, {}, "hmc", run.mixed, run.why, divergences=run.divergences)
     shape = run.path.shape[:2]
-    thetas = map.theta(run.path.reshape(-1, density.size))[0]
+    thetas = coordinates[run.chosen].map.theta(run.path.reshape(-1, density.size))[0]
     flat = density.model.constrain(thetas)
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
     dims, coords = density.model.labels(draws)
     # Of parameters, not of coordinates, is the density that the energy is later added to.
-    jacobian = map.theta(run.path.reshape(-1, density.size))[1].reshape(shape)
+    jacobian = coordinates[run.chosen].map.theta(run.path.reshape(-1, density.size))[1]
+    jacobian = jacobian.reshape(shape)
     stats = {**run.stats, "kinetic": run.stats["kinetic"] - jacobian}
     return Fit(draws, dims, coords, "hmc", run.mixed, run.why, stats=stats)
 
@@ -98,9 +107,9 @@ class Run:
     Attributes
     ----------
     path : ndarray, shape (chain, draw, d)
-        States, in the target's coordinates.
+        States, in the coordinates chosen.
     mixed : Convergence
-        R-hat and ESS.
+        R-hat, ESS and shift.
     divergences : int
         Divergent trajectories.
     passed : bool
@@ -109,6 +118,8 @@ class Run:
         Acceptance, or what is short.
     stats : dict of str to ndarray, shape (chain, draw)
         As in ``Fit``.
+    chosen : int
+        Place of the coordinates chosen among those given.
     """
 
     path: Floats
@@ -117,19 +128,21 @@ class Run:
     passed: bool
     why: str
     stats: dict[str, NDArray[Any]]
+    chosen: int
 
 
-def run_hmc(target: Target, start: Floats, draws: int, need: int, rng: np.random.Generator) -> Run:
-    """Tune the step on pilot runs, then run chains until they suffice.
+def run_hmc(
+    coordinates: Sequence[Target], start: Floats, need: int, rng: np.random.Generator
+) -> Run:
+    """Choose coordinates and the number of steps on pilot runs, then run chains until they pass.
 
     Parameters
     ----------
-    target : Target
-        What to sample.
+    coordinates : sequence of Target
+        The density in one or two sets of coordinates: the second is tried where trajectories
+        in the first are poor.
     start : ndarray, shape (chain, d)
-        Where chains begin, in the target's coordinates.
-    draws : int
-        Draws of each chain before convergence is first judged.
+        Where chains begin.
     need : int
         Effective draws asked for.
     rng : numpy.random.Generator
@@ -139,35 +152,69 @@ def run_hmc(target: Target, start: Floats, draws: int, need: int, rng: np.random
     -------
     Run
     """
-    step = FIRST_STEP
-    for _ in range(PILOTS):
-        pilot = _Chains(target, start, step)
-        pilot.run(max(4, PILOT * CHAINS // len(start)), rng)
-        step *= 0.49 + pilot.accepted**3
-        start, step = pilot.here.x, float(np.clip(step, SHORTEST, LONGEST))
-    for _ in range(1 + RETRIES):
-        chains = _Chains(target, start, step)
-        mixed = _lengthen(chains, draws, need, rng)
-        if not chains.divergences:
+    pilot, chosen = _Chains(coordinates[0], start, FIRST_STEPS), 0
+    pilot.run(PILOT, rng)
+    if len(coordinates) > 1 and (pilot.unstable or pilot.accepted < POOR):
+        # Axes taken one at a time can say too little of a posterior, and then make it worse.
+        straight = _Chains(coordinates[1], start, FIRST_STEPS)
+        straight.run(PILOT, rng)
+        if straight.better_than(pilot):
+            pilot, chosen = straight, 1
+    start, steps = pilot.here.x, best_steps(pilot.accepted, FIRST_STEPS)
+    for number in range(1 + RETRIES):
+        chains = _Chains(pilot.target, start, steps)
+        mixed = _lengthen(chains, need, rng)
+        if mixed.ess > 0:
             break
-        step /= 2
-    passed = not chains.divergences and mixed.enough(need)
-    why = f"{chains.accepted:.0%} accepted"
+        steps = 2 * steps if number else steps + 1
+    passed, why = mixed.enough(need), f"{chains.accepted:.0%} accepted"
     if not passed:
-        why = f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {need} needed"
-    return Run(chains.path, mixed, chains.divergences, passed, why, chains.stats)
+        lost = f"{chains.unstable:.1%} of {len(chains.states)} trajectories lose all energy"
+        why = ", ".join(mixed.reasons(need)) if mixed.ess > 0 else lost
+    return Run(chains.path, mixed, chains.divergences, passed, why, chains.stats, chosen)
 
 
-def _lengthen(chains: "_Chains", draws: int, need: int, rng: np.random.Generator) -> Convergence:
-    """Run chains until they suffice, diverge, or have had their rounds."""
-    more = draws
-    for _ in range(1 + ROUNDS):
-        chains.run(more, rng)
-        mixed = convergence(chains.path, need)
-        if mixed.enough(need) or chains.divergences:
-            break
-        more = int(np.clip(1.2 * need / mixed.ess - 1, 0.25, 1.0) * len(chains.states))
-    return mixed
+def best_steps(accepted: float, steps: int) -> int:
+    """Return how many steps of a trajectory give most effective draws for the work.
+
+    The error in energy falls with the fourth power of the number of steps; of its size Delta, a
+    share ``2 Phi(-sqrt(Delta) / 2)`` of proposals is accepted (Neal 2011, section 5.4.4).
+
+    Parameters
+    ----------
+    accepted : float
+        Share of proposals accepted in a pilot run.
+    steps : int
+        Steps of its trajectories.
+
+    Examples
+    --------
+    >>> best_steps(0.95, 2), best_steps(0.85, 2), best_steps(0.2, 2)
+    (2, 2, 4)
+    """
+    from scipy.special import ndtr, ndtri
+
+    root = -2 * ndtri(min(max(accepted, 0.001), 0.999) / 2) * steps**2
+    numbers = np.arange(FIRST_STEPS, MOST_STEPS + 1)  # one leaves slow directions far behind
+    chance = 2 * ndtr(-root / numbers**2 / 2)
+    worth = chance / (2 - chance) / numbers
+    return int(numbers[np.argmax(worth)])
+
+
+def _lengthen(chains: "_Chains", need: int, rng: np.random.Generator) -> Convergence:
+    """Run chains until they pass, diverge, or have had their time."""
+    count, size = chains.here.x.shape
+    more = first = first_length(need, size, EFFICIENCY, count)
+    looks = 0
+    while True:
+        chains.run(more, rng, to_divergence=True)
+        if chains.divergences or chains.unstable > UNSTABLE:
+            return Convergence.none()
+        mixed, looks = convergence(chains.path), looks + 1
+        length = len(chains.states)
+        if mixed.enough(need) or length >= LONGEST * first:
+            return mixed
+        more = further(mixed, need, length, looks)
 
 
 @dataclass(frozen=True)
@@ -180,20 +227,29 @@ class _Point:
 
 
 class _Chains:
-    """Chains side by side: they share step sizes and lengths, drawn apart from their states."""
+    """Chains side by side: they share lengths, drawn apart from their states."""
 
-    def __init__(self, target: Target, start: Floats, step: float) -> None:
-        self.target, self.step = target, step
+    def __init__(self, target: Target, start: Floats, steps: int) -> None:
+        self.target, self.steps = target, steps
         self.here = self._at(start)
         self.states: list[Floats] = []
         self.chances: list[float] = []
         self.told: list[dict[str, NDArray[Any]]] = []
-        self.divergences = 0
+        self.lost = self.divergences = 0
 
     @property
     def path(self) -> Floats:
         """States, (chain, draw, d)."""
         return np.stack(self.states, axis=1)
+
+    def better_than(self, other: "_Chains") -> bool:
+        """Whether it lost fewer trajectories, or as many and accepted more."""
+        return (-self.unstable, self.accepted) > (-other.unstable, other.accepted)
+
+    @property
+    def unstable(self) -> float:
+        """Share of trajectories lost at these steps."""
+        return self.lost / max(len(self.here.x) * len(self.states), 1)
 
     @property
     def stats(self) -> dict[str, NDArray[Any]]:
@@ -205,34 +261,25 @@ class _Chains:
         """Share of proposals accepted."""
         return float(np.mean(self.chances))
 
-    def run(self, draws: int, rng: np.random.Generator) -> None:
-        """Add draws to every chain."""
+    def run(self, draws: int, rng: np.random.Generator, to_divergence: bool = False) -> None:
+        """Add draws to every chain, up to the first divergence if that is asked for."""
         for _ in range(draws):
             self._move(rng)
             self.states.append(self.here.x)
+            if to_divergence and self.divergences:
+                return
 
-    @np.errstate(over="ignore", invalid="ignore")  # what overflows is a divergence, met below
     def _move(self, rng: np.random.Generator) -> None:
         """Move along one trajectory each, and stay where it is not accepted."""
-        step = self.step * rng.uniform(0.8, 1.2)
-        leaps = max(1, round(rng.uniform(*LENGTHS) / self.step))
-        momentum = rng.standard_normal(self.here.x.shape)
+        length, momentum = rng.uniform(*LENGTHS), rng.standard_normal(self.here.x.shape)
         before = 0.5 * np.sum(momentum**2, axis=1)
-        energy = self.here.value - before
-        momentum += 0.5 * step * (self.here.force + self.here.x)
-        there = self.here
-        lost = np.zeros(len(momentum), dtype=bool)
-        turn, drift = math.cos(step), math.sin(step)
-        for leap in range(leaps):
-            x = turn * there.x + drift * momentum
-            momentum = turn * momentum - drift * there.x
-            there = self._at(x)
-            lost |= np.isneginf(there.value)
-            momentum += (0.5 if leap == leaps - 1 else 1.0) * step * (there.force + there.x)
-        after = 0.5 * np.sum(momentum**2, axis=1)
-        change = there.value - after - energy
-        change = np.where(lost | np.isnan(change), -np.inf, change)
-        self.divergences += int(np.sum(change < -DIVERGENT))
+        there, after, change = self._follow(momentum, length, self.steps)
+        lost = change < -DIVERGENT
+        if lost.any():
+            # Rejecting it is exact. It tells of the posterior if finer steps get lost there too.
+            self.lost += int(lost.sum())
+            lost &= self._follow(momentum, length, FINER * self.steps)[2] < -DIVERGENT
+            self.divergences += int(lost.sum())
         chance = np.exp(np.minimum(change, 0.0))
         accept = rng.random(len(chance)) < chance
         self.chances.append(float(chance.mean()))
@@ -240,10 +287,10 @@ class _Chains:
         self.told.append(
             {
                 "acceptance_rate": chance,
-                "diverging": change < -DIVERGENT,
+                "diverging": lost,
                 "kinetic": np.where(accept, after, before),
-                "n_steps": leaps * everywhere.astype(np.int64),
-                "step_size": step * everywhere,
+                "n_steps": self.steps * everywhere.astype(np.int64),
+                "step_size": length / self.steps * everywhere,
             }
         )
         self.here = _Point(
@@ -251,6 +298,25 @@ class _Chains:
             np.where(accept, there.value, self.here.value),
             np.where(accept[:, None], there.force, self.here.force),
         )
+
+    @np.errstate(over="ignore", invalid="ignore")  # what overflows is lost
+    def _follow(self, momentum: Floats, length: float, steps: int) -> tuple[_Point, Floats, Floats]:
+        """Return the ends of trajectories, kinetic energies there, and changes of energy."""
+        step = length / steps
+        energy = self.here.value - 0.5 * np.sum(momentum**2, axis=1)
+        momentum = momentum + 0.5 * step * (self.here.force + self.here.x)
+        there = self.here
+        lost = np.zeros(len(momentum), dtype=bool)
+        turn, drift = math.cos(step), math.sin(step)
+        for number in range(1, steps + 1):
+            x = turn * there.x + drift * momentum
+            momentum = turn * momentum - drift * there.x
+            there = self._at(x)
+            lost |= np.isneginf(there.value)
+            momentum += (0.5 if number == steps else 1.0) * step * (there.force + there.x)
+        kinetic: Floats = 0.5 * np.sum(momentum**2, axis=1)
+        change = there.value - kinetic - energy
+        return there, kinetic, np.where(lost | np.isnan(change), -np.inf, change)
 
     def _at(self, x: Floats) -> _Point:
         return _Point(x, *self.target.at(x))

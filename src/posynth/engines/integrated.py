@@ -41,7 +41,7 @@ CHECKED, DIFFERENT = 20, 0.05  # draws at which sums are compared, and sd of log
 NEWTON, NEAR = 40, 1e-3  # steps towards a mode, until they are small in sds of z
 MOVES = 10  # of each group's effect, from a point of its proposal
 SMALLEST = -100.0  # logs of shares that count: products of smaller ones are slow, being subnormal
-WORTH_A_TRY = 0.5  # share of effective proposals without which Laplace is not tried
+WORTH_A_TRY = 0.85  # share of effective proposals without which Laplace is not tried
 
 
 def fit_integrated(task: Task, rng: np.random.Generator) -> Fit:

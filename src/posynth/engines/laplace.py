@@ -11,6 +11,7 @@ r"""Laplace proposal, importance check, and independence Metropolis steps that m
 """
 
 from dataclasses import dataclass
+from itertools import count
 from math import lgamma
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task
 from posynth.engines.density import Density
 from posynth.engines.diagnostics import Convergence, convergence, k_hat
+from posynth.engines.length import first_length, further
 from posynth.engines.warp import Warp
 
 type Floats = NDArray[np.float64]
@@ -26,7 +28,9 @@ type Floats = NDArray[np.float64]
 POOL = 100  # proposals from which the chains' starting points are drawn
 SHARE, FREEDOM = 0.1, 5.0  # of multivariate t in the proposal, and its degrees of freedom
 LEAST_EFFECTIVE = 0.15  # share of proposals
+EFFICIENCY = 0.7  # effective draws of a step, times e / (2 - e) where a share e is effective
 LARGEST_LIMIT = 5.0  # times the mean ratio
+LONGEST = 1.6  # times their first length, to which chains are extended
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def fit_laplace(
     Parameters
     ----------
     task : Task
-        Data, prior, number of draws.
+        Data, prior, effective draws needed.
     density : Density
         Log-density on the task's data.
     map : Warp
@@ -96,21 +100,24 @@ def fit_laplace(
     chains = _Chains(density, map, rng)
     if chains.effective < least:
         return failed(f"{chains.effective:.0%} of {POOL} proposals effective")
-    chains.extend(task.draws)
+    size = density.size
+    efficiency = EFFICIENCY * chains.effective / (2 - chains.effective)
+    first = first_length(task.need, size, efficiency, CHAINS)
+    chains.extend(first)
     check = chains.check()
     if not check.passed:
         return failed(str(check), check.k_hat)
-    for last in (False, True):
+    for looks in count(1):
         thetas, acceptance = chains.run()
-        mixed = convergence(thetas, task.need)
+        mixed = convergence(thetas)
         if mixed.enough(task.need):
             break
-        # Chains that would need more than three times their length are left to another engine.
-        if last or mixed.ess < task.need / 3:
-            why = f"R-hat {mixed.r_hat:.3f}, ESS {mixed.ess:.0f} of {task.need} needed"
+        # Chains that would need much more are left to another engine.
+        more = further(mixed, task.need, chains.length, looks)
+        if chains.length + more > LONGEST * first:
+            why = ", ".join(mixed.reasons(task.need))
             return Fit({}, {}, {}, "laplace", mixed, why=why, k_hat=check.k_hat)
-        wanted = int(1.2 * task.need / mixed.ess * chains.length)
-        chains.extend(max(chains.length // 2, wanted - chains.length))
+        chains.extend(more)
     flat = density.model.constrain(thetas.reshape(-1, density.size))
     shape = thetas.shape[:2]
     draws = {name: a.reshape(*shape, *a.shape[1:]) for name, a in flat.items()}
@@ -121,7 +128,7 @@ def fit_laplace(
 
 def failed(why: str, k_hat: float = float("nan")) -> Fit:
     """Return a fit without draws, which sends "auto" to another engine."""
-    return Fit({}, {}, {}, "laplace", Convergence(float("nan"), 0.0, 1.01), why, k_hat=k_hat)
+    return Fit({}, {}, {}, "laplace", Convergence.none(), why, k_hat=k_hat)
 
 
 class _Chains:

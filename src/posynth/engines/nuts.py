@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.density import Density
 from posynth.engines.diagnostics import convergence
+from posynth.engines.length import first_length
 from posynth.engines.mode import Mode
 from posynth.engines.warp import Warp
 from posynth.errors import FitError
@@ -25,6 +26,7 @@ _STATS = {
     "tree_depth": "depth",
 }
 ACCEPT = (0.8, 0.95, 0.99)  # share of moves to accept; draws double each time it is raised
+EFFICIENCY = 0.7  # effective draws expected of a draw
 
 
 def fit_nuts(
@@ -33,12 +35,12 @@ def fit_nuts(
     map: Warp,
     rng: np.random.Generator,
 ) -> Fit:
-    """Sample with NUTS until R-hat and ESS are as needed, with ever smaller steps and more draws.
+    """Sample with NUTS until all limits are met, with ever smaller steps and more draws.
 
     Parameters
     ----------
     task : Task
-        Data, prior, number of draws.
+        Data, prior, effective draws needed.
     density : Density
         Log-density on the task's data.
     map : Warp
@@ -57,11 +59,11 @@ def fit_nuts(
         If the density cannot be evaluated around the start.
     """
     mode = map.mode
-    draws, tune = task.draws, TUNE
+    draws, tune = first_length(task.need, density.size, EFFICIENCY, CHAINS), TUNE
     for accept in ACCEPT:
         settings = {"draws": draws, "tune": tune, "target_accept": accept}
         thetas, stats = _sample(density, mode, settings, rng)
-        mixed, divergences = convergence(thetas, task.need), int(stats["diverging"].sum())
+        mixed, divergences = convergence(thetas), int(stats["diverging"].sum())
         if mixed.enough(task.need) and not divergences:
             break
         draws, tune = 2 * draws, 2 * tune

@@ -25,8 +25,8 @@ def fit_own(task: Task, rng: np.random.Generator) -> Fit:
     Returns
     -------
     Fit
-        As many independent draws as there may be copies, laid out as chains; ESS, which tells
-        how far draws depend on each other, is NaN.
+        As many independent draws as there may be copies, laid out as chains; ESS is their number,
+        or NaN where nothing is estimated or every copy has the same parameters.
 
     Raises
     ------
@@ -50,7 +50,8 @@ def fit_own(task: Task, rng: np.random.Generator) -> Fit:
     way = family.facts.fitted_by
     why = "independent draws" if family.facts.proper else "the same parameters in every copy"
     why = why if shaped else "nothing to estimate"
-    mixed = Convergence(1.0, math.nan, 1.01)
+    proper = family.facts.proper and bool(shaped)
+    mixed = Convergence.of_independent(CHAINS * each if proper else math.nan)
     return Fit(shaped, dims, coords, way, mixed, f"{why}, by {way}", independent=True)
 
 

@@ -51,25 +51,25 @@ class Warp:
         forces = np.zeros_like(x)
         values = np.full(len(x), -np.inf)
         z, slope, score = self._axes(x)
-        jacobian = np.log(slope).sum(axis=1)
-        for i, theta in enumerate(self.mode.at(z)):
-            if not np.isfinite(theta).all():
-                continue
-            value, gradient = density(theta)
-            if np.isfinite(value) and np.isfinite(gradient).all():
-                values[i], forces[i] = value + jacobian[i], gradient
+        points = self.mode.at(z)
+        for i in np.flatnonzero(np.isfinite(points).all(axis=1)):
+            values[i], forces[i] = density(points[i])
+        lost = ~(np.isfinite(values) & np.isfinite(forces).all(axis=1))
+        values[lost], forces[lost] = -np.inf, 0.0
+        values += np.log(slope).sum(axis=1)
         return values, slope * (forces @ self.mode.factor - score) - x
 
     def _axes(self, x: Floats) -> tuple[Floats, Floats, Floats]:
         """Return T(x), its slope, and the score of g at T(x); linear beyond the table."""
         place = (x - TABLE[0]) / STEP
-        cell = np.clip(place, 0, len(TABLE) - 2).astype(np.int64)
-        axis = np.arange(x.shape[-1])
-        low, high = self.knots[axis, cell], self.knots[axis, cell + 1]
-        slope = (high - low) / STEP
+        cell = np.minimum(np.maximum(place, 0), len(TABLE) - 2).astype(np.int64)
         part = place - cell
-        left, right = self.scores[axis, cell], self.scores[axis, cell + 1]
-        return low + part * (high - low), slope, left + np.clip(part, 0, 1) * (right - left)
+        at = cell + len(TABLE) * np.arange(x.shape[-1])
+        low, left = self.knots.take(at), self.scores.take(at)
+        at += 1
+        rise, turn = self.knots.take(at) - low, self.scores.take(at) - left
+        inner = np.minimum(np.maximum(part, 0), 1)
+        return low + part * rise, rise / STEP, left + inner * turn
 
 
 def warp(density: Density, mode: Mode) -> Warp:

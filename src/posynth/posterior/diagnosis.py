@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from posynth.engines.base import K_HAT_LIMIT, Fit
+from posynth.engines.diagnostics import R_HAT_LIMIT, SHIFT_LIMIT, tail_needed
 from posynth.engines.own import DRAWS_A_COPY
 
 
@@ -21,9 +22,12 @@ class Diagnosis:
         Pareto k-hat of the Laplace proposal, and the limit it must stay below; the limit is NaN
         where k-hat was not what decided, see ``why``.
     r_hat, r_hat_limit : float
-        Largest R-hat and its limit.
-    ess, ess_needed : float
-        Smallest bulk effective sample size, and how much was asked for.
+        Largest R-hat, bulk or folded, and its limit.
+    shift, shift_limit : float
+        Bound on how far the mean of one chain is from that of the others, in posterior standard
+        deviations, and its limit.
+    ess, ess_needed, ess_tail, ess_tail_needed : float
+        Smallest effective sample sizes of the bulk and of 5 % tails, and how much was asked for.
     divergences : int
         Divergent transitions; the limit is 0.
     seconds : float
@@ -47,8 +51,12 @@ class Diagnosis:
     k_hat_limit: float
     r_hat: float
     r_hat_limit: float
+    shift: float
+    shift_limit: float
     ess: float
     ess_needed: float
+    ess_tail: float
+    ess_tail_needed: float
     divergences: int
     seconds: float
     proper: bool
@@ -106,6 +114,26 @@ def reasons(fit: Fit, need: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def k_hat_limit(fit: Fit) -> float:
-    """Return the limit of k-hat, NaN where k-hat did not decide whether the fit was used."""
-    return K_HAT_LIMIT if fit.k_hat < K_HAT_LIMIT else float("nan")
+def values_and_limits(fit: Fit, need: int) -> dict[str, float]:
+    """Return every diagnostic with its limit, NaN where none applies.
+
+    Independent draws have no limits; k-hat has none where it did not decide whether the proposal
+    was used, since all ratios are close to their mean.
+    """
+    nan = float("nan")
+    mixed = fit.mixed
+    limits = {
+        "r_hat_limit": R_HAT_LIMIT,
+        "shift_limit": SHIFT_LIMIT,
+        "ess_needed": float(need),
+        "ess_tail_needed": float(tail_needed(need)),
+    }
+    return {
+        "k_hat": fit.k_hat,
+        "k_hat_limit": K_HAT_LIMIT if fit.k_hat < K_HAT_LIMIT else nan,
+        "r_hat": mixed.r_hat,
+        "shift": mixed.shift,
+        "ess": mixed.ess,
+        "ess_tail": mixed.ess_tail,
+        **(dict.fromkeys(limits, nan) if fit.independent else limits),
+    }

@@ -7,7 +7,7 @@ from posynth.engines.threads import one_thread
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
 from posynth.posterior.crew import Crew
-from posynth.posterior.diagnosis import Diagnosis, k_hat_limit, reasons
+from posynth.posterior.diagnosis import Diagnosis, reasons, values_and_limits
 from posynth.posterior.record import Link, Posterior, stats_dataset, to_dataset
 from posynth.posterior.rehearsal import write_models
 from posynth.posterior.schedule import Done, Job, run
@@ -92,21 +92,14 @@ def _workers(jobs: dict[str, Job]) -> int:
 
 
 def _diagnose(job: Job, done: Done) -> Diagnosis:
-    fit, mixed = done.fit, done.fit.mixed
-    failed = reasons(fit, job.need)
-    nan = float("nan")  # no limit: independent draws need none
+    fit, failed = done.fit, reasons(done.fit, job.need)
     return Diagnosis(
         target=job.conditional.target,
         family=job.conditional.family,
         engine=fit.engine,
         n=done.rows,
         parameters=fit.parameters,
-        k_hat=fit.k_hat,
-        k_hat_limit=k_hat_limit(fit),
-        r_hat=mixed.r_hat,
-        r_hat_limit=nan if fit.independent else mixed.limit,
-        ess=mixed.ess,
-        ess_needed=nan if fit.independent else job.need,
+        **values_and_limits(fit, job.need),
         divergences=fit.divergences,
         seconds=round(done.seconds, 3),
         proper=job.family.facts.proper,

@@ -10,7 +10,7 @@ from posynth.engines.own import fit_own
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
 from posynth.posterior.coding import Coding
-from posynth.posterior.diagnosis import Diagnosis
+from posynth.posterior.diagnosis import Diagnosis, values_and_limits
 from posynth.posterior.record import Link, Posterior, to_dataset
 from posynth.posterior.task import encode_table, make_task
 from posynth.table.frame import Table
@@ -96,23 +96,18 @@ def prior_fit(task: Task, rng: np.random.Generator, draws: int) -> Fit:
     stacked = {name: np.array([each[name] for each in drawn])[None] for name in drawn[0]}
     derived = tuple(name for name in stacked if name not in model.names)
     labels = model.labels(stacked)
-    return Fit(stacked, *labels, "prior", Convergence(1.0, draws, 1.01), derived=derived)
+    mixed = Convergence.of_independent(draws)
+    return Fit(stacked, *labels, "prior", mixed, independent=True, derived=derived)
 
 
 def _diagnosis(task: Task, fit: Fit) -> Diagnosis:
-    nan = float("nan")
     return Diagnosis(
         target=task.response.name,
         family=task.family.facts.name,
         engine="prior",
         n=0,
         parameters=fit.parameters,
-        k_hat=nan,
-        k_hat_limit=nan,
-        r_hat=nan,
-        r_hat_limit=nan,
-        ess=fit.mixed.ess,
-        ess_needed=nan,
+        **values_and_limits(fit, 0),
         divergences=0,
         seconds=0.0,
         proper=True,

@@ -3,13 +3,14 @@
 1. The nearest normal (``posynth.engines.batched.gaussian``) and a pilot of proposals from it.
 2. If enough of them are effective and the posterior nowhere outlasts the normal: independence
    Metropolis chains over as many proposals as R-hat and ESS ask for.
-3. Else Hamiltonian Monte Carlo in the coordinates of that normal, many chains side by side.
+3. Else Hamiltonian Monte Carlo in the coordinates of that normal, chains side by side.
 4. The density is compared with that of the PyMC model at some draws, up to a constant. Where the
    two differ, or neither sampler suffices, there are no draws and another engine takes over.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +25,15 @@ from posynth.engines.conditioned import Conditioned
 from posynth.engines.diagnostics import convergence
 from posynth.engines.hmc import run_hmc
 from posynth.engines.laplace import check_ratios, failed
+from posynth.engines.length import first_length, further
 
 type Make = Callable[[Task, NDArray[np.int64] | None], BatchedDensity]
 
 PILOT = 128  # proposals that decide how to go on
 WORTH_METROPOLIS = 0.15  # share of effective proposals
 LARGEST_WEIGHT = 0.04  # of one proposal among all
-EXTENSIONS = 4  # of the proposals, before Metropolis is given up
-SIDE_BY_SIDE, FIRST_DRAWS = 16, 64  # chains of HMC, and draws of each before they are judged
+EFFICIENCY = 0.85  # effective draws expected of a step of Metropolis, in units of that share
+LONGEST = 4  # times their first length, to which chains are extended before they are given up
 MANY_ROWS, PART = 40_000, 20_000  # rows from which a sample of them gives the curvature
 COMPARED, DIFFERENT = 4, 0.05  # draws at which densities are compared; log units they may differ
 
@@ -87,10 +89,9 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
     if proposals.effective > WORTH_METROPOLIS * PILOT and not proposals.outlasted():
         found, thetas = _metropolis(proposals, task)
     if not thetas.size:
-        start = gaussian.whitened(proposals.starts(SIDE_BY_SIDE))
-        first = max(FIRST_DRAWS, int(1.2 * task.need / SIDE_BY_SIDE))
-        run = run_hmc(_Whitened(density, gaussian), start, first, task.need, rng)
-        why = f"{SIDE_BY_SIDE} chains of HMC side by side, {run.why}"
+        start = gaussian.whitened(proposals.starts(CHAINS))
+        run = run_hmc([_Whitened(density, gaussian)], start, task.need, rng)
+        why = f"HMC on the density of many points, {run.why}"
         found = Fit(
             *({}, {}, {}, "batched", run.mixed, why), divergences=run.divergences, stats=run.stats
         )
@@ -103,20 +104,25 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
 
 def _metropolis(proposals: Proposals, task: Task) -> tuple[Fit, Floats]:
     """Extend the proposals until chains over them suffice; give no draws if they never do."""
-    wanted = 1.25 * task.need * len(proposals.ratios) / proposals.effective
-    for _ in range(EXTENSIONS):
-        more = int(wanted) - len(proposals.ratios) + PILOT
-        proposals.extend(max(CHAINS, more // CHAINS * CHAINS))
+    share = proposals.effective / PILOT
+    first = first_length(
+        task.need, proposals.thetas.shape[1], EFFICIENCY * share / (2 - share), CHAINS
+    )
+    more = first
+    for looks in count(1):
+        proposals.extend(CHAINS * more)
         check = check_ratios(proposals.ratios)
         weights = proposals.weights
         if not check.passed or weights.max() > LARGEST_WEIGHT * weights.sum():
             break
         thetas, accepted = proposals.path(CHAINS, PILOT)
-        mixed = convergence(thetas, task.need)
+        mixed, length = convergence(thetas), thetas.shape[1]
         if mixed.enough(task.need):
             why = f"{check}, then independence Metropolis, {accepted:.0%} accepted"
             return Fit({}, {}, {}, "batched", mixed, why, k_hat=check.k_hat), thetas
-        wanted = 1.6 * len(proposals.ratios)
+        more = further(mixed, task.need, length, looks)
+        if length + more > LONGEST * first:
+            break
     return failed(""), np.empty(0)
 
 
