@@ -26,7 +26,7 @@ SEE_ALL = (
     *("cli_studies", "studies"),  # the verbs on methods
     *("cli_lists", "cli_examples"),
 )
-SEEN_BY_ALL = ("caches", "errors", "progress", "results")
+SEEN_BY_ALL = ("arguments", "caches", "errors", "progress", "results")
 SAMPLERS = ("pymc", "pytensor", "nutpie")
 
 

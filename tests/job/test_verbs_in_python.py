@@ -220,22 +220,34 @@ def test_a_chain_takes_wishes_that_do_not_contradict_it(few):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        ({"m": 0}, "copies m = 0, rows k = None; both must be 1 or more"),
-        ({"k": 0}, "rows k = 0; both must be 1 or more"),
+        ({"m": 0}, "copies m = 0; it must be a whole number, 1 or more"),
+        ({"m": "5"}, "copies m = '5'; it must be a whole number"),
+        ({"m": 2.5}, "copies m = 2.5; it must be a whole number"),
+        ({"m": True}, "copies m = True; it must be a whole number"),
+        ({"k": 0}, "rows k = 0; it must be a whole number, 1 or more"),
         ({"seed": -1}, "seed -1: it must be a whole number, 0 or more"),
         ({"seed": 1.5}, "seed 1.5: it must be a whole number"),
         ({"seed": True}, "seed True: it must be a whole number"),
-        ({"workers": 0}, "workers = 0; it must be 1 or more"),
+        ({"workers": 0}, "workers = 0; it must be a whole number, 1 or more"),
+        ({"workers": "two"}, "workers = 'two'; it must be a whole number"),
+        ({"workers": 2.0}, "workers = 2.0; it must be a whole number"),
+        ({"order": 3}, "3 is neither a column nor a list of columns"),
+        ({"methods": "cart"}, "methods = 'cart' is of type str; .* as methods={'age': 'cart'}"),
+        ({"formulas": ["age"]}, "formulas = .* is of type list; it must be a mapping"),
+        ({"predictors": ["age"]}, "predictors = .* of type list; .* {'age': .'sex'.}"),
+        ({"passive": "bmi"}, "passive = 'bmi' is of type str; it must be a mapping"),
+        ({"kinds": "nominal"}, "kinds = 'nominal' is of type str; it must be a mapping"),
+        ({"chain": 3}, "the chain is of type int; give what `specify` returned"),
         ({"engine": "stan"}, "unknown engine 'stan'"),
         ({"missing": "drop"}, "unknown missing-data plan 'drop'"),
         ({"missing": "error"}, "plan for missing values is 'error'; complete the table first"),
     ],
 )
-def test_wrong_numbers_are_refused(few, call, text):
+def test_arguments_of_the_wrong_type_or_size_are_refused(few, call, text):
     with pytest.raises(SpecError, match=text):
         posynth.synthesize(few, **call)
     if "m" in call or "k" in call:
-        with pytest.raises(SpecError, match="must be 1 or more"):
+        with pytest.raises(SpecError, match="must be a whole number, 1 or more"):
             posynth.draw(posynth.fit(few[["age"]], seed=1), **call)
 
 
@@ -270,3 +282,11 @@ def test_holes_in_a_constant_are_reproduced():
     share = frame["one"].isna().mean()
     assert abs(copy["one"].isna().mean() - share) < 4 * np.sqrt(share * (1 - share) / 400)
     assert set(copy["one"].dropna()) == {"x"}
+
+
+def test_what_is_no_posterior_is_not_drawn_from(few):
+    copies = posynth.synthesize(few[["age"]], m=1, seed=1)
+    with pytest.raises(SpecError, match=r"not an object of type Copies; .*, or its \.posterior"):
+        posynth.draw(copies, 1)
+    with pytest.raises(SpecError, match=r"of type str; .*, or load_posterior\(folder\)"):
+        posynth.draw("folder", 1)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from posynth.arguments import whole
 from posynth.copies.container import Copies
 from posynth.copies.failed import failures, warn
 from posynth.copies.streams import (
@@ -78,6 +79,12 @@ def draw(
     >>> set(copies.taken["age"]) & set(more.taken["age"])
     set()
     """
+    if not isinstance(posterior, Posterior):
+        step = "its .posterior" if isinstance(posterior, Copies) else "load_posterior(folder)"
+        raise SpecError(
+            f"draw takes a posterior, not an object of type {type(posterior).__name__}; pass what "
+            f"`fit` returned, or {step}"
+        )
     require_sizes(m, k)
     before = _records([apart_from] if isinstance(apart_from, Copies) else apart_from)
     chosen = seed_or_random(seed)
@@ -206,6 +213,7 @@ def draw_copies(
 
 
 def require_sizes(m: int, k: int | None) -> None:
-    """Refuse a number of copies or rows below 1."""
-    if m < 1 or (k is not None and k < 1):
-        raise SpecError(f"copies m = {m}, rows k = {k}; both must be 1 or more")
+    """Refuse a number of copies or rows that is no whole number of 1 or more."""
+    whole("copies m", m)
+    if k is not None:
+        whole("rows k", k)

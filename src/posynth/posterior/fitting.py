@@ -2,9 +2,9 @@
 
 import os
 
+from posynth.arguments import whole
 from posynth.chain.rare import pooled_levels
 from posynth.engines.threads import one_thread
-from posynth.errors import SpecError
 from posynth.posterior.bound import Chain
 from posynth.posterior.crew import Crew
 from posynth.posterior.diagnosis import Diagnosis, reasons, values_and_limits
@@ -57,8 +57,8 @@ def fit_chain(
     """
     import posynth
 
-    if isinstance(workers, int) and workers < 1:
-        raise SpecError(f"workers = {workers}; it must be 1 or more")
+    if workers is not None and not isinstance(workers, Crew):
+        workers = whole("workers", workers)
     rows = encode_table(table, chain.spec)
     known = chain.families
     jobs = {c.target: Job(rows, chain, c, known[c.family], need, seed) for c in chain.spec}

@@ -1,5 +1,6 @@
 """Data and wishes become a table and a chain bound to it; every contradiction is met here."""
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -55,8 +56,13 @@ def _planned(
         if kinds:
             raise SpecError("both a chain and kinds were given; pass the kinds to specify instead")
         table, chain = _renewed(data, chain)
-    else:
+    elif isinstance(chain, str | os.PathLike):
         table, chain = _from_file(data, Path(chain), dict(kinds or {}), wishes)
+    else:
+        raise SpecError(
+            f"the chain is of type {type(chain).__name__}; give what `specify` returned, or the "
+            "path of a chain file"
+        )
     if wishes.missing != "pattern":
         chain = replace(chain, spec=replace(chain.spec, missing=wishes.missing))
     return table, held_to(table, _overridden(chain, wishes))

@@ -1,11 +1,13 @@
 """What a user asks of a chain beyond its defaults, and what that does to the default chain."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
+from posynth.arguments import mapping
 from posynth.chain.default import default_chain, visit_order
 from posynth.chain.dependence import in_order, with_rules
 from posynth.chain.matrix import allowed, read_matrix
@@ -21,6 +23,12 @@ from posynth.table.schema import Kind, Schema
 
 type Method = str | Build | Family
 type Passive = str | tuple[str, float]
+_EXAMPLES = {
+    "methods": "{'age': 'cart'}",
+    "formulas": "{'age': 'sex + weight'}",
+    "passive": "{'bmi': 'weight / (height / 100) ** 2'}",
+}
+
 type Matrix = pd.DataFrame | Mapping[str, Names] | str | Path
 
 
@@ -63,7 +71,12 @@ class Wishes:
     allow_code: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "order", as_names(self.order))
+        object.__setattr__(self, "order", () if self.order is None else as_names(self.order))
+        for name, example in _EXAMPLES.items():
+            mapping(name, getattr(self, name), example)
+        given = self.predictors
+        if given is not None and not isinstance(given, pd.DataFrame | str | os.PathLike):
+            mapping("predictors", given, "{'age': ['sex']}")
 
 
 def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> ChainSpec:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
+from posynth.arguments import mapping
 from posynth.errors import TableError, unknown
 from posynth.table import dates
 from posynth.table.field import Field, Storage, floats_of
@@ -36,6 +37,7 @@ def declared_kinds(kinds: Mapping[str, str] | None, names: Iterable[str]) -> dic
     >>> declared_kinds({"status": "nominal"}, ["status", "age"])["status"].value
     'nominal'
     """
+    mapping("kinds", kinds or {}, "{'status': 'nominal'}")
     allowed, known = [kind.value for kind in Kind], list(names)
     for name, kind in (kinds or {}).items():
         if name not in known:

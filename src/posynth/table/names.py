@@ -2,15 +2,26 @@
 
 from collections.abc import Iterable
 
+from posynth.errors import SpecError
+
 type Names = str | Iterable[str]
 
 
 def as_names(names: Names) -> tuple[str, ...]:
     """Return names as a tuple.
 
+    Raises
+    ------
+    SpecError
+        If they are neither a name nor several.
+
     Examples
     --------
     >>> as_names("age"), as_names(["age", "sex"])
     (('age',), ('age', 'sex'))
     """
-    return (names,) if isinstance(names, str) else tuple(names)
+    if isinstance(names, str):
+        return (names,)
+    if not isinstance(names, Iterable):
+        raise SpecError(f"{names!r} is neither a column nor a list of columns, as ['age', 'sex']")
+    return tuple(names)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import posynth
+from posynth.arguments import whole
 from posynth.caches import prepare_caches
 from posynth.engines.threads import one_thread
 from posynth.errors import FitError, MachineWarning, SpecError
@@ -66,8 +67,7 @@ def run_study(
     FitError
         If every replication failed; the text tells the first failure.
     """
-    if workers < 1:
-        raise SpecError(f"workers = {workers}; it must be 1 or more")
+    whole("workers", workers)
     if folder is None:
         truth = _truth(study)
         found = _finish(study, range(study.replications), workers, progress, [])
