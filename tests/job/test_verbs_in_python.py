@@ -234,7 +234,7 @@ def test_a_chain_takes_wishes_that_do_not_contradict_it(few):
         ({"order": 3}, "3 is neither a column nor a list of columns"),
         ({"methods": "cart"}, "methods = 'cart' is of type str; .* as methods={'age': 'cart'}"),
         ({"formulas": ["age"]}, "formulas = .* is of type list; it must be a mapping"),
-        ({"predictors": ["age"]}, "predictors = .* of type list; it must be a mapping from columns"),
+        ({"predictors": ["age"]}, "predictors = .* of type list; it must be a mapping from"),
         ({"passive": "bmi"}, "passive = 'bmi' is of type str; it must be a mapping"),
         ({"kinds": "nominal"}, "kinds = 'nominal' is of type str; it must be a mapping"),
         ({"chain": 3}, "the chain is of type int; give what `specify` returned"),
