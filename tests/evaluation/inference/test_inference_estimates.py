@@ -100,3 +100,14 @@ def test_combined_imputations_are_rubins_total():
     assert found.notes == notes
     with pytest.raises(MeasureError, match=r"1 imputation\(s\) of a copy.*at least twice"):
         combine_imputations([Estimate(("a",), [1.0], [[1.0]])])
+
+
+def test_an_analysis_that_changes_its_table_leaves_the_copy_as_it_was():
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
+
+    def analysis(table):
+        table.insert(0, "new", 1.0)
+        return {"mean": table["x"].mean()}, [[1.0]]
+
+    fit_copies(analysis, [frame])
+    assert list(frame) == ["x"]

@@ -70,3 +70,28 @@ def test_nullable_columns_are_read(heart, formula, model, hole):
     assert found.names == expected.names
     assert found.q == pytest.approx(expected.q)
     assert ("1 rows with missing values were left out" in found.notes) == hole
+
+
+@pytest.mark.parametrize("value", [0, 1, 2])
+def test_a_single_value_is_neither_an_event_nor_its_absence(value):
+    """A copy without events of 1/2 holds 1 only: it was read as every row having one."""
+    column = pd.Series([value] * 5, name="s")
+    with pytest.raises(MeasureError, match=f"status 's' takes the value {value} in every row"):
+        status(column)
+    if value < 2:
+        with pytest.raises(MeasureError, match=f"response 's' takes the value {value} in every"):
+            event(column, None)
+
+
+@pytest.mark.parametrize("left", ["y-1", "y + 0", "y:x", "log(y) + x"])
+def test_terms_joined_on_the_left_are_refused(left):
+    frame = pd.DataFrame({"y": [1.0, 2.0, 4.0, 3.0], "x": [1.0, 0.0, 1.0, 2.0]})
+    with pytest.raises(MeasureError, match=r"joins terms there; write what is .* as I\("):
+        fit_statsmodels(f"{left} ~ x", "ols")(frame)
+
+
+def test_what_is_computed_on_the_left_is_the_response():
+    frame = pd.DataFrame({"y": [1.0, 2.0, 4.0, 3.0], "x": [1.0, 0.0, 1.0, 2.0]})
+    found = fit_statsmodels("I(y - 1) ~ x", "ols")(frame)
+    exact = np.polyfit(frame["x"], frame["y"] - 1, 1)[::-1]
+    assert np.allclose(found.q, exact)

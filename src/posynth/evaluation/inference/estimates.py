@@ -113,7 +113,8 @@ def fit_copies(analysis: Analysis, copies: Iterable[pd.DataFrame]) -> tuple[Esti
 def _run(analysis: Analysis, copy: pd.DataFrame, number: int) -> Estimate:
     # A user's analysis may raise anything; whatever it is, he needs to know on which copy.
     try:
-        return estimate_of(analysis, copy)
+        # What the analysis adds to its table must not stay in the copy.
+        return estimate_of(analysis, copy.copy(deep=False))
     except MeasureError as error:
         raise MeasureError(f"copy {number}: {error}") from error
     except Exception as error:

@@ -9,6 +9,7 @@ import pandas as pd
 from posynth.chain.formula import read_formula, single_column, split_formula
 from posynth.chain.formula_matrix import formula_matrix
 from posynth.chain.formula_record import Formula
+from posynth.chain.formula_tokens import tokenize
 from posynth.errors import MeasureError, SpecError, unknown
 from posynth.evaluation.inference.model_request import ModelData, Request
 from posynth.evaluation.inference.predictors import (
@@ -55,6 +56,7 @@ class _Reading:
             raise MeasureError(
                 f"formula {request.formula!r} needs two sides, as in 'income ~ sex + age'"
             )
+        _require_one_response(self.left)
         self.name = single_column(self.left)
         self.columns = tuple(map(str, frame.columns))
         named = [value for value in request.per_row.values() if isinstance(value, str)]
@@ -218,3 +220,17 @@ def as_numpy(column: "pd.Series[Any]") -> "pd.Series[Any]":
     if not pd.api.types.is_extension_array_dtype(kind) or not pd.api.types.is_numeric_dtype(kind):
         return column
     return column.astype("bool" if pd.api.types.is_bool_dtype(kind) else "float64")
+
+
+def _require_one_response(left: str) -> None:
+    """Refuse sums and products of terms: as terms of a formula they are not what they look like."""
+    depth = 0
+    for place, token in enumerate(tokenize(left)):
+        if token.kind != "operator":
+            continue
+        depth += (token.text in "([{") - (token.text in ")]}")
+        if depth == 0 and place and token.text in ("+", "-", ":"):
+            raise MeasureError(
+                f"response {left!r}: {token.text!r} joins terms there; write what is to be "
+                f"computed as I({left.replace(':', '*')})"
+            )

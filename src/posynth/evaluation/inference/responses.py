@@ -137,6 +137,7 @@ def event(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
         return Coded(column.astype(float), ("False", "True"))
     numeric = pd.api.types.is_numeric_dtype(column.dtype)
     if numeric and levels is None and column.dropna().between(0, 1).all():
+        _refuse_constant(column, "response")
         return Coded(column)
     known = levels_of(column, levels)
     if len(known) != 2:
@@ -168,6 +169,7 @@ def status(column: "pd.Series[Any]", event: Any = None) -> Coded:
     """
     if event is not None:
         return _chosen(column, None, event, "status")
+    _refuse_constant(column, "status")
     if pd.api.types.is_bool_dtype(column.dtype):
         return Coded(column.astype(float), ("False", "True"))
     known = levels_of(column, None)
@@ -224,6 +226,18 @@ def _event_note(column: "pd.Series[Any]", chosen: Any, others: Sequence[Any]) ->
     shown = ", ".join(map(str, others[:5])) + (" ..." if len(others) > 5 else "")
     against = f", against {shown}" if others else ""
     return f"the event of {column.name!r} is {chosen}{against}"
+
+
+def _refuse_constant(column: "pd.Series[Any]", what: str) -> None:
+    """Refuse a single value: of 1 alone nobody can tell whether it is the event or the others."""
+    known = column.dropna().unique()
+    if len(known) == 1:
+        step = "leave the status out if every row is an event" if what == "status" else ""
+        step = step or "a model needs both values"
+        raise MeasureError(
+            f"{what} {column.name!r} takes the value {known[0]} in every row; {step}, or make "
+            "copies of more rows"
+        )
 
 
 def _refuse_event(column: "pd.Series[Any]", event: Any) -> None:
