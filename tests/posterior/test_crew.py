@@ -107,3 +107,13 @@ def test_no_process_outlives_one_that_was_killed(tmp_path, ended):
         assert Path(f"/proc/{child}").exists()
         process.kill()
     assert ended(child)
+
+
+def test_what_is_sent_may_change_at_once(tmp_path):
+    """It was read by another thread later: "dictionary changed size during iteration"."""
+    values = {str(i): i for i in range(200_000)}
+    with Crew(1) as crew:
+        sent = crew.submit(len, values)
+        for i in range(200_000):
+            values[f"more {i}"] = i
+        assert sent.result() == 200_000

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from threading import Thread
 from typing import Any
 
@@ -84,8 +85,11 @@ class Crew:
         """Hand work to the next free process."""
         if self._pool is None:
             raise ValueError("a crew of none")
+        # Written here and not by the pool's own thread, which reads objects while this thread goes
+        # on with them: a record that computes a value on first use then changed under its hands.
+        sent = bytes(ForkingPickler.dumps((work, given)))
         with _deaf(), without_main():
-            future = self._pool.submit(work, *given)
+            future = self._pool.submit(_received, sent)
         self._processes |= self._pool._processes or {}
         return future
 
@@ -131,6 +135,12 @@ class Crew:
         finally:
             for future in sent:
                 future.result()
+
+
+def _received(sent: bytes) -> Any:
+    """Do, in the other process, the work that was sent."""
+    work, given = ForkingPickler.loads(sent)
+    return work(*given)
 
 
 @contextmanager
