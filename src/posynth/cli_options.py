@@ -150,7 +150,7 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
 ) -> Asked:
     """Pack the options; their declarations are those of every command that takes them."""
     wishes = {
-        "order": names(order),
+        "order": "auto" if order.strip() == "auto" else names(order),
         "predictors": predictors,
         "strata": strata,
         "improper": improper,

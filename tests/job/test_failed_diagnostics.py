@@ -36,7 +36,7 @@ def bad_b(monkeypatch):
         found = own(task, engine, rng)
         if task.response.name != "b":
             return found
-        bad = Convergence(1.034, 63.0, 1.01)
+        bad = Convergence(1.034, 63.0, 500.0, 0.1)
         return replace(found, engine="nuts", independent=False, mixed=bad, divergences=12, why="")
 
     monkeypatch.setattr(schedule, "fit_task", fit)
@@ -171,7 +171,7 @@ def test_too_few_effective_draws_for_many_copies_are_a_reason_of_their_own(table
     own = schedule.fit_task
 
     def fit(task, engine, rng):
-        mixed = Convergence(1.0, 450.0, 1.01)
+        mixed = Convergence(1.0, 450.0, 450.0, 0.1)
         return replace(own(task, engine, rng), independent=False, mixed=mixed)
 
     monkeypatch.setattr(schedule, "fit_task", fit)

@@ -79,7 +79,10 @@ def test_plug_in_copies_are_pooled_by_the_rule_for_them(asked, table):
     assert [r.measure for r in checks if r.subject == "bmi"] == ["PPC"]  # LOO needs a posterior
     pooled = posynth.pool(out, "ols", "bmi ~ age")
     assert "plug-in draws" in pooled.text
-    assert choose(Provenance.from_manifest(_manifest(out) | {"m": 1})).rule == "simple"
+    # Other columns are posterior draws: a single copy takes the wider rule.
+    assert choose(Provenance.from_manifest(_manifest(out) | {"m": 1})).rule == "ppd"
+    every = {"m": 1, "plug_in": []}
+    assert choose(Provenance.from_manifest(_manifest(out) | every)).rule == "simple"
 
 
 @pytest.mark.parametrize("method", ["mean", "norm.predict"])
@@ -123,7 +126,7 @@ def test_a_tree_copies_no_value_and_its_posterior_is_read_back(asked, table):
         posynth.draw(posterior, m=21)
     checks = posynth.check_conditionals(posterior, table, draws=100)
     assert [r.measure for r in checks if r.subject == "bmi"] == ["PPC"]
-    with pytest.raises(SpecError, match=r"column 'bmi': family 'cart' is an algorithm"):
+    with pytest.raises(SpecError, match=r"conditional 'bmi': family 'cart' is an algorithm"):
         posynth.log_likelihood(posterior, "bmi", table)
 
 

@@ -16,7 +16,7 @@ def spec_of(cli, people_csv, tmp_path_factory):
     place = tmp_path_factory.mktemp("chains")
 
     def describe(*options):
-        cli("describe", people_csv, *options, "-o", place / "chain.toml")
+        cli("describe", people_csv, *options, "-o", place / "chain.toml", "--overwrite")
         return posynth.specify(people_csv, chain=place / "chain.toml").spec
 
     return describe

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import posynth
 from posynth.errors import SpecError
@@ -169,8 +170,14 @@ def test_predictive_groups_stand_on_the_columns_own_scale(posterior, table):
     prior = prior_predictive(posynth.specify(table), "y", table, draws=30)
     assert prior["prior_predictive"]["y"].to_numpy().min() >= 0
     likelihood = log_likelihood(posterior, "y", table, draws=40)["log_likelihood"]["y"]
-    # On the score scale: the entropy of a normal with the residual sd is at most 1.42.
-    assert -1.6 < float(likelihood.mean()) < -0.5
+    # In units of the column, so that it can be compared with the truth: a tenth of zeros, each
+    # standing for a cent like every other value, else lognormal.
+    mean = 0.03 * table["x"] + 0.5 * (table["g"] == "b")
+    positive = table["y"] > 0
+    log_y = np.log(table["y"].where(positive, 1.0))
+    truth = np.log(0.9) + stats.norm.logpdf(log_y, mean, 0.8) - log_y
+    exact = np.where(positive, truth, np.log(0.1 / 0.01)).mean()
+    assert float(likelihood.mean()) == pytest.approx(exact, abs=0.15)
 
 
 def test_another_seed_places_scores_within_heaps_anew(table):

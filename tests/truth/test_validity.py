@@ -48,7 +48,7 @@ def test_thresholds_that_each_use_their_own_uniform_are_found_out(clinic, monkey
     def thresholds(self, X, index, rng):
         if not self._as_drawn:
             return draw(self, X, index, rng)
-        last = max(len(self._held.coords.get("level", ())) - 1, 1)
+        last = max(len(self._model.coords.get("level", ())) - 1, 1)
         return np.sum([draw(self, X, index, rng) > j for j in range(last)], axis=0).astype(float)
 
     monkeypatch.setattr(RowSampler, "draw", thresholds)

@@ -37,7 +37,7 @@ def first_length(need: int, size: int, efficiency: float, chains: int) -> int:
     Examples
     --------
     >>> first_length(400, 50, 0.8, 4)
-    300
+    291
     """
     return math.ceil(effective_target(need, size) / efficiency / chains)
 
@@ -63,7 +63,7 @@ def further(mixed: Convergence, need: int, length: int, looks: int) -> int:
     >>> further(Convergence(1.012, 300.0, 280.0, 0.44), 400, 284, 1)
     163
     >>> further(Convergence(1.2, 80.0, 70.0, 0.9), 400, 284, 1)
-    300
+    284
     """
     short = max(need / mixed.ess, tail_needed(need) / mixed.ess_tail) if mixed.ess > 0 else MOST
     wanted = max(GROWTH**looks if mixed.r_hat <= NEAR else MOST, 1.1 * short)

@@ -23,6 +23,7 @@ from posynth.table.schema import Kind, Schema
 
 type Method = str | Build | Family
 type Passive = str | tuple[str, float]
+AUTO = "auto"  # an order by rule
 _EXAMPLES = {
     "methods": "{'age': 'cart'}",
     "formulas": "{'age': 'sex + weight'}",
@@ -71,7 +72,8 @@ class Wishes:
     allow_code: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "order", () if self.order is None else as_names(self.order))
+        if self.order != AUTO:  # the word alone is the rule; in a list it is a column
+            object.__setattr__(self, "order", () if self.order is None else as_names(self.order))
         for name, example in _EXAMPLES.items():
             mapping(name, getattr(self, name), example)
         given = self.predictors
@@ -99,7 +101,7 @@ def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> Cha
 def _order(schema: Schema, wishes: Wishes, meant: Iterable[Translation]) -> list[str]:
     """Return columns to visit first: those of strata, groups and slopes, then those asked for."""
     asked = as_names(wishes.order)
-    rule = asked == ("auto",) and "auto" not in schema
+    rule = wishes.order == AUTO
     order = list(auto_order(schema) if rule else asked)
     settings = [translation.settings for translation in meant]
     by = ("keep_groups", "new_groups", "per_group")
