@@ -319,7 +319,7 @@ WRONG = [
     ("y", "ols", {}, "needs two sides, as in 'income ~ sex"),
     ("y ~ age ~ ward", "ols", {}, "more than one ~"),
     ("time ~ 0 + grade", "phreg", {"status": "died"}, "no intercept of its own, so 0 and -1"),
-    ("y + age ~ ward", "ols", {}, r"became the columns \['y', 'age'\]"),
+    ("y + age ~ ward", "ols", {}, r"'\+' joins terms there"),
 ]
 
 
