@@ -260,6 +260,11 @@ LABELS = {
     ".^2": ["Intercept", "x", "g[T.b]", "g[T.c]", "x:g[T.b]", "x:g[T.c]"],
     ". - g": ["Intercept", "x"],
     "1": ["Intercept"],
+    "x + z - 1": ["x", "z"],
+    "(x + z)^2 - z:x": ["Intercept", "x", "z"],
+    ". - z": ["Intercept", "x", "g[T.b]", "g[T.c]"],
+    "((x + z))^2 - x - 1": ["z", "x:z"],
+    "poly(x, 2, raw=True)": ["Intercept", "poly(x, 2, raw=True)[1]", "poly(x, 2, raw=True)[2]"],
     "poly(x, 2)": ["Intercept", "poly(x, 2)[1]", "poly(x, 2)[2]"],
     "log(`odd name`) + `odd name`": ["Intercept", "log(`odd name`)", "odd name"],
     "I(k) + k": ["Intercept", "I(k)", "k[T.2]", "k[T.3]"],
@@ -283,6 +288,22 @@ def test_polynomials_are_orthogonal_and_replay_what_they_learned(frame):
     part = frame.iloc[:5].reset_index(drop=True)
     again = formula_matrix(read, part, first.state)
     np.testing.assert_allclose(again.values, first.values[:5])
+
+
+def test_raw_polynomials_are_plain_powers_and_learn_nothing(frame):
+    for text in ("poly(x, 3, raw=True)", "poly(x, degree=3, raw=True)", "poly(x, 3, True)"):
+        read = read_formula(text, list(frame))
+        found = formula_matrix(read, frame, {})  # as on new rows, where nothing was learned
+        powers = np.column_stack([frame["x"] ** k for k in range(4)])
+        np.testing.assert_allclose(found.values, powers, rtol=1e-14)
+    whole = pd.DataFrame({"x": [10**6, 1]})
+    read = read_formula("poly(x, 4, raw=True)", ["x"])
+    assert formula_matrix(read, whole).values[0, 4] == 1e24
+
+
+def test_a_dot_of_one_column_may_be_raised_to_a_power(frame):
+    read = read_formula(".^2", list(frame), dot=("x",))
+    assert formula_matrix(read, frame).labels == ("Intercept", "x")
 
 
 def test_what_was_not_learned_is_not_learned_again_in_silence(frame):
@@ -310,6 +331,27 @@ TEXTS = {
     "I(x & 1)": "put each comparison in parentheses",
     "x + `y": "a backquote is not closed",
     "(x + z) ** 99": "expands to more than 5000 terms; name the interactions that are meant",
+    "I(x)^2": r"'I\(x\)' is a single term; its power is I\(x \*\* 2\)",
+    "(x)^2": r"'x' is a single term; its power is I\(x \*\* 2\)",
+    "exp(1 + x)**3": r"its power is I\(exp\(1 \+ x\) \*\* 3\)",
+    "(x - 1)^2": r"its power is I\(\(x - 1\) \*\* 2\)",
+    "(x + 1)^2": r"its power is I\(\(x \+ 1\) \*\* 2\)",
+    "(x:z)^2": r"'x:z' is a single term; its power is I\(\(x \* z\) \*\* 2\)",
+    "g + (`odd name`)^2": r"its power is I\(`odd name` \*\* 2\)",
+    "Q('odd name') ** 2": r"its power is I\(`odd name` \*\* 2\)",
+    "(x + z)^0": "the power 0 of terms is none",
+    "(x + z)^(2)": r"the power of a column is I\(x \*\* 2\)",
+    "x:x": r"a term with itself is the term; its square is I\(x \*\* 2\)",
+    "log(`odd name`) * log(`odd name`)": r"square is I\(log\(`odd name`\) \*\* 2\)",
+    "x - z": r"leaves a term out, and this one is not there; a difference is I\(x - z\)",
+    "x + g - x:g": r"is not there; a difference is",
+    "-x": r"the negative of a column is I\(-x\)",
+    "x * 1": "a number takes no part in a product of terms",
+    "(1 + x) * g": "a number takes no part in a product of terms",
+    "I(1)": r"'I\(1\)' holds no column",
+    "I(0 < x < 1)": r"two comparisons in one; write \(0 < x\) & \(x < 1\)",
+    "where(0 < `odd name` <= 2, 1, 0)": r"write \(0 < `odd name`\) & \(`odd name` <= 2\)",
+    "bs(x, df=2)": "at least the degree, 3 if not given",
     "I(2 ** 9)": r"'2 \*\* 9' is a power of numbers alone; write the number out",
     "I(`odd nam` + 1)": "unknown column 'odd nam'; did you mean 'odd name'",
 }

@@ -22,7 +22,7 @@ from posynth.chain.formula_functions import (
     Signature,
     constant,
 )
-from posynth.chain.formula_tokens import quoted
+from posynth.chain.formula_tokens import quoted, written
 from posynth.errors import SpecError, unknown
 
 DEEPEST = 40
@@ -125,12 +125,26 @@ class _Check:
                 parts = [node.left, node.right]
             case ast.UnaryOp() if isinstance(node.op, (ast.USub, ast.UAdd)):
                 parts = [node.operand]
+            case ast.Compare() if len(node.ops) > 1:
+                raise self._chained(node)
             case ast.Compare() if all(isinstance(op, _COMPARISONS) for op in node.ops):
                 texts = [p for p in (node.left, *node.comparators) if not _is_text(p)]
                 parts = texts
             case _:
                 raise self.refused(node)
         return any([self.value(part, depth + 1) for part in parts])
+
+    def _chained(self, node: ast.Compare) -> SpecError:
+        """Return the error for ``0 < x < 1``, which joins two conditions of whole columns."""
+        sides = [node.left, *node.comparators]
+        pairs = zip(sides, node.ops, node.comparators, strict=False)
+        parts = [ast.unparse(ast.Compare(a, [op], [b])) for a, op, b in pairs]
+        text = " & ".join(f"({part})" for part in parts)
+        for alias, name in self.names.items():
+            text = text.replace(alias, written(name)) if alias != name else text
+        return SpecError(
+            f"formula {self.text!r}: {self._shown(node)} is two comparisons in one; write {text}"
+        )
 
     def _condition(self, node: ast.BinOp | ast.UnaryOp, depth: int) -> bool:
         """``&``, ``|`` and ``~`` of comparisons; of numbers they would work on bits."""
@@ -191,8 +205,8 @@ class _Check:
         """Return the error for a name that is no column."""
         used = sorted(set(self.names.values()), key=list(self.names.values()).index)
         close = get_close_matches(name, used, n=1)
-        written = "" if not close or close[0].isidentifier() else f", written {quoted(close[0])}"
-        hint = f"; did you mean {close[0]!r}{written}?" if close else "."
+        odd = "" if not close or close[0].isidentifier() else f", written {quoted(close[0])}"
+        hint = f"; did you mean {close[0]!r}{odd}?" if close else "."
         return UnknownColumn(
             f"formula {self.text!r} cannot be evaluated: unknown column {name!r}{hint} "
             f"Names it may use: {', '.join(map(repr, used)) or 'none'}"

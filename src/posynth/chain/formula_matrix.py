@@ -5,7 +5,9 @@ formulaic's own; no variable of any caller.
 """
 
 import ast
+import re
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -89,11 +91,12 @@ def formula_matrix(
             formula=terms, output="numpy", na_action="ignore", transform_state=dict(state or {})
         )
         with np.errstate(all="ignore"):  # what is not finite is met by the caller, in words
-            matrix = spec.get_model_matrix(columns, context={**_ADDED, **formula.texts})
+            context = {**_ADDED, "poly": _polynomials(), **formula.texts}
+            matrix = spec.get_model_matrix(columns, context=context)
         labels = tuple(formula.label(name) for name in matrix.model_spec.column_names)
         values = np.asarray(matrix, dtype=np.float64)
     except (FormulaicError, SyntaxError, ValueError, TypeError, AttributeError, KeyError) as error:
-        said = formula.label(_first_line(error))
+        said = formula.label(_explained(error))
         raise SpecError(f"formula {formula.text!r} cannot be evaluated: {said}") from None
     return Matrix(labels, values, dict(matrix.model_spec.transform_state))
 
@@ -144,5 +147,37 @@ def _require_checked(terms: Any, formula: Formula) -> None:
                 )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+@cache
+def _polynomials() -> Any:
+    """Return formulaic's ``poly`` with the columns of raw powers numbered from 1, as R has them."""
+    from formulaic.materializers.types import FactorValues
+    from formulaic.transforms import poly
+    from formulaic.utils.stateful_transforms import stateful_transform
+
+    def numbered(x: Any, degree: int = 1, raw: bool = False, _state: Any = None) -> Any:
+        if not raw:
+            return poly(x, degree, _state=_state)
+        powers = np.arange(1, degree + 1)
+        return FactorValues(
+            np.asarray(x, dtype=np.float64)[:, None] ** powers, column_names=tuple(map(str, powers))
+        )
+
+    return stateful_transform(numbered)
+
+
+#: Part of a text of formulaic's -> what to say instead.
+_WORDS = {
+    "beyond upper and/or lower bounds": "there are values outside the range from which its knots "
+    "come; write extrapolation='extend', as R has it, or give lower_bound= and upper_bound=",
+    "`df` must be greater than": "df is the number of columns; it must be at least the degree, 3 "
+    "if not given, and one more with include_intercept=True",
+}
+
+
+def _explained(error: Exception) -> str:
+    """Return the first line of an error in plain words, without the classes of its causes."""
+    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    inside = re.fullmatch(r"Unable to evaluate factor `(.*)`\. \[\w+: (.*)\]", line)
+    factor, said = inside.groups() if inside else ("", line)
+    said = next((words for part, words in _WORDS.items() if part in said), said)
+    return f"{factor}: {said}" if factor else said

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from posynth.chain.formula_check import check_expression, not_allowed, other_spelling
 from posynth.chain.formula_functions import CONTRASTS, FUNCTIONS, SPELLINGS
 from posynth.chain.formula_record import Formula, Reference
+from posynth.chain.formula_terms import require_terms
 from posynth.chain.formula_tokens import Token, closing, parse
 from posynth.errors import SpecError
 
-MAX_TERMS = 5000
 _RESERVED = {name.partition(".")[0] for name in (*FUNCTIONS, *CONTRASTS)} | set(dir(builtins))
 _RESERVED |= {*SPELLINGS, *keyword.kwlist, *keyword.softkwlist, "exp10", "exp2", "hashed"}
 
@@ -55,9 +55,10 @@ class Reader:
             safe += self._part(tokens, position, end, safe)
             position = end
         written_out = " ".join(safe) if safe else "1"
-        _require_terms(written_out, self.text)
         parts = (self.references, self.texts, tuple(self.factors), tuple(self.offsets))
-        return Formula(self.text, written_out, *parts)
+        found = Formula(self.text, written_out, *parts)
+        require_terms(found, dot=any(token.text == "." for token in tokens))
+        return found
 
     def _end(self, tokens: Sequence[Token], at: int) -> int:
         """Return where the part that begins at a token ends: a call is one part."""
@@ -90,9 +91,11 @@ class Reader:
         if token.text in ("**", "^"):
             if before in (")", ".") and after.isdecimal():
                 return ["**"]
+            base = before if before.strip("`()") else "x"
             raise SpecError(
                 f"formula {self.text!r}: {token.text} between terms expands interactions, as in "
-                f"(a + b) ** 2; the power of a column is I({before or 'x'} ** {after or '2'})"
+                f"(a + b) ** 2; the power of a column is I({base} ** "
+                f"{after if after.isdecimal() else '2'})"
             )
         if token.text == "." and self.dot is not None:
             names = [self._identifier(name, inside=False) for name in self.dot]
@@ -143,6 +146,11 @@ class Reader:
         names = {name: reference.column for name, reference in self.references.items()}
         names |= {name: name for name in self.columns if name not in names}
         check_expression(tree, names, self.text)
+        if not any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(tree)):
+            raise SpecError(
+                f"formula {self.text!r}: {self.text[tokens[0].start : tokens[-1].end]!r} holds no "
+                "column; a constant is no term, 1 is the intercept"
+            )
         return ast.unparse(_WithoutTexts(self).visit(tree))
 
     def _source(self, token: Token, after: str, inside: bool) -> str:
@@ -205,29 +213,3 @@ def _is_plain(name: str) -> bool:
     """Whether a name means itself to Python, and means nothing else to formulaic."""
     same = unicodedata.normalize("NFKC", name) == name
     return name.isidentifier() and same and name not in _RESERVED and not name.startswith("_")
-
-
-def _require_terms(safe: str, text: str) -> None:
-    """Refuse what is no sum of terms, or expands to more of them than any model has."""
-    tree = parse(safe.replace(":", "@"), text)
-    if _terms(tree, text) > MAX_TERMS:
-        raise SpecError(
-            f"formula {text!r} expands to more than {MAX_TERMS} terms; name the interactions that "
-            "are meant"
-        )
-
-
-def _terms(node: ast.AST, text: str) -> int:
-    """Return an upper bound of the number of terms."""
-    if isinstance(node, ast.UnaryOp):
-        return _terms(node.operand, text)
-    if not isinstance(node, ast.BinOp):
-        return 1
-    left = _terms(node.left, text)
-    if isinstance(node.op, ast.Pow):
-        power = node.right.value if isinstance(node.right, ast.Constant) else 1
-        return int(min(left ** min(int(str(power)), 20), 10**9))
-    right = _terms(node.right, text)
-    products = isinstance(node.op, ast.MatMult | ast.Mult)
-    alone = 0 if isinstance(node.op, ast.MatMult) else left + right
-    return min(products * left * right + alone, 10**9)

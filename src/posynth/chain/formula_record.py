@@ -69,7 +69,8 @@ class Formula:
         """Calls that learn from the rows (polynomials, splines, means), as formulaic names them."""
         nodes = [node for text in self.factors for node in ast.walk(ast.parse(text, mode="eval"))]
         calls = [node for node in nodes if isinstance(node, ast.Call)]
-        return tuple(ast.unparse(call) for call in calls if dotted(call.func) in LEARNING)
+        learning = (call for call in calls if dotted(call.func) in LEARNING and not _is_raw(call))
+        return tuple(ast.unparse(call) for call in learning)
 
     def label(self, text: str) -> str:
         """Return a label of formulaic's with the names and texts that the user wrote."""
@@ -78,3 +79,10 @@ class Formula:
         for identifier, literal in self.texts.items():
             text = text.replace(identifier, repr(literal))
         return text
+
+
+def _is_raw(call: ast.Call) -> bool:
+    """Whether a call is ``poly(x, 2, raw=True)``: plain powers, which learn nothing."""
+    given = [*call.args[2:3], *(word.value for word in call.keywords if word.arg == "raw")]
+    raw = any(isinstance(each, ast.Constant) and each.value is True for each in given)
+    return dotted(call.func) == "poly" and raw
