@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _LIMITS = {
     "k-hat": ("k_hat_limit", "<", 1),
     "R-hat": ("r_hat_limit", "<=", 2),
+    "shift": ("shift_limit", "<", 1),
     "ESS": ("ess_needed", ">=", 0),
+    "tail ESS": ("ess_tail_needed", ">=", 0),
 }
 
 
@@ -91,19 +93,22 @@ def print_methods(console: "Console", rows: "Iterable[Mapping[str, str]]") -> No
 def print_diagnostics(console: "Console", table: "pd.DataFrame") -> None:
     """Print one row a conditional: engine, every diagnostic beside its limit, passed or not.
 
-    Limits that are the same for all conditionals stand below the name of their column.
+    Limits that are the same for all conditionals stand below the name of their column. ``shift`` is
+    how far the mean of one chain may be from that of the others, in posterior standard deviations.
     """
     grid = _grid("diagnostics")
+    grid.collapse_padding = True  # thirteen columns are to fit beside each other
     for name in ("conditional", "family", "engine"):
-        grid.add_column(name)
-    for name in ("n", "parameters", "k-hat", "R-hat", "ESS", "div.", "seconds"):
+        grid.add_column(name, overflow="fold")
+    for name in ("n", "params", *_LIMITS, "div.", "sec."):
         grid.add_column(name + _limit(table, name), justify="right")
     grid.add_column("passed")
     for row in table.itertuples():
         grid.add_row(
             *(plain(str(v)) for v in (row.target, row.family, row.engine)),
             *(str(v) for v in (row.n, row.parameters)),
-            *(_number(row.k_hat, 2), _number(row.r_hat, 3), _number(row.ess, 0)),
+            *(_number(row.k_hat, 2), _number(row.r_hat, 3), _number(row.shift, 2)),
+            *(_number(row.ess, 0), _number(row.ess_tail, 0)),
             *(str(row.divergences), _number(row.seconds, 2)),
             "[green]yes[/green]" if row.passed else "[red]no[/red]",
         )

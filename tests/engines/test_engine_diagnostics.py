@@ -162,6 +162,21 @@ def test_looking_again_and_again_neither_refuses_good_chains_nor_accepts_shifted
     assert _passes_in_time(0.4, cases, 2) < 0.05 + error
 
 
+def test_more_chains_than_four_are_judged_as_four_groups():
+    rng, cases = np.random.default_rng(12), 300
+    many = rng.standard_normal((16, 70, cases))
+    together = measures(many)
+    sixteen = many.reshape(4, 4, 70, cases)
+    few = sixteen.transpose(0, 2, 1, 3).reshape(4, 280, cases)  # R-hat does not see the order
+    alike = np.corrcoef(together.r_hat, measures(few).r_hat)[0, 1]
+    assert alike > 0.98 and np.mean(_pass(many)) > 0.9
+    many[:4] += 0.4  # a whole group: as if one of four were elsewhere
+    assert np.mean(~_pass(many)) >= 0.95 - 2 * np.sqrt(0.95 * 0.05 / cases)  # 2 x .0126
+    seven = rng.standard_normal((7, 160, cases))  # not divisible: each is judged alone
+    seven[0] += 0.4
+    assert np.mean(~_pass(seven)) >= 0.95 - 2 * np.sqrt(0.95 * 0.05 / cases)
+
+
 def test_what_is_not_within_its_limit_is_named_with_value_and_limit():
     draws = np.random.default_rng(2).standard_normal((4, 40, 1))
     found = convergence(draws + np.array([0.8, 0, 0, 0])[:, None, None])

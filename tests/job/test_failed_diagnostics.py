@@ -132,7 +132,7 @@ def test_the_command_ends_with_3_writes_everything_and_names_the_column(source, 
     shown = said(ended.stdout + ended.stderr)
     assert "1 conditional did not pass the diagnostics (exit code 3; --allow-failed" in shown
     assert f"b: {'; '.join(REASONS)}" in shown and "next: fit 'b' with fewer" in shown
-    assert "R-hat ESS div." in shown and "<= 1.01 >= 400 = 0" in shown
+    assert "R-hat shift ESS tail ESS div." in shown and "<= 1.01 < 0.4 >= 400 >= 400 = 0" in shown
     assert json.loads((out / "manifest.json").read_text())["failed"] == {"b": REASONS}
     assert len(list((out / "copies").iterdir())) == 3
     written = pd.read_csv(out / "diagnostics.csv").set_index("target")

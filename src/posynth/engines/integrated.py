@@ -73,10 +73,12 @@ def fit_integrated(task: Task, rng: np.random.Generator) -> Fit:
     of_mode, of_laplace, of_hmc, of_effects = rng.spawn(4)
     map = warp(density, refine(density, find_mode(density), of_mode))
     found = fit_laplace(task, density, map, of_laplace, least=WORTH_A_TRY)
+    before = ""
     if not found.draws:
+        before = f"the Laplace proposal fails: {found.why}; "
         found = fit_hmc(task, density, map, of_hmc)
     if not found.draws:
-        return found
+        return replace(found, why=before + found.why)
     shape = found.draws["alpha"].shape
     thetas = integrated.unmap(found.draws)
     finer = Integrated(task, 0.5)
@@ -88,7 +90,7 @@ def fit_integrated(task: Task, rng: np.random.Generator) -> Fit:
     z = np.array([integrated.effects(theta, of_effects) for theta in thetas])
     draws = {**found.draws, "z": z.reshape(*shape, -1, 1)}
     dims, coords = integrated.labels(draws)
-    why = f"effects of groups integrated out; {found.why}"
+    why = f"effects of groups integrated out; {before}{found.why}"
     return replace(found, draws=draws, dims=dims, coords=coords, why=why)
 
 

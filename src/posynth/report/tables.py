@@ -109,9 +109,9 @@ def _prior(said: Mapping[str, Any], facts: FamilyFacts | None) -> str:
 
 
 def diagnostics(found: Sequence[Diagnosis], sizes: bool = True) -> Grid:
-    """One row a conditional: engine, k-hat, R-hat, ESS, divergences, within limits or not."""
+    """One row a conditional: engine, diagnostics beside their limits, within them or not."""
     heads = ["Conditional", "Family", "Engine", "Within limits", "Rows", "Parameters"]
-    heads += ["k-hat", "R-hat", "ESS", "Divergences", "Seconds"]
+    heads += ["k-hat", "R-hat", "Chain shift", "ESS", "Tail ESS", "Divergences", "Seconds"]
     rows = []
     for row in found:
         cells = [row.target, row.family, row.engine, verdict(row.passed), f"{row.n:,}"]
@@ -122,19 +122,23 @@ def diagnostics(found: Sequence[Diagnosis], sizes: bool = True) -> Grid:
     failed = [i for i, row in enumerate(found) if not row.passed]
     note = (
         "Limits are in brackets; divergences must be 0. k-hat below 0.7: importance weights can be "
-        "trusted; exact and Markov chain engines have none. R-hat near 1: chains agree. They speak "
-        "of the fit, not of whether the model is right."
+        "trusted; exact and Markov chain engines have none. R-hat near 1: chains agree. Chain "
+        "shift: how far the mean of one chain may be from that of the others, in posterior "
+        "standard deviations. Tail ESS: effective draws of the 5 % tails. They speak of the fit, "
+        "not of whether the model is right."
     )
     caption = "How well each conditional was fitted"
     return grid(caption, heads, rows, texts=4, flagged=failed, note=note)
 
 
 def _beside_limits(row: Diagnosis) -> list[str]:
-    """Return k-hat, R-hat and ESS, each with the limit it is held to, if it is held to one."""
+    """Return k-hat, R-hat, shift and ESS, each with its limit where one applies."""
     shown = (
         (row.k_hat, 2, "<", row.k_hat_limit, 1),
         (row.r_hat, 3, "≤", row.r_hat_limit, 2),
+        (row.shift, 2, "<", row.shift_limit, 1),
         (row.ess, 0, "≥", row.ess_needed, 0),
+        (row.ess_tail, 0, "≥", row.ess_tail_needed, 0),
     )
     return [
         fixed(value, digits) + ("" if isnan(limit) else f" ({sign} {fixed(limit, places)})")

@@ -13,6 +13,7 @@ import pytest
 from posynth.chain.design import learn
 from posynth.evaluation.inference import RULES
 from posynth.evaluation.validity import replicate, run_study, verdicts
+from posynth.evaluation.validity.summary import Validity
 from posynth.posterior.coding import Coding
 from posynth.posterior.predict import RowSampler
 
@@ -32,6 +33,24 @@ def test_the_pipeline_as_it_is_passes_every_check(intact):
         "coverage", "mean coverage", "between/within", "bias",
     }  # fmt: skip
     assert [r for r in results if not r.passed] == []
+
+
+def test_bias_that_falls_with_the_rows_of_a_copy_is_the_analysts(small_study, monkeypatch):
+    found = run_study(small_study(k=(50, 100, 400), m=(2,), replications=60))
+    estimates = Validity.estimates
+    unit = np.sqrt(found.original_intervals().variance.mean(axis=0))
+
+    def moved(constant, of_size):
+        def estimates_moved(self, draws, k, m):
+            q, v = estimates(self, draws, k, m)
+            return q + (constant + of_size * 100 / k) * unit, v
+
+        monkeypatch.setattr(Validity, "estimates", estimates_moved)
+        return {r.subject for r in verdicts(found) if r.measure == "bias" and not r.passed}
+
+    names = {f"proper, k={k}, {name}" for k in (50, 100, 400) for name in found.names}
+    assert moved(0.0, 0.0) == moved(0.0, 2.0) == set()
+    assert moved(1.0, 0.0) == moved(1.0, 2.0) == names
 
 
 def test_one_parameter_draw_for_all_copies_is_found_out(small_study, monkeypatch):

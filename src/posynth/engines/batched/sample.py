@@ -10,7 +10,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +90,7 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
     if not thetas.size:
         start = gaussian.whitened(proposals.starts(CHAINS))
         run = run_hmc([_Whitened(density, gaussian)], start, task.need, rng)
-        why = f"HMC on the density of many points, {run.why}"
+        why = f"{found.why}HMC on the density of many points, {run.why}"
         found = Fit(
             *({}, {}, {}, "batched", run.mixed, why), divergences=run.divergences, stats=run.stats
         )
@@ -108,22 +107,22 @@ def _metropolis(proposals: Proposals, task: Task) -> tuple[Fit, Floats]:
     first = first_length(
         task.need, proposals.thetas.shape[1], EFFICIENCY * share / (2 - share), CHAINS
     )
-    more = first
-    for looks in count(1):
+    more, looks = first, 0
+    while True:
         proposals.extend(CHAINS * more)
         check = check_ratios(proposals.ratios)
         weights = proposals.weights
         if not check.passed or weights.max() > LARGEST_WEIGHT * weights.sum():
-            break
+            return failed(f"proposals are too uneven ({check}); "), np.empty(0)
         thetas, accepted = proposals.path(CHAINS, PILOT)
-        mixed, length = convergence(thetas), thetas.shape[1]
+        mixed, length, looks = convergence(thetas), thetas.shape[1], looks + 1
         if mixed.enough(task.need):
             why = f"{check}, then independence Metropolis, {accepted:.0%} accepted"
             return Fit({}, {}, {}, "batched", mixed, why, k_hat=check.k_hat), thetas
         more = further(mixed, task.need, length, looks)
         if length + more > LONGEST * first:
-            break
-    return failed(""), np.empty(0)
+            reasons = ", ".join(mixed.reasons(task.need))
+            return failed(f"independence Metropolis fails ({reasons}); "), np.empty(0)
 
 
 def _compared(found: Fit, thetas: Floats, density: BatchedDensity, model: Conditioned) -> Fit:
