@@ -93,7 +93,8 @@ def test_pool_with_data_compares_and_writes(run, tmp_path):
         "age",
         "sex[T.Male]",
     ]  # in the order of the formula, as in R
-    assert {"spec_hash", "seed", "posynth"} <= set(content)
+    assert {"spec_hash", "posynth", "source"} <= set(content)
+    assert next(iter(content)) == "confidential" and not {"seed", "fit_seed"} & set(content)
     rows = list(csv.DictReader((tmp_path / "p.csv").read_text("utf-8").splitlines()))
     assert float(rows[2]["estimate"]) == pytest.approx(content["pooled"][2]["estimate"])
 

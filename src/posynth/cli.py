@@ -11,7 +11,7 @@ import typer
 
 import posynth
 from posynth import cli_lists, cli_release, cli_studies, cli_verbs, screen
-from posynth.cli_examples import add_examples
+from posynth.cli_examples import CODES, add_examples, exit_codes
 from posynth.cli_options import AllowCode, AllowFailed, Asked, Overwrite, takes_chain
 from posynth.errors import SpecError
 from posynth.posterior.crew import SELDOM, Crew
@@ -33,8 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done; 2 an error, nothing written; 3 done and written, but a conditional "
-    "that was used did not pass its diagnostics (0 with --allow-failed); 130 interrupted.",
+    epilog=f"{exit_codes(*CODES)} Every command's help names its own.",
 )
 
 
@@ -105,12 +104,14 @@ def describe(
 ) -> None:
     """Show what each column is and how it will be modelled; write chain.toml to edit."""
     with errors(data):
+        from posynth.copies.output import check_chain, write_chain
+
+        if to is not None:
+            check_chain(to, asked.inputs(data))
         table, bound = asked.plan(data)
         screen.print_schema(out, table)
         screen.print_chain(out, bound)
         if to is not None:
-            from posynth.copies.output import write_chain
-
             write_chain(to, bound.to_toml(), overwrite)
             out.print(f"chain written to {screen.plain(str(to))}")
 
@@ -136,7 +137,7 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
         from posynth.posterior.fitting import fit_chain
         from posynth.posterior.seeds import seed_or_random
 
-        with Draft(to, overwrite) as draft:
+        with Draft(to, overwrite, inputs=asked.inputs(data)) as draft:
             table, bound = asked.plan(data)
             chosen = seed_or_random(seed)
             fitted = fit_chain(table, bound, chosen, max(400, 20 * m), crew, progress)
@@ -169,7 +170,7 @@ def fit(  # noqa: PLR0913, PLR0917 - options of a command
         from posynth.posterior.fitting import fit_chain
         from posynth.posterior.seeds import seed_or_random
 
-        with Draft(to, overwrite) as draft:
+        with Draft(to, overwrite, inputs=asked.inputs(data)) as draft:
             table, bound = asked.plan(data)
             need, chosen = max(400, 20 * m), seed_or_random(seed)
             posterior = fit_chain(table, bound, chosen, need, crew, progress)
@@ -230,12 +231,17 @@ def draw(  # noqa: PLR0913, PLR0917 - options of a command
 @app.command()
 def diagnose(
     folder: Annotated[Path, typer.Argument(help="Output folder, or a posterior in it.")],
+    allow_failed: AllowFailed = False,
 ) -> None:
     """Show how well each conditional was fitted."""
+    from posynth.copies.failed import failures
+    from posynth.copies.folder import drawn_into
     from posynth.posterior.store import load_posterior
 
     with errors():
-        screen.print_diagnostics(out, load_posterior(folder).diagnostics())
+        posterior = load_posterior(folder)
+        screen.print_diagnostics(out, posterior.diagnostics())
+    end(failures(posterior, drawn_into(folder)), allow_failed)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from posynth import screen
+from posynth.cli_options import OverwriteFile
 from posynth.terminal import errors, out
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the table as JSON.")]
@@ -17,25 +18,29 @@ def register(app: typer.Typer) -> None:
         app.command()(verb)
 
 
-def methods(json: Json = None) -> None:
+def methods(json: Json = None, overwrite: OverwriteFile = False) -> None:
     """List the methods of mice and synthpop with the posynth family each name gives."""
     with errors():
         from posynth import readout
+        from posynth.copies.replacing import check_target
         from posynth.families.methods import table
 
         rows = table()
         screen.print_methods(out, rows)
         if json is not None:
+            check_target(json, overwrite)
             readout.write_json(json, {"methods": rows})
 
 
 def families(
     name: Annotated[str, typer.Argument(help="Show this family only, in full.")] = "",
     json: Json = None,
+    overwrite: OverwriteFile = False,
 ) -> None:
     """List the families a column can be given, with their options and priors."""
     with errors():
         from posynth import readout
+        from posynth.copies.replacing import check_target
         from posynth.errors import SpecError, unknown
         from posynth.families.listing import list_families
 
@@ -45,6 +50,7 @@ def families(
         shown = table.loc[[name]] if name else table
         readout.print_families(out, shown)
         if json is not None:
+            check_target(json, overwrite)
             readout.write_json(json, {"families": shown.reset_index().to_dict("records")})
 
 

@@ -91,6 +91,15 @@ Overwrite = Annotated[
     ),
 ]
 
+OverwriteFile = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace files of these names that posynth did not write (its own are replaced "
+        "anyhow); never the source, a chain or a part of a run.",
+    ),
+]
+
 AllowFailed = Annotated[
     bool,
     typer.Option(
@@ -111,6 +120,10 @@ class Asked:
     kind: list[str] | None = None
     passive: list[str] | None = None
     violations: float | None = None
+
+    def inputs(self, data: Path) -> "list[Path | None]":
+        """Return the files that are read: they must not be written over."""
+        return [data, self.chain, self.wishes.get("predictors")]
 
     def plan(self, data: Path) -> "tuple[Table, Chain]":
         """Return the table and the chain bound to it.

@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posynth import screen
-from posynth.cli_options import AllowCode, AllowFailed, pairs
+from posynth.cli_options import AllowCode, AllowFailed, OverwriteFile, pairs
 from posynth.errors import MeasureError
 from posynth.progress import of_measures, shown
 from posynth.terminal import FAILED, err, errors, names, out
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from posynth.copies.container import Copies
+    from posynth.evaluation.base import Comparison
     from posynth.evaluation.inference import Agreement, Pooled
+    from posynth.results import Result
 
 Folder = Annotated[
     Path, typer.Argument(metavar="OUT", help="Output folder that `posynth synthesize` wrote.")
@@ -82,8 +87,14 @@ Selection = Annotated[
 Checks = Annotated[
     bool, typer.Option("--checks", help="Check each conditional by LOO and drawn rows.")
 ]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON.")]
-CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the table as CSV.")]
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", help="Write everything as JSON; see --overwrite on files in place."),
+]
+CsvFile = Annotated[
+    Path | None,
+    typer.Option("--csv", help="Write the table as CSV; see --overwrite on files in place."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -124,15 +135,17 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
     allow_code: AllowCode = False,
     json: JsonFile = None,
     csv: CsvFile = None,
+    overwrite: OverwriteFile = False,
     allow_failed: AllowFailed = False,
 ) -> None:
     """Fit a model to every copy and pool the fits into one valid inference."""
     with errors(*folders, data):
         from posynth import analysis as analyses
         from posynth import material, readout
+        from posynth.copies.replacing import check_targets
         from posynth.evaluation.inference import pool as combine
-        from posynth.report import risk_tables
 
+        check_targets((json, csv), overwrite, (*folders, data))
         given = {"family": family, "levels": levels, "groups": groups, "cluster": cluster}
         options = options_of(**given, status=status, event=event)
         copies = material.take(folders if len(folders) > 1 else folders[0], allow_code)
@@ -150,14 +163,10 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
             found = None
             if frame is not None:
                 found = analyses.laid_beside(estimates, frame, analysis, made, rule, level)
-        readout.print_grid(out, risk_tables.pooled(pooled))
-        out.print(screen.plain(pooled.text), highlight=False)
-        if found is not None:
-            out.print()
-            readout.print_grid(out, risk_tables.agreement(found))
+        _print_pooled(pooled, found)
         if json is not None:
             content = {"model": model, "formula": formula, "impute": impute, **shifts, **options}
-            traced = readout.trace(copies.manifest())
+            traced = readout.trace(copies.manifest(), frame is not None)
             readout.write_json(json, {**traced, **content, **_inference(pooled, found)})
         if csv is not None:
             from posynth.copies.output import write_text
@@ -167,6 +176,17 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
         text = f"exit code {FAILED}; --allow-failed accepts conditionals that did not pass"
         err.print(f"[red]{text}[/red]", highlight=False)
         raise typer.Exit(FAILED)
+
+
+def _print_pooled(pooled: "Pooled", found: "Agreement | None") -> None:
+    from posynth import readout
+    from posynth.report import risk_tables
+
+    readout.print_grid(out, risk_tables.pooled(pooled))
+    out.print(screen.plain(pooled.text), highlight=False)
+    if found is not None:
+        out.print()
+        readout.print_grid(out, risk_tables.agreement(found))
 
 
 def numbers(values: list[str] | None, option: str) -> dict[str, float]:
@@ -209,14 +229,15 @@ def evaluate(  # noqa: PLR0913, PLR0917 - options of a command
     allow_code: AllowCode = False,
     json: JsonFile = None,
     csv: CsvFile = None,
+    overwrite: OverwriteFile = False,
 ) -> None:
     """Judge the copies: how like the original they are, what to change, and how risky they are."""
     with errors(folder, data, holdout):
         from posynth import material, readout
-        from posynth.evaluation.utility import ranked
+        from posynth.copies.replacing import check_targets
         from posynth.judgement import judged
-        from posynth.report import risk_tables, tables
 
+        check_targets((json, csv), overwrite, (folder, data, holdout))
         copies = material.take(folder, allow_code)
         comparison = material.lay_beside(copies, data, holdout)
         with shown(None, ("evaluate",), of_measures, err) as progress:
@@ -230,26 +251,46 @@ def evaluate(  # noqa: PLR0913, PLR0917 - options of a command
                 checks=checks,
                 progress=progress,
             )
-        proper = comparison.provenance.proper
-        if checks:
-            readout.print_grid(
-                out, tables.checks([r for r in results if r.measure in tables.CHECKS])
-            )
-        for table in (
-            tables.whole(results, proper),
-            tables.columns(results, proper, shown=10),
-            tables.pairs(ranked(results, comparison), proper, shown=10),
-            *([tables.held_out(results)] if holdout else []),
-        ):
-            readout.print_grid(out, table)
-        readout.print_advice(out, results)
-        for table in risk_tables.disclosure(results):
-            readout.print_grid(out, table)
+        _print_evaluation(results, comparison, checks, holdout is not None)
+        _note_failed(copies)
         if json is not None:
             content = {"evaluation_seed": seed, "results": [r.to_dict() for r in results]}
-            readout.write_json(json, {**readout.trace(copies.manifest()), **content})
+            readout.write_json(json, {**readout.trace(copies.manifest(), True), **content})
         if csv is not None:
             readout.write_results(csv, results)
+
+
+def _print_evaluation(
+    results: "Sequence[Result]", comparison: "Comparison", checks: bool, holdout: bool
+) -> None:
+    from posynth import readout
+    from posynth.evaluation.utility import ranked
+    from posynth.report import risk_tables, tables
+
+    proper = comparison.provenance.proper
+    if checks:
+        readout.print_grid(out, tables.checks([r for r in results if r.measure in tables.CHECKS]))
+    for table in (
+        tables.whole(results, proper),
+        tables.columns(results, proper, shown=10),
+        tables.pairs(ranked(results, comparison), proper, shown=10),
+        *([tables.held_out(results)] if holdout else []),
+    ):
+        readout.print_grid(out, table)
+    readout.print_advice(out, results)
+    for table in risk_tables.disclosure(results):
+        readout.print_grid(out, table)
+
+
+def _note_failed(copies: "Copies") -> None:
+    """Say in one line which conditionals did not pass: the results rest on them too."""
+    from posynth.copies.failed import failed_conditionals
+
+    failed = failed_conditionals(copies.manifest())
+    if failed:
+        names = screen.plain(", ".join(each.target for each in failed))
+        text = f"note: did not pass the diagnostics: {names}; `posynth diagnose` gives the reasons"
+        err.print(f"[red]{text}[/red]", highlight=False)
 
 
 def report(  # noqa: PLR0913, PLR0917 - options of a command
@@ -275,21 +316,32 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
     seed: Seed = 0,
     allow_code: AllowCode = False,
     to: Annotated[
-        Path | None, typer.Option("-o", "--out", help="The page; OUT/report.html by default.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            help="The page; OUT/report.html by default; see --overwrite on a file in place.",
+        ),
     ] = None,
+    overwrite: OverwriteFile = False,
 ) -> None:
     """Write one page that says what was modelled, how well, and what the copies are good for."""
     with errors(folder, data, holdout):
         from posynth import material
+        from posynth.copies.replacing import check_target
         from posynth.reporting import PAGE, write_report
+
+        page, copies = to or folder / PAGE, material.take(folder, allow_code)
+        check_target(page, overwrite, (folder, data, holdout))
 
         given = {"family": family, "levels": levels, "groups": groups, "status": status}
         options = options_of(**given, event=event)
         with shown(None, ("evaluate",), of_measures, err) as progress:
             path = write_report(
-                material.take(folder, allow_code),
+                copies,
                 data,
-                to=to or folder / PAGE,
+                to=page,
+                overwrite=overwrite,
                 public=public,
                 checks=checks,
                 model=model or "ols",
@@ -303,6 +355,7 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
                 progress=progress,
                 **options,
             )
+        _note_failed(copies)
         out.print(f"report written to {screen.plain(str(path))}")
         if not public:
             out.print("note: it shows the original; --public writes a page that can be released")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posynth.copies.manifest import public_manifest
 from posynth.copies.output import write_text
 from posynth.report.grid import Grid
 from posynth.results import Result, to_frame
@@ -14,6 +15,10 @@ from posynth.screen import plain
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+
+
+#: First entry of a file of results that were computed from the source.
+CONFIDENTIAL = "for the data holder: computed from the confidential rows, not to be published"
 
 
 def print_grid(console: "Console", grid: Grid) -> None:
@@ -79,10 +84,23 @@ def write_results(path: Path, results: Sequence[Result]) -> None:
     write_text(path, to_frame(results).to_csv(index=False))
 
 
-def trace(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what every number can be traced to: hash, seeds, sizes, version."""
-    keys = ("posynth", "spec_hash", "source", "n", "k", "m", "seed", "fit_seed", "proper")
-    return {key: manifest[key] for key in keys if key in manifest}
+def trace(manifest: Mapping[str, Any], confidential: bool) -> dict[str, Any]:
+    """Return what results can be traced to: version and sizes, never a seed.
+
+    Parameters
+    ----------
+    manifest : Mapping
+        The manifest of the copies.
+    confidential : bool
+        Whether the source was looked at. Such results are the data holder's, which their file
+        says, and name the source and the hash of the chain. Others are as public as the copies.
+    """
+    keys = ("posynth", "n", "k", "m", "proper")
+    known = {key: value for key, value in public_manifest(manifest).items() if key in keys}
+    if not confidential:
+        return known
+    private = {key: manifest[key] for key in ("source", "spec_hash") if key in manifest}
+    return {"confidential": CONFIDENTIAL, **known, **private}
 
 
 def _finite(value: Any) -> Any:

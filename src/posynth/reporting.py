@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from posynth.analysis import Analysis, analysis_of, fits, how_made, laid_beside
-from posynth.errors import MeasureError, StoreError
+from posynth.copies.replacing import check_target
+from posynth.errors import MeasureError
 from posynth.judgement import judged
-from posynth.material import Source, lay_beside, take
+from posynth.material import Source, folders_of, lay_beside, take
 from posynth.progress import Shown, of_measures, shown
 from posynth.report.example_model import example_model
 from posynth.report.findings import Findings, Inference
@@ -37,6 +38,7 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     quantiles: int | None = None,
     checks: bool | Sequence[Result] = False,
     progress: Shown = None,
+    overwrite: bool = False,
     **options: Any,
 ) -> Path:
     """Write one page that says what was modelled, how well, and what the copies are good for.
@@ -63,6 +65,9 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     progress : bool or callable, optional
         Show a bar with the measure at work; by default on a terminal and in a notebook. A callable
         is called with (step, number done, number in all) instead.
+    overwrite : bool
+        Replace a file of that name that posynth did not write. A page of its own is replaced
+        anyhow; the source and the parts of a run never are.
 
     Returns
     -------
@@ -86,6 +91,9 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     """
     place, models = _place(copies, to), _models(model, formula)
     taken = take(copies)
+    # Known before the long work.
+    read = [each for each in (data, holdout) if isinstance(each, str | Path)]
+    check_target(place, overwrite, [*folders_of(copies), *read])
     comparison = lay_beside(taken, data, holdout)
     given = () if isinstance(checks, bool) else tuple(checks)
     found = Findings(taken, comparison, (), checks=given, public=public, seed=seed)
@@ -116,13 +124,7 @@ def _place(copies: Source, to: str | Path | None) -> Path:
         )
     if to is None:
         return Path(str(copies)) / PAGE
-    place = Path(to)
-    # Known before the long work.
-    if not place.parent.is_dir():
-        raise StoreError(
-            f"{str(place)!r} cannot be written: there is no such folder; make it first"
-        )
-    return place
+    return Path(to)
 
 
 def _models(

@@ -11,6 +11,7 @@ from posynth.errors import SpecError
 from posynth.evaluation.validity.artificial import artificial
 from posynth.evaluation.validity.calibration import Calibration, calibrate
 from posynth.evaluation.validity.exchange import Exchange, exchange
+from posynth.evaluation.validity.journal import require_study_place
 from posynth.evaluation.validity.output import clear_other_study, save_validity
 from posynth.evaluation.validity.replicate import taken
 from posynth.evaluation.validity.run import run_study
@@ -82,6 +83,8 @@ def validity(
     planned = (
         study if isinstance(study, Study) else read_study(study, allow_code=allow_code, **changes)
     )
+    if folder is not None:
+        require_study_place(Path(folder))
     if folder is not None and overwrite:
         clear_other_study(Path(folder), planned.digest())
     with shown(progress, ("replicate",), of_replications) as tell:

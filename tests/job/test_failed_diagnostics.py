@@ -137,7 +137,8 @@ def test_the_command_ends_with_3_writes_everything_and_names_the_column(source, 
     assert len(list((out / "copies").iterdir())) == 3
     written = pd.read_csv(out / "diagnostics.csv").set_index("target")
     assert written.loc["b", "reasons"] == "; ".join(REASONS)
-    assert "R-hat 1.034 > 1.01" in said(cli("diagnose", out).stdout)
+    assert "R-hat 1.034 > 1.01" in said(cli("diagnose", out, code=3).stdout)
+    cli("diagnose", out, "--allow-failed")
 
 
 def test_allow_failed_ends_with_0_and_still_says_so(source, cli, said, bad_b):
@@ -163,8 +164,32 @@ def test_fit_draw_and_pool_end_with_3_too(source, cli, said, bad_b):
 def test_help_names_the_exit_codes(cli, said):
     text = said(cli("--help").stdout)
     assert "3 done and written, but a conditional that was used did not pass" in text
-    for command in ("synthesize", "fit", "draw", "pool", "demo"):
-        assert "--allow-failed" in said(cli(command, "--help").stdout)
+    for command in ("synthesize", "fit", "draw", "diagnose", "pool", "demo", "release"):
+        shown = said(cli(command, "--help").stdout)
+        assert "--allow-failed" in shown and "3 done and written, but a conditional" in shown
+
+
+def test_every_command_names_its_exit_codes(cli, said):
+    from posynth.cli import app
+
+    names = [each.name or each.callback.__name__ for each in app.registered_commands]
+    assert len(names) == 15
+    for name in names:
+        shown = said(cli(name, "-h").stdout)
+        assert "Exit codes: 0 done; " in shown and "2 an error" in shown, name
+        assert ("3 done" in shown) == ("--allow-failed" in shown), name
+    assert "1 done, but a calibration is outside its limits" in said(cli("sbc", "-h").stdout)
+
+
+def test_evaluate_and_report_end_with_0_and_name_what_did_not_pass(source, cli, said, bad_b):
+    path, options = source
+    out = path.parent / "out"
+    cli("synthesize", path, *options, "-o", out, "--allow-failed")
+    for verb in ("evaluate", "report"):
+        ended = cli(verb, out, "--data", path)
+        shown = said(ended.stderr)
+        assert "note: did not pass the diagnostics: b; `posynth diagnose` gives" in shown, verb
+        assert "is named on screen" in said(cli(verb, "-h").stdout)
 
 
 def test_too_few_effective_draws_for_many_copies_are_a_reason_of_their_own(table, monkeypatch):

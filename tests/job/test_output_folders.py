@@ -202,3 +202,148 @@ def test_the_demo_runs_twice(cli, tmp_path):
         cli("demo", "-m", 1, "--workers", 1, "--overwrite", "-o", tmp_path / "demo")
     assert json.loads((tmp_path / "demo" / "manifest.json").read_text())["seed"] == 1
     assert len(pd.read_csv(tmp_path / "demo" / "copies" / "copy-01.csv")) == 299
+
+
+@pytest.mark.parametrize("verb", ["synthesize", "fit", "draw", "demo"])
+@pytest.mark.parametrize("name", ["notes.txt", "manifest.json", "copies/mine.csv"])
+def test_a_folder_that_posynth_did_not_write_is_never_written_into(
+    cli, said, source, fitted, tmp_path, verb, name
+):
+    folder = tmp_path / "mine"
+    (folder / "copies").mkdir(parents=True) if "/" in name else folder.mkdir()
+    (folder / name).write_text('{"name": "a web page"}')
+    before = _content(folder)
+    given = {"draw": (fitted,), "demo": ()}.get(verb, (source,))
+    for more in ((), ("--overwrite",)):
+        shown = said(cli(verb, *given, "-m", 1, *more, "-o", folder, code=2).stderr)
+        assert f"mine' already holds {name.split('/')[0]}, not written by posynth" in shown
+        assert _content(folder) == before
+
+
+def test_new_empty_and_hidden_files_are_no_obstacle(cli, source, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".gitkeep").write_text("")
+    cli("synthesize", source, *ONE, "-o", tmp_path / "empty")
+    assert (tmp_path / "empty" / ".gitkeep").is_file()
+
+
+@pytest.mark.parametrize("name", ["copies/mine.csv", "posterior/notes.txt", "posterior/own.py"])
+def test_files_among_the_parts_of_a_run_are_named_and_kept(cli, said, source, out, name):
+    (out / name).write_text("mine")
+    before = _content(out)
+    shown = said(cli("synthesize", source, *ONE, "--overwrite", "-o", out, code=2).stderr)
+    assert f"already holds {name}, not written by posynth" in shown
+    assert _content(out) == before
+
+
+def test_a_posterior_goes_with_no_file_of_others(people, tmp_path):
+    one = posynth.fit(people[["age"]], seed=1)
+    posynth.save_posterior(one, tmp_path / "p")
+    (tmp_path / "p" / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match=r"also holds notes.txt, not written by posynth"):
+        posynth.save_posterior(one, tmp_path / "p", overwrite=True)
+    assert (tmp_path / "p" / "notes.txt").read_text() == "mine"
+
+
+def test_what_is_read_is_not_replaced(cli, said, source, out, tmp_path):
+    before = _content(out)
+    for read in ((out / "copies" / "copy-01.csv",), (source, "--chain", out / "chain.toml")):
+        shown = said(cli("synthesize", *read, *ONE, "--overwrite", "-o", out, code=2).stderr)
+        assert "is read, and lies in output folder" in shown
+    assert _content(out) == before
+
+
+@pytest.mark.parametrize("verb", ["report", "evaluate", "pool"])
+def test_results_replace_their_own_and_other_files_on_request_only(
+    cli, said, source, out, tmp_path, verb
+):
+    data = shutil.copy(source, tmp_path / "two.csv")
+    given = {
+        "report": (out, "--data", data, "-o"),
+        "evaluate": (out, "--data", data, "--csv"),
+        "pool": (out, "--formula", "bmi ~ age", "--json"),
+    }[verb]
+    ending = {"report": "html", "evaluate": "csv", "pool": "json"}[verb]
+    mine = tmp_path / f"mine.{ending}"
+    mine.write_text("mine")
+    shown = said(cli(verb, *given, mine, code=2).stderr)
+    assert "is there already and was not written by posynth" in shown and "--overwrite" in shown
+    assert mine.read_text() == "mine"
+    cli(verb, *given, mine, "--overwrite")
+    cli(verb, *given, mine)  # its own by now
+    kept = {data: "the table that was s" if verb == "pool" else "an input"}
+    kept |= {out / name: "not replaced" for name in PARTS if (out / name).is_file()}
+    kept |= {out / "copies" / "copy-01.csv": "a part of the run", out: "is a folder"}
+    (tmp_path / "c.toml").write_text("a = 1")
+    kept |= {tmp_path / "c.toml": "a .toml file", tmp_path / "no" / "x": "there is no such folder"}
+    for path, reason in kept.items():
+        before = path.read_bytes() if path.is_file() else b""
+        assert reason in said(cli(verb, *given, path, "--overwrite", code=2).stderr), path
+        assert not path.is_file() or path.read_bytes() == before
+    assert "--overwrite" in said(cli(verb, "-h").stdout)
+
+
+def test_a_page_is_replaced_in_python_where_that_is_said(source, out, tmp_path):
+    page = out / "report.html"
+    posynth.write_report(out, source)  # its own page
+    page.write_text("mine")
+    with pytest.raises(StoreError, match=r"report.html' is there already .*overwrite=True"):
+        posynth.write_report(out, source)
+    posynth.write_report(out, source, overwrite=True)
+    assert "generator" in page.read_text()
+
+
+def test_two_results_have_two_names(cli, said, out, tmp_path):
+    names = ("--json", tmp_path / "p", "--csv", tmp_path / "p")
+    shown = said(cli("pool", out, "--formula", "bmi ~ age", *names, code=2).stderr)
+    assert "is named for two files" in shown
+
+
+def test_results_hold_no_seed_and_say_whether_they_are_confidential(out):
+    for name, confidential in (("e.json", True), ("pooled.json", False)):
+        content = json.loads((out / name).read_text())
+        assert not {"seed", "fit_seed", "streams"} & content.keys()
+        assert ("confidential" in content) == ("spec_hash" in content) == confidential
+
+
+def test_describe_replaces_chains_only(cli, said, source, tmp_path):
+    data = shutil.copy(source, tmp_path / "two.csv")
+    (tmp_path / "notes.txt").write_text("mine")
+    shown = said(cli("describe", data, "-o", data, "--overwrite", code=2).stderr)
+    assert "is an input of this command, which is not replaced" in shown
+    text = cli("describe", data, "-o", tmp_path / "notes.txt", "--overwrite", code=2).stderr
+    assert "is no chain file" in said(text)
+    chain = tmp_path / "c.toml"
+    cli("describe", data, "-o", chain)
+    again = ("describe", data, "--chain", chain, "-o", chain, "--overwrite")
+    assert "is an input" in said(cli(*again, code=2).stderr)
+
+
+def test_lists_are_files_like_others(cli, said, tmp_path):
+    (tmp_path / "mine.json").write_text("{}")
+    for verb in ("methods", "families"):
+        cli(verb, "--json", tmp_path / f"{verb}.json")
+        cli(verb, "--json", tmp_path / f"{verb}.json")
+        assert "not written by" in said(cli(verb, "--json", tmp_path / "mine.json", code=2).stderr)
+
+
+@pytest.mark.parametrize("verb", ["validity", "sbc"])
+def test_studies_are_not_written_among_other_files(cli, said, source, tmp_path, verb):
+    shutil.copy(source, tmp_path)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("summary.csv", "ranks.csv", "ecdf-01.png"):
+        (folder / name).write_text("mine")
+    before = _content(folder)
+    (tmp_path / "c.toml").write_text(
+        'columns = {x = {kind = "continuous"}}\n[[conditional]]\ntarget = "x"\nfamily = "gaussian"'
+    )
+    (tmp_path / "s.toml").write_text(
+        'n = 20\n[population]\ntable = "two.csv"\n[[analysis]]\n'
+        'model = "ols"\nformula = "bmi ~ age"\n'
+    )
+    file = "s.toml" if verb == "validity" else "c.toml"
+    for more in ((), ("--overwrite",)):
+        shown = said(cli(verb, tmp_path / file, *more, "-o", folder, code=2).stderr)
+        assert "already holds ecdf-01.png, ranks.csv, summary.csv, and no" in shown
+        assert _content(folder) == before

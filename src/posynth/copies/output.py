@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,28 @@ def write_text(path: Path, text: str) -> None:
             draft.unlink()
 
 
+def check_chain(path: Path, inputs: Iterable[Path | None]) -> None:
+    """Refuse a chain file in place of what is read, or of a file that is no chain.
+
+    Raises
+    ------
+    StoreError
+        Naming the file.
+    """
+    if any(
+        each is not None and each.exists() and path.exists() and each.samefile(path)
+        for each in inputs
+    ):
+        raise StoreError(
+            f"{str(path)!r} is an input of this command, which is not replaced; choose another "
+            "name with -o"
+        )
+    if path.is_file() and path.suffix.lower() != ".toml":
+        raise StoreError(
+            f"{str(path)!r} is there already and is no chain file; choose another name with -o"
+        )
+
+
 def write_chain(path: Path, text: str, overwrite: bool = False) -> None:
     """Write a chain file; one that says something else may hold edits, and is kept.
 
@@ -175,6 +197,8 @@ class Draft:
         Whether to replace another run that it holds.
     posterior : Posterior, optional
         Posterior of the copies: if the folder holds just that, the copies are added.
+    inputs : iterable of Path, optional
+        Files that are read, which must not be replaced.
 
     Attributes
     ----------
@@ -190,9 +214,13 @@ class Draft:
     """
 
     def __init__(
-        self, folder: Path, overwrite: bool = False, posterior: Posterior | None = None
+        self,
+        folder: Path,
+        overwrite: bool = False,
+        posterior: Posterior | None = None,
+        inputs: Iterable[Path | None] = (),
     ) -> None:
-        require_free(folder, overwrite, posterior)
+        require_free(folder, overwrite, posterior, inputs)
         self.folder = folder
         self.adds = posterior is not None and holds_only(folder, posterior)
         self.removed = written_about(folder)

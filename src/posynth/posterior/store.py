@@ -76,6 +76,12 @@ def save_posterior(posterior: Posterior, folder: str | Path, *, overwrite: bool 
             f"{str(folder)!r} already holds a posterior; choose another folder, or replace it with "
             "overwrite=True"
         )
+    foreign = foreign_files(folder)
+    if foreign:
+        raise StoreError(
+            f"{str(folder)!r} also holds {', '.join(foreign[:5])}, not written by posynth, which "
+            "would be deleted with the posterior; choose another folder, or move them"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -94,6 +100,41 @@ def save_posterior(posterior: Posterior, folder: str | Path, *, overwrite: bool 
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def is_posterior(folder: Path) -> bool:
+    """Whether a folder holds a stored posterior."""
+    return _stored(folder) is not None
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """Return files in the folder of a posterior that do not belong to it, by relative path.
+
+    Files of own models belong to it where its facts name them.
+    """
+    if not folder.is_dir():
+        return []
+    facts = _stored(folder) or ""
+    known = {DRAWS_FILE, FACTS_FILE}
+    files = sorted(path for path in folder.rglob("*") if not path.is_dir())
+    return [
+        path.relative_to(folder).as_posix()
+        for path in files
+        if not path.name.startswith(".")
+        and "__pycache__" not in path.parts
+        and path.relative_to(folder).as_posix() not in known
+        and not (path.suffix == ".py" and path.name in facts)
+    ]
+
+
+def _stored(folder: Path) -> str | None:
+    """Return the text of the facts of a stored posterior, None if there are none."""
+    try:
+        text = (folder / FACTS_FILE).read_text(encoding="utf-8")
+        facts = json.loads(text)
+    except (OSError, ValueError):
+        return None
+    return text if isinstance(facts, dict) and {"format", "version"} <= facts.keys() else None
 
 
 def _compressed(draws: "xr.Dataset") -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from posynth.copies.folder import listed, others_in
 from posynth.errors import StoreError
 from posynth.evaluation.validity.replicate import Replication
 
@@ -84,6 +85,32 @@ def _read(path: Path, digest: str) -> Iterator[Replication]:
     _check(path, lines[0], digest)
     for line in lines[1:]:
         yield from_json(line)
+
+
+def require_study_place(folder: Path) -> None:
+    """Refuse a folder that holds files and no study: results of that name might not be ours.
+
+    Raises
+    ------
+    StoreError
+        Naming what the folder holds.
+    """
+    foreign = [] if _is_journal(folder / JOURNAL) else others_in(folder)
+    if foreign:
+        raise StoreError(
+            f"output folder {str(folder)!r} already holds {listed(foreign)}, and no study of "
+            "posynth; choose another folder with -o"
+        )
+
+
+def _is_journal(path: Path) -> bool:
+    """Whether a file starts as a journal does: a study of posynth, this one or another."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            header = json.loads(file.readline())
+    except (OSError, ValueError):
+        return False
+    return isinstance(header, dict) and {"format", "digest"} <= header.keys()
 
 
 def is_of_study(line: str, digest: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from posynth.copies.folder import is_written, listed, others_in
 from posynth.copies.output import write_text
 from posynth.errors import StoreError
 from posynth.evaluation.validity.calibration import Calibration
@@ -18,7 +19,7 @@ from posynth.evaluation.validity.summary import Validity
 
 SUMMARY, CELLS, COVERAGE, ZIP = "summary.csv", "summary.nc", "coverage.png", "zip.png"
 CHOICES = "choices.csv"
-CALIBRATION, RANKS, ECDF = "calibration.csv", "ranks.csv", "ecdf-*.png"
+CALIBRATION, RANKS, ECDF = "calibration.csv", "ranks.csv", "ecdf-[0-9][0-9].png"
 
 
 def clear_other_study(folder: Path, digest: str) -> None:
@@ -38,8 +39,15 @@ def clear_calibrations(folder: Path, overwrite: bool) -> list[Path]:
     Raises
     ------
     StoreError
-        If there are any and they must not be replaced.
+        If there are any and they must not be replaced, or the folder holds files and no
+        calibration.
     """
+    foreign = [] if is_written(folder / CALIBRATION) else others_in(folder)
+    if foreign:
+        raise StoreError(
+            f"output folder {str(folder)!r} already holds {listed(foreign)}, and no calibration "
+            "of posynth; choose another folder with -o"
+        )
     found = [path for name in (CALIBRATION, RANKS, ECDF) for path in sorted(folder.glob(name))]
     if found and not overwrite:
         raise StoreError(
