@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from posynth.errors import MeasureError, SpecError
 from posynth.evaluation.base import Provenance
 from posynth.material import provenance
 from posynth.progress import Progress, silent
+from posynth.table.typed import as_given
 
 if TYPE_CHECKING:
     from posynth.evaluation.inference import Agreement, Estimate, Pooled, Rule
@@ -134,7 +136,7 @@ def _plain_analysis(
     if not isinstance(model, str):
         if formula or options:
             raise MeasureError("an analysis of your own takes no formula and no model options")
-        return model
+        return _on_given(model, copies.schema)
     from posynth.evaluation.inference import fit_statsmodels
 
     if "~" not in formula:
@@ -145,6 +147,18 @@ def _plain_analysis(
     # copies are of the same columns.
     basis = copies.frames[0]
     return fit_statsmodels(formula, model, schema=copies.schema, basis=basis, **options)
+
+
+def _on_given(analysis: Analysis, schema: "Schema") -> Analysis:
+    """Let an analysis of one's own see categories in the types of the source."""
+    if not any(column.category_type for column in schema):
+        return analysis
+
+    @wraps(analysis)
+    def on_given(frame: pd.DataFrame) -> Any:
+        return analysis(as_given(schema, frame))
+
+    return on_given
 
 
 def fits(copies: Copies, analysis: Analysis) -> "tuple[Estimate, ...]":

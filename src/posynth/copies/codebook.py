@@ -12,6 +12,7 @@ from posynth.errors import PosynthError, StoreError
 from posynth.table.codec import decode_frame, encode
 from posynth.table.schema import Column, Kind, Schema
 from posynth.table.source import Source
+from posynth.table.typed import as_given
 
 COLUMNS = "columns"
 DIALECT = "dialect"
@@ -64,7 +65,8 @@ class Codebook:
             csv.reader([], delimiter=source.delimiter)
             "".replace(source.decimal, ".").encode(source.encoding)
             modelled = [column.name for column in schema if column.kind.is_modelled]
-            decode_frame(replace(schema, rows=0), {name: np.array([]) for name in modelled})
+            none = {name: np.array([]) for name in modelled}
+            as_given(schema, decode_frame(replace(schema, rows=0), none))
         # The file was written elsewhere: a wrong type may fail in any of these steps.
         except (PosynthError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise StoreError(

@@ -17,6 +17,7 @@ from posynth.errors import MeasureError, StoreError
 from posynth.posterior.record import Posterior
 from posynth.table.listing import listing, some, table_html
 from posynth.table.schema import Schema
+from posynth.table.typed import as_given
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,7 +33,9 @@ class Copies:
     Attributes
     ----------
     frames : tuple of pandas.DataFrame
-        The copies, k rows each, with the columns, order, dtypes and levels of the source.
+        The copies, k rows each, with the columns, order, dtypes and levels of the source, as they
+        are written to files: categories of dates or intervals are text. ``copies[0]``, iteration
+        and `to_pandas` give such categories in the type of the source.
     origin : Posterior or Codebook
         What they were drawn from; where they were passed on without it, the description of their
         columns.
@@ -49,7 +52,7 @@ class Copies:
     written: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        return iter(self.frames)
+        return iter(self.to_pandas())
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -78,7 +81,7 @@ class Copies:
 
     def _frame(self, copy: int) -> pd.DataFrame:
         try:
-            return self.frames[copy]
+            return as_given(self.schema, self.frames[copy])
         except (IndexError, TypeError):
             raise MeasureError(
                 f"copies[{copy!r}]: there are {len(self)} copies, numbered from 0; copies[0] is "
@@ -155,11 +158,11 @@ class Copies:
         >>> frame.index.tolist()
         [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
         """
-        return pd.concat(self.frames, keys=range(len(self)), names=["copy", "row"])
+        return pd.concat(self.to_pandas(), keys=range(len(self)), names=["copy", "row"])
 
     def to_pandas(self) -> list[pd.DataFrame]:
         """Return the copies as a list of data frames."""
-        return list(self.frames)
+        return [as_given(self.schema, frame) for frame in self.frames]
 
     def to_xarray(self) -> "xr.Dataset":
         """Return the copies as one Dataset with dims (copy, row) and a variable a column.

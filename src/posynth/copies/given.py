@@ -14,7 +14,9 @@ from posynth.table.arrays import dtype_name
 from posynth.table.inputs import as_frame
 from posynth.table.names import Names, as_names
 from posynth.table.schema import Column, Kind, Schema
+from posynth.table.series import canonical
 from posynth.table.source import Source
+from posynth.table.typed import category_type
 
 #: Column or index level that numbers the copies in one long data frame.
 COPY = "copy"
@@ -174,9 +176,18 @@ def _alike(named: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, ...]:
                 )
     columns = list(reference.columns)
     return tuple(
-        frame[columns].set_axis([str(c) for c in columns], axis=1).reset_index(drop=True)
+        _with_labels(frame[columns])
+        .set_axis([str(c) for c in columns], axis=1)
+        .reset_index(drop=True)
         for frame in named.values()
     )
+
+
+def _with_labels(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame in which categories of dates, intervals and the like are text."""
+    categories = frame.select_dtypes("category").columns
+    typed = [name for name in categories if category_type(frame[name].cat.categories)]
+    return frame.assign(**{name: canonical(str(name), frame[name]) for name in typed})
 
 
 def _column(name: Any, values: Sequence[pd.Series]) -> Column:

@@ -21,6 +21,7 @@ from posynth.posterior.diagnosis import Diagnosis
 from posynth.posterior.typed import require_types
 from posynth.table.schema import Column, Schema
 from posynth.table.source import Source
+from posynth.table.typed import typed_index
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -89,12 +90,23 @@ def _check_schema(schema: Mapping[str, Any]) -> int:
         require_types(Column, column, where)
         if _SIZED.fullmatch(column.get("dtype", "")):
             raise StoreError(f"{where}: dtype = {column['dtype']!r} is none of a table's dtypes")
+        _check_categories(column, where)
         limits = {"missing": rows, "decimals": MAX_DECIMALS, "min_decimals": MAX_DECIMALS}
         for key, most in limits.items():
             value = column.get(key) or 0
             if not 0 <= value <= most:
                 raise StoreError(f"{where}: {key} = {value}; it must be 0 to {most}")
     return rows
+
+
+def _check_categories(column: Mapping[str, Any], where: str) -> None:
+    """Refuse a type of categories that the levels are no values of."""
+    kind, levels = column.get("category_type", ""), column.get("levels", ())
+    if kind and levels:
+        try:
+            typed_index([str(level) for level in levels], kind)
+        except TableError as error:
+            raise StoreError(f"{where}: {error}") from None
 
 
 def _check_source(source: Any) -> None:

@@ -47,6 +47,8 @@ class Field:
         Whether values are integers of more than 15 digits, which no float64 holds exactly.
     note : str
         What the reading had to decide.
+    category_type : str
+        Type of categories that are no labels.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Field:
     missing_text: str = ""
     oversized: bool = False
     note: str = ""
+    category_type: str = ""
 
 
 def floats_of(values: pd.Series) -> Floats:

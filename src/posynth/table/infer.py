@@ -89,6 +89,7 @@ def _column(field: Field, levels: Levels, guess: Guess) -> Column:
         levels=kept.values if kind.is_categorical or kind is Kind.CONSTANT else (),
         categories=_declared(levels) if kind.is_categorical or kind is Kind.CONSTANT else (),
         category_dtype=_category_dtype(field),
+        category_type=field.category_type,
         ordered=kind is Kind.ORDINAL or is_ordered,
         decimals=None if kind is Kind.DATE else field.decimals,
         padded=field.padded,

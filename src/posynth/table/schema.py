@@ -77,6 +77,9 @@ class Column:
         declare it too, and never hold it.
     category_dtype : str
         Storage of the categories, where it is not what pandas chooses for such values.
+    category_type : str
+        Type of categories that are no labels, such as ``"interval[float64, right]"``: the levels
+        are their texts, and copies give the categories back.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Column:
     note: str = ""
     categories: tuple[Level, ...] = ()
     category_dtype: str = ""
+    category_type: str = ""
 
     def __post_init__(self) -> None:
         if self.kind.is_categorical and len(self.levels) < 2:

@@ -13,6 +13,7 @@ import pandas as pd
 from posynth.errors import TableError
 from posynth.table.arrays import as_categorical, with_dtype
 from posynth.table.field import EXACT_INTEGER, Field, Storage, decimals_of, floats_of
+from posynth.table.typed import category_type
 
 LABELS = (str, bool, int, float, np.integer, np.floating, np.bool_)
 NUMBERS = (int, float, Decimal, Fraction, np.integer, np.floating)
@@ -155,9 +156,15 @@ def _field_from_categories(name: str, values: pd.Series) -> Field:
         )
     if all(issubclass(kind, LABELS) for kind in types):
         return Field(name, values, Storage.CATEGORY)
-    note = f"categories of type {types.pop().__name__} are kept as text"
+    kind, found = category_type(categories), types.pop().__name__
+    if not kind:
+        raise TableError(
+            f"column {name!r} has categories of type {found}, which text does not give back; "
+            f"rename them, for example with df[{name!r}].cat.rename_categories(str)"
+        )
+    note = f"categories of type {found} are kept as text; copies give them back as they were"
     texts = values.cat.rename_categories([str(value) for value in categories])
-    return Field(name, texts, Storage.CATEGORY, note=note)
+    return Field(name, texts, Storage.CATEGORY, note=note, category_type=kind)
 
 
 def _field_from_objects(name: str, values: pd.Series) -> Field:
