@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from posynth.chain.formula import read_formula, split_formula
 from posynth.copies.container import Copies
+from posynth.copies.distinct import require_distinct
 from posynth.errors import MeasureError, SpecError
 from posynth.evaluation.base import Provenance
 from posynth.material import provenance
@@ -37,6 +39,7 @@ def analysis_of(  # noqa: PLR0913 - a model, and how its holes are imputed
 ) -> Analysis:
     """Return the analysis to run on every copy, with imputation inside it where that is wanted."""
     analysis = _plain_analysis(copies, model, formula, **options)
+    _check_number(impute)
     if not impute:
         if delta or selection:
             raise MeasureError(
@@ -57,6 +60,15 @@ def analysis_of(  # noqa: PLR0913 - a model, and how its holes are imputed
         progress=progress,
         tables=len(copies) if tables is None else tables,
     )
+
+
+def _check_number(impute: Any) -> None:
+    """Refuse what is no number of imputations."""
+    if isinstance(impute, bool) or not isinstance(impute, Integral) or impute < 0:
+        raise MeasureError(
+            f"impute = {impute!r}: give a whole number of imputations a copy, as impute=5, or 0 to "
+            "leave rows with missing values out of each fit"
+        )
 
 
 def how_made(
@@ -138,14 +150,14 @@ def _plain_analysis(
             raise MeasureError("an analysis of your own takes no formula and no model options")
         return _on_given(model, copies.schema)
     from posynth.evaluation.inference import fit_statsmodels
+    from posynth.evaluation.inference.basis import Basis
 
     if "~" not in formula:
         raise MeasureError(
             f"formula {formula!r}: model {model!r} needs one such as 'income ~ sex + age'"
         )
-    # Polynomials and splines take their basis from the first copy, so that coefficients of all
-    # copies are of the same columns.
-    basis = copies.frames[0]
+    # One coding for all copies: their coefficients are of the same columns and levels.
+    basis = Basis(copies.frames, copies.schema.rows)
     return fit_statsmodels(formula, model, schema=copies.schema, basis=basis, **options)
 
 
@@ -162,7 +174,8 @@ def _on_given(analysis: Analysis, schema: "Schema") -> Analysis:
 
 
 def fits(copies: Copies, analysis: Analysis) -> "tuple[Estimate, ...]":
-    """Run an analysis on every copy."""
+    """Run an analysis on every copy; two that are the same are refused."""
+    require_distinct(copies.frames)
     from posynth.evaluation.inference import fit_copies
 
     return fit_copies(analysis, copies.frames)

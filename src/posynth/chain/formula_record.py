@@ -1,6 +1,7 @@
 """A formula that has passed the check."""
 
 import ast
+import re
 from dataclasses import dataclass, field
 
 from posynth.chain.formula_check import dotted
@@ -71,6 +72,19 @@ class Formula:
         calls = [node for node in nodes if isinstance(node, ast.Call)]
         learning = (call for call in calls if dotted(call.func) in LEARNING and not _is_raw(call))
         return tuple(ast.unparse(call) for call in learning)
+
+    @property
+    def level_columns(self) -> tuple[str, ...]:
+        """Columns that enter by their levels through ``C(column)``, and in no other way."""
+        calls = [text for text in self.factors if text.startswith("C(")]
+        trees = [ast.parse(text, mode="eval").body for text in calls]
+        first = [tree.args[0] for tree in trees if isinstance(tree, ast.Call)]
+        inside = {node.id for node in first if isinstance(node, ast.Name)}
+        rest = self.safe
+        for text in calls:
+            rest = rest.replace(text, " ")
+        elsewhere = {*re.findall(r"\w+", rest), *re.findall(r"\w+", " ".join(self.offsets))}
+        return tuple(self.references[name].column for name in inside - elsewhere)
 
     def label(self, text: str) -> str:
         """Return a label of formulaic's with the names and texts that the user wrote."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from posynth.copies.codebook import Codebook
 from posynth.copies.container import Copies
+from posynth.copies.distinct import require_each_once
 from posynth.errors import MeasureError, TableError
 from posynth.table.arrays import dtype_name
 from posynth.table.inputs import as_frame
@@ -75,6 +76,7 @@ def copies_of_frames(
     2 copies of 2 rows from a source of 20 rows, proper, passed on without their posterior
     """
     named = _named(frames)
+    require_each_once(list(named.values()))
     rows = _rows_of_source(n, named)
     alike = _alike(named)
     holed = any(frame.isna().to_numpy().any() for frame in alike)
@@ -197,7 +199,7 @@ def _column(name: Any, values: Sequence[pd.Series]) -> Column:
     kind = Kind.TEXT
     ordered = False
     if isinstance(dtype, pd.CategoricalDtype):
-        levels, ordered = tuple(dtype.categories), bool(dtype.ordered)
+        levels, ordered = _categories(name, values), bool(dtype.ordered)
     elif pd.api.types.is_bool_dtype(dtype):
         levels = (False, True)
     elif pd.api.types.is_numeric_dtype(dtype):
@@ -213,3 +215,26 @@ def _column(name: Any, values: Sequence[pd.Series]) -> Column:
             len(levels), many
         )
     return Column(str(name), kind, dtype_name(dtype), levels, ordered, missing=missing)
+
+
+def _categories(name: Any, values: Sequence[pd.Series]) -> tuple[Any, ...]:
+    """Return the categories of all copies: those of the first, then what others have besides."""
+    kinds = [each.dtype for each in values]
+    first = next(kind for kind in kinds if isinstance(kind, pd.CategoricalDtype))
+    levels = dict.fromkeys(first.categories)
+    for number, (each, kind) in enumerate(zip(values, kinds, strict=True), start=1):
+        own = kind.categories if isinstance(kind, pd.CategoricalDtype) else each.dropna().unique()
+        shared = [level for level in own if level in levels]
+        if first.ordered and shared != [level for level in first.categories if level in set(own)]:
+            raise MeasureError(
+                f"column {name!r}: copy {number} has its categories in another order than copy 1: "
+                f"{list(own)} and {list(first.categories)}; read all copies with one order"
+            )
+        if first.ordered and len(shared) < len(own):
+            odd = next(level for level in own if level not in levels)
+            raise MeasureError(
+                f"column {name!r}: copy {number} has the category {odd!r}, which copy 1 lacks, so "
+                "that its place in the order is not known; give all copies the same categories"
+            )
+        levels |= dict.fromkeys(own)
+    return tuple(levels)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from posynth.errors import MeasureError
 from posynth.evaluation.inference.estimates import Estimate
 from posynth.evaluation.inference.model_data import as_numpy
-from posynth.evaluation.inference.models import check_rank
 from posynth.evaluation.inference.moments import Floats
+from posynth.evaluation.inference.rank import check_rank
 from posynth.evaluation.inference.responses import Coding, codes, event, number, order
 
 type Ints = NDArray[np.int64]

@@ -1,25 +1,27 @@
 """A formula and a copy become response, design matrix and what else a model takes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from posynth.chain.formula import read_formula, single_column, split_formula
-from posynth.chain.formula_matrix import formula_matrix
+from posynth.chain.formula_matrix import Matrix, formula_matrix
 from posynth.chain.formula_record import Formula
 from posynth.chain.formula_tokens import tokenize
 from posynth.errors import MeasureError, SpecError, unknown
 from posynth.evaluation.inference.model_request import ModelData, Request
 from posynth.evaluation.inference.predictors import (
+    absent_levels,
     as_float,
+    as_levels,
     coding_notes,
     numbers_as_levels,
     predictor,
     usable,
 )
-from posynth.evaluation.inference.responses import Coded, codes, order, status
+from posynth.evaluation.inference.responses import Coded, codes, number, one_coding, order, status
 from posynth.table.schema import Column
 
 
@@ -69,10 +71,11 @@ class _Reading:
         """Return the complete rows."""
         left = self._left_columns()
         right = self._right(left)
+        self._require_apart(left, right)
         random = self._random()
         of_random = () if random is None else random.columns
-        used = dict.fromkeys((*left, *right.columns, *self.named, *of_random))
-        kept = self.frame[list(used)].notna().all(axis=1).to_numpy()
+        self.used = list(dict.fromkeys((*left, *right.columns, *self.named, *of_random)))
+        kept = self.frame[self.used].notna().all(axis=1).to_numpy()
         if not kept.any():
             raise MeasureError(f"formula {self.request.formula!r}: no row is complete")
         rows = self.frame[kept]
@@ -83,17 +86,36 @@ class _Reading:
         if right.offsets:
             per_row["offset"] = self._offset(right, coded)
         if random is not None:
-            matrix = formula_matrix(random, self._predictors(rows, random))
+            matrix = self._matrix(random, self._predictors(rows, random))
             labels = list(matrix.labels)
             per_row["exog_re"] = pd.DataFrame(matrix.values, index=rows.index, columns=labels)
         left_out = int((~kept).sum())
         notes = [response.note, *told]
-        notes += coding_notes(self.request.schema, coded, _bare(right))
+        bare = _bare(right)
+        notes += coding_notes(self.request.schema, coded, bare)
+        notes += self._basis_notes(right)
         notes += [f"{left_out} rows with missing values were left out"] if left_out else []
         groups = self.request.per_row.get("groups", "")
         groups = groups if isinstance(groups, str) else ""
         parts = (response.values, X, response.levels, per_row, tuple(filter(None, notes)))
-        return ModelData(*parts, groups)
+        return ModelData(*parts, groups, coded[[name for name in coded if name in bare]])
+
+    def _require_apart(self, left: tuple[str, ...], right: Formula) -> None:
+        """Refuse a response or a status that predicts itself."""
+        status = self.request.per_row.get("status")
+        what = {"response": left, "status": (status,) if isinstance(status, str) else ()}
+        for name, columns in what.items():
+            # A change, I(after - before), may be predicted by one of its parts.
+            if columns and set(columns) <= set(right.columns):
+                raise MeasureError(
+                    f"formula {self.request.formula!r}: {columns[0]!r} is the {name} and a "
+                    "predictor; leave it out of the right-hand side"
+                )
+        if set(what["status"]) & set(left):
+            raise MeasureError(
+                f"formula {self.request.formula!r}: {left[0]!r} is the time and the status; name "
+                "the column that says which rows are events as status"
+            )
 
     def _left_columns(self) -> tuple[str, ...]:
         if self.name is not None:
@@ -114,12 +136,33 @@ class _Reading:
     def _predictors(self, rows: pd.DataFrame, formula: Formula) -> pd.DataFrame:
         schema = self.request.schema
         declared = {n: schema[n] for n in formula.columns if schema is not None and n in schema}
-        found = {name: predictor(rows[name], declared.get(name)) for name in formula.columns}
+        found = {
+            name: predictor(rows[name], declared.get(name), self._known(name, declared.get(name)))
+            for name in formula.columns
+        }
+        if self.request.basis is not None:
+            for name in formula.level_columns:
+                if not isinstance(found[name].dtype, pd.CategoricalDtype):
+                    found[name] = as_levels(found[name], self.request.basis.levels(name))
         return pd.DataFrame(found, index=rows.index)
 
+    def _known(self, name: str, declared: Column | None) -> Collection[Any] | None:
+        """Return the levels that occur in any of the tables, of a column of levels."""
+        basis = self.request.basis
+        numeric = pd.api.types.is_numeric_dtype(self.frame[name].dtype)
+        if basis is None or (numeric and (declared is None or not declared.kind.is_categorical)):
+            return None
+        return basis.levels(name)
+
+    def _matrix(self, formula: Formula, coded: pd.DataFrame) -> Matrix:
+        """Evaluate a formula; its transforms have learned from all tables analysed alike."""
+        basis, state = self.request.basis, None
+        if basis is not None and formula.learning:
+            state = basis.learned(formula, self.used, lambda rows: self._predictors(rows, formula))
+        return formula_matrix(formula, coded, state)
+
     def _design(self, formula: Formula, coded: pd.DataFrame) -> pd.DataFrame:
-        state = self._learned(formula) if formula.learning else None
-        matrix = formula_matrix(formula, coded, state)
+        matrix = self._matrix(formula, coded)
         X = pd.DataFrame(matrix.values, index=coded.index, columns=list(matrix.labels))
         self._require_finite(X)
         if self.request.intercept:
@@ -131,13 +174,15 @@ class _Reading:
             )
         return X.drop(columns="Intercept", errors="ignore")
 
-    def _learned(self, formula: Formula) -> Mapping[str, Any] | None:
-        """Return what transforms learned on the basis, so that all copies have one scale."""
-        basis = self.request.basis
+    def _basis_notes(self, formula: Formula) -> list[str]:
+        """Say what was learned from all tables, and which declared levels occur in none."""
+        basis, schema = self.request.basis, self.request.schema
         if basis is None:
-            return None
-        rows = basis[basis[list(formula.columns)].notna().all(axis=1)]
-        return formula_matrix(formula, self._predictors(rows, formula)).state
+            return []
+        named = _bare(formula)
+        if self.name is not None and self.request.response is not number:
+            named = (self.name, *named)
+        return [basis.note(formula), *absent_levels(schema, named, basis.levels)]
 
     def _require_finite(self, X: pd.DataFrame) -> None:
         wrong = ~np.isfinite(X.to_numpy())
@@ -153,15 +198,16 @@ class _Reading:
         request = self.request
         event = None if "status" in request.per_row else request.event
         if self.name is not None:
-            column = as_numpy(rows[self.name])
-            schema, levels = request.schema, request.levels
-            if schema is not None and self.name in schema and levels is None:
-                column = self._declared(column, schema[self.name])
-            return request.response(column, levels, event)
+            column = self._by_level(self.name, as_numpy(rows[self.name]))
+            try:
+                return request.response(column, request.levels, event)
+            except MeasureError as error:
+                differ = "" if request.basis is None else request.basis.differences(self.name)
+                raise MeasureError(f"{error}{differ}") from None
         first = read_formula(self.left, self.columns)
         numbers = numbers_as_levels(self._predictors(rows, first))
         formula = read_formula(f"{self.left} - 1", self.columns, numbers=numbers)
-        matrix = formula_matrix(formula, self._predictors(rows, formula))
+        matrix = self._matrix(formula, self._predictors(rows, formula))
         if len(matrix.labels) != 1:
             raise MeasureError(
                 f"the response of {request.formula!r} became the columns {list(matrix.labels)}; "
@@ -172,20 +218,31 @@ class _Reading:
         self._require_finite(values)
         return request.response(values[self.left], request.levels, event)
 
-    def _declared(self, column: "pd.Series[Any]", declared: Column) -> "pd.Series[Any]":
-        """Give levels their declared order: it says which one is the event, or the base."""
-        texts = all(isinstance(level, str) for level in declared.levels)
-        by_level = self.request.response in (codes, order)
-        if not declared.kind.is_categorical or not (texts or by_level):
+    def _by_level(self, name: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
+        """Give a response of levels the order that is declared, and one coding in all tables."""
+        request, basis = self.request, self.request.basis
+        schema, known = request.schema, None if basis is None else basis.levels(name)
+        if request.levels is not None or request.response is number:
             return column
-        return predictor(column, declared)
+        declared = schema[name] if schema is not None and name in schema else None
+        if declared is not None and declared.kind.is_categorical:
+            texts = all(isinstance(level, str) for level in declared.levels)
+            if texts or request.response in (codes, order):
+                return predictor(column, declared, known)
+        return column if known is None else one_coding(column, known)
 
     def _per_row(self, rows: pd.DataFrame, kept: Any) -> tuple[dict[str, Any], list[str]]:
         found: dict[str, Any] = {}
         notes: list[str] = []
         for option, value in self.request.per_row.items():
             if isinstance(value, str) and option == "status":
-                coded = status(as_numpy(rows[value]), self.request.event)
+                column, basis = as_numpy(rows[value]), self.request.basis
+                column = (
+                    column
+                    if basis is None
+                    else one_coding(column, basis.levels(value), shares=False)
+                )
+                coded = status(column, self.request.event)
                 notes.append(coded.note)
                 found[option] = coded.values
             elif isinstance(value, str):
@@ -200,7 +257,7 @@ class _Reading:
             read_formula(formula.label(text), self.columns, numbers=numbers_as_levels(coded))
             for text in formula.offsets
         ]
-        parts = [formula_matrix(term, coded).values[:, 1:] for term in terms]
+        parts = [self._matrix(term, coded).values[:, 1:] for term in terms]
         if any(part.shape[1] != 1 for part in parts):
             raise MeasureError(
                 f"formula {self.request.formula!r}: offset(...) needs one number a row"

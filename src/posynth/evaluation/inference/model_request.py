@@ -8,6 +8,7 @@ import pandas as pd
 
 from posynth.chain.formula import read_formula, split_formula
 from posynth.errors import MeasureError, SpecError
+from posynth.evaluation.inference.basis import Basis
 from posynth.evaluation.inference.responses import Coding, Levels
 from posynth.table.schema import Schema
 
@@ -30,8 +31,9 @@ class Request:
         Options of the model that have a value a row: the name of a column, or n values.
     schema : Schema, optional
         What each column is declared to be.
-    basis : DataFrame, optional
-        Rows from which polynomials, splines and means learn; the copy itself if not given.
+    basis : Basis, optional
+        The tables analysed alike, from which levels, polynomials, splines and means are learned;
+        the copy itself if not given.
     intercept : bool
         Whether the model takes an intercept.
     random : str
@@ -44,7 +46,7 @@ class Request:
     event: Any = None
     per_row: Mapping[str, Any] = field(default_factory=dict)
     schema: Schema | None = None
-    basis: pd.DataFrame | None = None
+    basis: Basis | None = None
     intercept: bool = True
     random: str = ""
 
@@ -67,6 +69,8 @@ class ModelData:
         What had to be decided.
     groups : str
         The column of groups, or ``""``.
+    by_level : pandas.DataFrame
+        The columns that enter by their levels, (n, c).
     """
 
     y: "pd.Series[Any]"
@@ -75,6 +79,7 @@ class ModelData:
     per_row: Mapping[str, Any]
     notes: tuple[str, ...]
     groups: str = ""
+    by_level: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def require_readable(formula: str, schema: Schema) -> None:

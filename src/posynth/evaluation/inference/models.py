@@ -12,15 +12,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from posynth.engines.threads import caught_warnings
 from posynth.errors import MeasureError, unknown
+from posynth.evaluation.inference.basis import Basis, as_basis
 from posynth.evaluation.inference.clusters import ROBUST, Clusters, of_mixed, robust
 from posynth.evaluation.inference.estimates import Estimate
 from posynth.evaluation.inference.model_data import model_data
 from posynth.evaluation.inference.model_request import ModelData, Request, require_readable
+from posynth.evaluation.inference.rank import check_rank
 from posynth.evaluation.inference.responses import Coding, codes, event, number, order
 from posynth.table.schema import Schema
 
@@ -33,6 +34,12 @@ FAMILIES = {
     "poisson": "Poisson",
     "tweedie": "Tweedie",
 }
+
+
+_EVERY_ROW = (
+    "no status is given, so that each row counts as an event ({n} events in {n} rows, none "
+    "censored); name the column of events by --status COLUMN (status= in Python)"
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
     fit: Mapping[str, Any] | None = None,
     cluster: str = "",
     schema: Schema | None = None,
-    basis: pd.DataFrame | None = None,
+    basis: Basis | pd.DataFrame | None = None,
     **options: Any,
 ) -> Callable[[pd.DataFrame], Estimate]:
     """Make an analysis that fits a statsmodels model to a copy.
@@ -92,8 +99,9 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
     schema : Schema, optional
         What columns are declared to be: codes that are levels enter as contrasts, in declared
         order. Without it the dtype decides.
-    basis : pandas.DataFrame, optional
-        Rows from which ``poly``, splines and ``scale`` learn; the copy itself if not given.
+    basis : Basis or pandas.DataFrame, optional
+        Rows of all tables that are analysed alike: ``poly``, splines and ``scale`` learn from them,
+        and levels are those that occur there; of the table itself if not given.
     **options
         Options of the model: ``family`` of a glm (a name such as ``"poisson"`` or a statsmodels
         family), ``groups`` and ``re_formula`` of mixed, ``status``, ``entry``, ``strata`` and
@@ -126,6 +134,10 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
             raise MeasureError(
                 f"model {model!r}: {unknown('option', name, (*kind.per_row, *kind.plain))}"
             )
+    if isinstance(levels, str):
+        raise MeasureError(
+            f"levels = {levels!r} is one text; give a list in order, as levels={_listed(levels)}"
+        )
     if schema is not None:
         require_readable(formula, schema)
     plain = {**kind.defaults, **{n: v for n, v in options.items() if n in kind.plain}}
@@ -135,20 +147,37 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
         kind = kind if binomial else replace(kind, response=number)
     per_row = {name: value for name, value in options.items() if name in kind.per_row}
     random = str(plain.pop("re_formula", ""))
-    about = (formula, kind.response, levels, event, per_row, schema, basis)
+    about = (formula, kind.response, levels, event, per_row, schema, as_basis(basis))
     request = Request(*about, kind.intercept, random)
 
     def analyse(frame: pd.DataFrame) -> Estimate:
         data = model_data(request, frame)
-        check_rank(data.X.to_numpy(), list(data.X.columns))
+        _check_design(data.X, data.by_level, kind.intercept)
         with caught_warnings() as caught:
             result, clusters = _fitted(kind, data, frame, (formula, plain, fit or {}, cluster))
             names, q, cov = kind.read(result, data.levels)
         df_com = clusters.count - 1.0 if clusters and cluster else _df_com(result)
-        notes = tuple(dict.fromkeys((*_notes(caught), *data.notes)))
+        every = [_EVERY_ROW.format(n=len(data.y))] if _without_status(kind, options) else []
+        notes = tuple(dict.fromkeys((*_notes(caught), *every, *data.notes)))
         return Estimate(tuple(names), q, cov, df_com, notes, clusters)
 
     return analyse
+
+
+def _without_status(kind: _Model, options: Mapping[str, Any]) -> bool:
+    return "status" in kind.per_row and options.get("status") is None
+
+
+def _check_design(X: pd.DataFrame, by_level: pd.DataFrame, intercept: bool) -> None:
+    """Check the rank; a constant column is no better where the model takes no intercept."""
+    exog, names = X.to_numpy(), list(X.columns)
+    if not intercept:
+        exog, names = np.column_stack([np.ones(len(X)), exog]), ["Intercept", *names]
+    check_rank(exog, names, by_level)
+
+
+def _listed(levels: str) -> list[str]:
+    return [level.strip() for level in levels.split(",")]
 
 
 def _family(family: Any) -> Any:
@@ -187,25 +216,6 @@ def _fitted(
             f"{name} of {formula!r} failed with {type(error).__name__}: "
             f"{' '.join(str(error).split())}; check the formula against the columns, or simplify it"
         ) from error
-
-
-def check_rank(exog: npt.NDArray[np.float64], names: Sequence[str]) -> None:
-    """Refuse a design matrix (n, p) whose columns are linearly dependent, naming one of them."""
-    rank = np.linalg.matrix_rank(exog)
-    if rank == exog.shape[1]:
-        return
-    empty = [name for name, column in zip(names, exog.T, strict=True) if not column.any()]
-    if empty:
-        raise MeasureError(
-            f"coefficient {empty[0]!r} cannot be estimated: no row has that level; merge rare "
-            "levels or drop unused categories before fitting, or leave the term out of the model"
-        )
-    # Adding columns one by one finds the first that the earlier ones already explain.
-    first = next(j for j in range(exog.shape[1]) if np.linalg.matrix_rank(exog[:, : j + 1]) <= j)
-    raise MeasureError(
-        f"coefficient {names[first]!r} cannot be estimated: its column is a linear combination "
-        "of the other terms; leave one of them out of the model"
-    )
 
 
 def _plain(result: Any, _: Sequence[str]) -> tuple[Sequence[str], Any, Any]:

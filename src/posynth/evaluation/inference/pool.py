@@ -214,6 +214,7 @@ def pool(
             *clusters.noted(same, provenance),
             *more_than_theory(used.name, same[0].names, x),
             *_refused(table),
+            *_repeated(q, cov),
             *fits,
         ),
         rule=used,
@@ -274,6 +275,16 @@ def _refused(table: pd.DataFrame) -> list[str]:
     return [
         f"the variance of {', '.join(map(repr, negative))} is negative or undefined under this "
         "rule, so there is no interval; use rule='auto' or make more copies"
+    ]
+
+
+def _repeated(q: Floats, cov: Floats) -> list[str]:
+    """Say that all copies give the same estimates: a sign of a mistake in most cases."""
+    if len(q) < 2 or not ((q == q[0]).all() and (cov == cov[0]).all()):
+        return []
+    return [
+        "all copies give the same estimates to the last digit: either no column of the analysis "
+        "was synthesised, or the analysis does not use the table that it is given"
     ]
 
 

@@ -5,7 +5,7 @@ that are declared levels (``--kind ward=nominal``) are levels too, not slopes, t
 are numbers; 0/1 and 1/2 alone stay numbers, since their slope is the contrast.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,11 @@ from posynth.table.codec import encode
 from posynth.table.schema import Column, Kind, Schema
 
 
-def predictor(column: "pd.Series[Any]", declared: Column | None = None) -> "pd.Series[Any]":
+def predictor(
+    column: "pd.Series[Any]",
+    declared: Column | None = None,
+    known: Collection[Any] | None = None,
+) -> "pd.Series[Any]":
     """Return a column as a formula reads it: floats, or categories in their order.
 
     Parameters
@@ -25,6 +29,8 @@ def predictor(column: "pd.Series[Any]", declared: Column | None = None) -> "pd.S
         As it stands in the copy, n values.
     declared : Column, optional
         What it is declared to be; its dtype decides if that is not given.
+    known : collection, optional
+        Its levels in all tables that are analysed alike: other declared levels are left out.
 
     Returns
     -------
@@ -34,7 +40,7 @@ def predictor(column: "pd.Series[Any]", declared: Column | None = None) -> "pd.S
     Raises
     ------
     MeasureError
-        If it holds a level that is not declared.
+        If it holds a level that is not declared, or not known.
 
     Examples
     --------
@@ -45,7 +51,7 @@ def predictor(column: "pd.Series[Any]", declared: Column | None = None) -> "pd.S
     [1, 3, 2]
     """
     if declared is not None and declared.kind.is_categorical and not _is_a_step(declared):
-        return _levels(column, declared)
+        return _levels(column, declared, known)
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column
     if pd.api.types.is_bool_dtype(column.dtype):
@@ -56,7 +62,7 @@ def predictor(column: "pd.Series[Any]", declared: Column | None = None) -> "pd.S
     dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
     if dates or (declared is not None and declared.kind.is_numeric):
         return _numbers(column, declared)
-    return column.astype(pd.CategoricalDtype(sorted(column.dropna().unique(), key=str)))
+    return as_levels(column, sorted(column.dropna().unique(), key=str) if known is None else known)
 
 
 def _numbers(column: "pd.Series[Any]", declared: Column | None) -> "pd.Series[Any]":
@@ -80,14 +86,35 @@ def _is_a_step(declared: Column) -> bool:
     return numbers and float(levels[1]) - float(levels[0]) == 1
 
 
-def _levels(column: "pd.Series[Any]", declared: Column) -> "pd.Series[Any]":
-    ordered = declared.kind is Kind.ORDINAL
-    outside = column[column.notna() & ~column.isin(list(declared.levels))]
-    if len(outside):
-        said = unknown("level", outside.tolist()[0], declared.levels)
-        raise MeasureError(f"column {column.name!r}: {said}")
+def _levels(
+    column: "pd.Series[Any]", declared: Column, known: Collection[Any] | None
+) -> "pd.Series[Any]":
+    _require_among(column, declared.levels)
+    used = [level for level in declared.levels if known is None or level in known]
     plain = column.astype(object).where(column.notna(), None)
-    return plain.astype(pd.CategoricalDtype(list(declared.levels), ordered=ordered))
+    unseen = plain[plain.notna() & ~plain.isin(used)]
+    if len(unseen):
+        raise MeasureError(
+            f"column {column.name!r} takes the level {unseen.iloc[0]!r} here, but in none of the "
+            "copies that are pooled, so that they have no coefficient for it; merge it with "
+            "another level, or leave the column out of the model"
+        )
+    return as_levels(plain, used, ordered=declared.kind is Kind.ORDINAL)
+
+
+def as_levels(
+    column: "pd.Series[Any]", levels: Collection[Any], ordered: bool = False
+) -> "pd.Series[Any]":
+    """Return a column as categories; a value that is none of them is refused."""
+    _require_among(column, levels)
+    return column.astype(pd.CategoricalDtype(list(levels), ordered=ordered))
+
+
+def _require_among(column: "pd.Series[Any]", levels: Collection[Any]) -> None:
+    outside = column[column.notna() & ~column.isin(list(levels))]
+    if len(outside):
+        said = unknown("level", outside.tolist()[0], levels)
+        raise MeasureError(f"column {column.name!r}: {said}")
 
 
 def numbers_as_levels(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -123,6 +150,28 @@ def coding_notes(schema: Schema | None, frame: pd.DataFrame, bare: Iterable[str]
             f"{name!r} is {schema[name].kind.value}: its levels enter as contrasts with "
             f"{base}{slope}"
         )
+    return notes
+
+
+def absent_levels(
+    schema: Schema | None, columns: Iterable[str], known: Callable[[str], Collection[Any]]
+) -> list[str]:
+    """Say which declared levels occur in none of the tables and are left out of the model."""
+    notes = []
+    for name in columns:
+        declared = schema[name] if schema is not None and name in schema else None
+        if declared is None or not declared.kind.is_categorical or _is_a_step(declared):
+            continue
+        found = set(known(name))
+        absent = [level for level in declared.levels if level not in found]
+        if absent:
+            base = next((level for level in declared.levels if level in found), None)
+            compared = f", and the others are compared with {base!r}" if base else ""
+            moved = compared if absent[0] == declared.levels[0] else ""
+            notes.append(
+                f"{name!r} takes its level {', '.join(map(repr, absent))} in no copy, so that it "
+                f"is left out of the model{moved}"
+            )
     return notes
 
 

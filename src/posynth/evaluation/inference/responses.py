@@ -44,6 +44,29 @@ def levels_of(column: "pd.Series[Any]", levels: Levels) -> list[Any]:
     return known if levels is None else [_like(level, known) for level in levels]
 
 
+def one_coding(
+    column: "pd.Series[Any]", known: Collection[Any], shares: bool = True
+) -> "pd.Series[Any]":
+    """Return a column of levels with those that occur in any of the tables analysed alike.
+
+    Without this 1 and 2 in one copy and 2 and 3 in another would be the same two levels. Booleans
+    have two levels, and numbers from 0 to 1 are none where they may be ``shares``.
+
+    Examples
+    --------
+    >>> one_coding(pd.Series([1, 2]), (1, 2, 3)).cat.categories.tolist()
+    [1, 2, 3]
+    """
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return column
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.set_categories([c for c in column.cat.categories if c in known])
+    numeric = pd.api.types.is_numeric_dtype(column.dtype)
+    if shares and numeric and all(0 <= level <= 1 for level in known) and len(known) > 1:
+        return column
+    return column.astype(pd.CategoricalDtype(list(known)))
+
+
 def _like(level: Any, known: Collection[Any]) -> Any:
     """Return the known level that is meant: numbers may be written as text."""
     if level in known:
@@ -169,20 +192,20 @@ def status(column: "pd.Series[Any]", event: Any = None) -> Coded:
     """
     if event is not None:
         return _chosen(column, None, event, "status")
-    _refuse_constant(column, "status")
     if pd.api.types.is_bool_dtype(column.dtype):
-        return Coded(column.astype(float), ("False", "True"))
+        return _with_events(Coded(column.astype(float), ("False", "True")))
     known = levels_of(column, None)
+    _refuse_constant(column, "status", known)
     numeric = all(isinstance(level, int | float | np.number) for level in known)
     if numeric and set(known) <= {0, 1}:
-        return Coded(column.astype(float))
+        return _with_events(Coded(column.astype(float)))
     pair = {str(level).casefold() for level in known}
     said = next((each for each in _SAID if pair <= each and len(known) == 2), None)
     if said is not None or (numeric and set(known) <= {1, 2} and 2 in known):
         last = max(known, key=lambda level: (_number(level) or 0.0, str(level).casefold()))
         others = [level for level in known if level != last]
         values = (column == last).astype(float).where(column.notna())
-        return Coded(values, note=_event_note(column, last, others))
+        return _with_events(Coded(values, note=_event_note(column, last, others)))
     shown = ", ".join(map(repr, map(str, known[:6])))
     raise MeasureError(
         f"status {column.name!r} has the level(s) {shown}: say which one is the event, "
@@ -212,12 +235,14 @@ def _chosen(column: "pd.Series[Any]", levels: Levels, event: Any, what: str) -> 
     if chosen not in known:
         raise MeasureError(f"{what} {column.name!r}: {unknown('event', event, known)}")
     others = [level for level in known if level != chosen]
-    if not others:
+    values = (column == chosen).astype(float).where(column.notna())
+    if not (values == 1).any():
+        raise MeasureError(f"{what} {column.name!r} never takes the level {chosen!r}, the event")
+    if what == "response" and not (values == 0).any():
         raise MeasureError(
             f"{what} {column.name!r} never takes a level other than {chosen!r}, the event; "
             "there is nothing to compare"
         )
-    values = (column == chosen).astype(float).where(column.notna())
     names = (" or ".join(map(str, others)), str(chosen))
     return Coded(values, names, _event_note(column, chosen, others))
 
@@ -228,9 +253,21 @@ def _event_note(column: "pd.Series[Any]", chosen: Any, others: Sequence[Any]) ->
     return f"the event of {column.name!r} is {chosen}{against}"
 
 
-def _refuse_constant(column: "pd.Series[Any]", what: str) -> None:
+def _with_events(coded: Coded) -> Coded:
+    """Refuse a status by which every row is censored."""
+    if not (coded.values == 1).any():
+        raise MeasureError(
+            f"status {coded.values.name!r}: no row is an event, so that nothing can be estimated; "
+            "make longer copies, or choose the event (--event LEVEL, event=)"
+        )
+    return coded
+
+
+def _refuse_constant(
+    column: "pd.Series[Any]", what: str, levels: Sequence[Any] | None = None
+) -> None:
     """Refuse a single value: of 1 alone nobody can tell whether it is the event or the others."""
-    known = column.dropna().unique()
+    known = column.dropna().unique() if levels is None else levels
     if len(known) == 1:
         step = "leave the status out if every row is an event" if what == "status" else ""
         step = step or "a model needs both values"
