@@ -212,3 +212,37 @@ def test_too_few_effective_draws_for_many_copies_are_a_reason_of_their_own(table
 def test_independent_draws_serve_a_copy_each(table):
     posterior = posynth.fit(table[["a", "d"]], seed=1, m=2)
     assert posynth.draw(posterior, 200, k=5).manifest()["passed"]
+
+
+def test_what_depends_on_it_through_formulas_is_what_they_read(table, bad_b):
+    """Of c and d only the one whose formula reads b, or reads what was drawn from b, depends."""
+    cases = {
+        ("I(a ** 2)", "I(a ** 2)"): ["b"],
+        ("log1p(abs(b))", "a"): ["b", "c"],
+        ("a", "b:a"): ["b", "d"],
+        ("a + poly(b, 2)", "c"): ["b", "c", "d"],
+        (".", "a"): ["b", "c"],
+        (". - b", "I(a > 0)"): ["b", "c"],  # said of what a formula names, even to leave it out
+    }
+    for (c, d), affected in cases.items():
+        with pytest.warns(posynth.DiagnosticWarning):
+            copies = posynth.synthesize(table, m=2, seed=1, formulas={"c": c, "d": d})
+        assert copies.manifest()["failed_affects"] == {"b": affected}, (c, d)
+
+
+def test_what_depends_on_it_through_strata_and_missingness_is_told():
+    from posynth.chain.spec import ChainSpec, Conditional
+    from posynth.copies.failed import _affects
+
+    links = (
+        Conditional("b.missing", "bernoulli", (), indicates="b"),
+        Conditional("b", "gaussian", ()),
+        Conditional("a", "gaussian", ()),
+        Conditional("c", "gaussian", ("a",), strata="b"),
+        Conditional("d", "gaussian", None, formula="a:`b.missing`"),
+        Conditional("e", "passive", passive="d * 2"),
+    )
+    spec = ChainSpec(links)
+    assert _affects(spec, "b.missing") == ("b", "c", "d", "e")
+    assert _affects(spec, "a") == ("a", "c", "d", "e")
+    assert _affects(spec, "d") == ("d", "e") and _affects(spec, "e") == ("e",)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from posynth.chain.facts import Option
+from posynth.chain.formula import read_formula
 from posynth.chain.plain import checked_values, to_plain
 from posynth.chain.rule import read_rule, require_rule
 from posynth.errors import SpecError, unknown
@@ -239,6 +240,30 @@ class ChainSpec:
         if self[target].passive:
             return read_rule(self[target].passive).sources
         return self.earlier(target) if given is None else given
+
+    def given(self, target: str) -> tuple[str, ...]:
+        """Return what the distribution of ``target`` is conditional on, in visit order.
+
+        The columns and indicators that its formula reads, or else its predictors (the sources of
+        its rule), and the columns of its strata and groups.
+
+        Examples
+        --------
+        >>> links = [Conditional(name, "gaussian") for name in "abc"]
+        >>> spec = ChainSpec((*links[:2], replace(links[2], formula="log(b)")))
+        >>> spec.given("b"), spec.given("c")
+        (('a',), ('b',))
+        """
+        own = self[target]
+        named = {own.strata, own.groups, own.per_group}
+        if own.formula:
+            before = self.targets[: self.targets.index(target)]
+            read = read_formula(own.formula, (*self.columns, *self.targets), dot=before)
+            named |= {*read.columns}
+        else:
+            named |= {*self.predictors(target)}
+        known = dict.fromkeys((*self.columns, *self.targets))
+        return tuple(name for name in known if name in named)
 
     def with_conditional(self, conditional: Conditional) -> "ChainSpec":
         """Return a chain in which ``conditional`` replaces the one of the same target."""

@@ -23,8 +23,10 @@ class FailedConditional:
     reasons : tuple of str
         What is not within its limit, each with value and limit.
     affects : tuple of str
-        Columns whose distribution in the copies depends on it: its own column, those it predicts,
-        those that they predict, and so on.
+        Columns whose distribution in the copies depends on it: its own column, those whose
+        conditionals read that column (in a formula, as predictor, stratum or group), those that
+        read these, and so on. Columns visited before it are not affected: drawn from their own
+        conditionals, they have the same distribution whatever comes later.
     """
 
     target: str
@@ -134,10 +136,18 @@ def warn(failed: Sequence[FailedConditional], what: str, stacklevel: int = 3) ->
 
 
 def _affects(spec: ChainSpec, target: str) -> tuple[str, ...]:
-    """Return the columns whose distribution depends on one conditional, in visit order."""
+    """Return the columns whose distribution depends on one conditional, in visit order.
+
+    The joint distribution is the product of p(x_j | what x_j is given). Integrated over the columns
+    that come later, that of earlier columns holds no factor of a later one, so that these are not
+    affected. A later column is affected if it is given an affected one: its own conditional may be
+    right, but it is drawn at wrong values. Only what a formula, a list of predictors, strata or
+    groups name counts as given, not every column visited before.
+    """
     reached = {spec[target].column}
     for conditional in spec:
-        given = {*spec.predictors(conditional.target), conditional.strata, conditional.groups}
-        if reached & {*given, conditional.per_group}:
+        given = spec.given(conditional.target)
+        about = {spec[name].column if name in spec.targets else name for name in given}
+        if reached & about:
             reached.add(conditional.column)
     return tuple(name for name in spec.columns if name in reached)

@@ -121,7 +121,7 @@ def touched(spec: ChainSpec, targets: Sequence[str]) -> list[str]:
         name
         for name in spec.targets
         if not spec[name].passive
-        and any(name == target or target in spec.predictors(name) for target in targets)
+        and any(name == target or target in spec.given(name) for target in targets)
     ]
 
 

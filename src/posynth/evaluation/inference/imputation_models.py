@@ -135,9 +135,7 @@ def _children(target: str, spec: ChainSpec) -> list[str]:
 
 def _reads(target: str, spec: ChainSpec) -> tuple[str, ...]:
     """Return what a conditional reads: predictors, what they are computed from, strata, groups."""
-    own = spec[target]
-    named = (*spec.predictors(target), own.strata, own.groups)
-    names = [name for name in named if name in spec.columns]
+    names = [name for name in spec.given(target) if name in spec.columns]
     return tuple(dict.fromkeys((*names, *sources(names, spec))))
 
 
