@@ -180,3 +180,12 @@ def test_a_joint_test_needs_covariances(frames):
 def test_numbers_that_do_not_fit_are_refused(q, v, given, said):
     with pytest.raises(MeasureError, match=said):
         posynth.pool_estimates(q, v, n=10, k=10, **given)
+
+
+@pytest.mark.parametrize("proper", ["no", 0, "False"])
+def test_what_only_counts_as_true_or_false_is_refused(proper):
+    frames = [pd.DataFrame({"x": [1.0, 2.0], "y": [0.0, 1.0]})] * 2
+    with pytest.raises(posynth.errors.SpecError, match="it must be True or False"):
+        posynth.pool(frames, "ols", "y ~ x", n=9, proper=proper)
+    with pytest.raises(posynth.errors.SpecError, match="it must be True or False"):
+        posynth.pool_estimates([1.0, 2.0], [1.0, 1.0], n=9, k=9, proper=proper)

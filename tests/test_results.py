@@ -27,7 +27,7 @@ def test_an_evaluation_prints_what_failed_first_and_fits_a_screen():
     many = [Result("S_pMSE", float(i), f"c{i}") for i in range(50)]
     found = Evaluation([*many, Result("repU", 7.5, "age", passed=False)])
     lines = repr(found).splitlines()
-    assert lines[0] == "51 results, 1 outside its limit"
+    assert lines[0] == "51 results, 1 outside its limit (S_...: 1 is ideal, 3 a limit)"
     assert lines[2].split() == ["repU", "age", "7.5", "no"]
     assert lines[-1] == "and 31 more: to_frame() has them all" and len(lines) <= 25
     assert (

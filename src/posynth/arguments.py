@@ -24,6 +24,24 @@ def whole(name: str, value: object) -> int:
     return int(value)
 
 
+def truth(name: str, value: object) -> bool:
+    """Return True or False, and nothing that only counts as one of them, as the text "no" does.
+
+    Raises
+    ------
+    SpecError
+        If it is neither.
+
+    Examples
+    --------
+    >>> truth("proper", False)
+    False
+    """
+    if not isinstance(value, bool):
+        raise SpecError(f"{name} = {value!r}; it must be True or False")
+    return value
+
+
 def mapping(name: str, value: object, example: str) -> None:
     """Refuse what is no mapping from columns.
 

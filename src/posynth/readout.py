@@ -58,7 +58,8 @@ def print_families(console: "Console", table: "pd.DataFrame") -> None:
     from rich.table import Table
 
     if len(table) == 1:
-        facts = {"family": str(table.index[0]), **table.iloc[0].to_dict()}
+        row = table.iloc[0]
+        facts = {"family": str(table.index[0]), **row, "proper": "yes" if row["proper"] else "no"}
         for key, value in facts.items():
             console.print(f"[bold]{key:>8}[/bold]  {plain(value or '-')}", highlight=False)
         return
@@ -66,7 +67,7 @@ def print_families(console: "Console", table: "pd.DataFrame") -> None:
     for name in ("family", "columns", "model", "options"):
         grid.add_column(name, overflow="fold", ratio=3 if name == "model" else None)
     for label, row in table.iterrows():
-        mark = "" if row["proper"] == "yes" else " (not proper)"
+        mark = "" if row["proper"] else " (not proper)"
         texts = (str(label), row["columns"], row["model"] + mark, row["options"])
         grid.add_row(*map(plain, texts))
     console.print(grid)

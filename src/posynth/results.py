@@ -166,7 +166,9 @@ class Evaluation(Sequence[Result]):
 
     def _head(self) -> str:
         bad = len(self.failed)
-        return f"{len(self)} results, {bad} outside {'its limit' if bad == 1 else 'their limits'}"
+        head = f"{len(self)} results, {bad} outside {'its limit' if bad == 1 else 'their limits'}"
+        scaled = any(r.measure.startswith("S_") for r in self._results)
+        return f"{head} (S_...: 1 is ideal, 3 a limit)" if scaled else head
 
     def _rest(self) -> str:
         more = len(self) - SHOWN

@@ -83,3 +83,36 @@ def test_a_manifest_that_is_none(folder, text, said):
     (folder / "manifest.json").write_text(text)
     with pytest.raises(StoreError, match=said):
         posynth.load_copies(folder)
+
+
+@pytest.mark.parametrize(("word", "meant"), [("no", False), ("Yes", True), (False, False)])
+def test_a_manifest_that_says_no_in_a_word_is_not_read_as_yes(folder, word, meant):
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    (folder / "posterior" / "posterior.json").unlink()
+    shutil.rmtree(folder / "posterior")
+    path.write_text(json.dumps({**manifest, "proper": word}), "utf-8")
+    copies = posynth.load_copies(folder)
+    assert copies.proper is meant and copies.manifest()["proper"] is meant
+    pooled = posynth.pool(copies, "ols", "platelets ~ age")
+    assert ("plug-in" in pooled.text) is not meant
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "match"),
+    [
+        ("proper", "perhaps", "must be true or false"),
+        ("proper", 1, "must be true or false"),
+        ("unsynthesised", "age", r"must be a list of columns, as \["),
+        ("without_noise", "age", "must be a list of columns, or an object"),
+        ("failed_affects", ["age"], "must be an object"),
+        ("missing", None, "must be a text"),
+        ("nests", "2", "must be a whole number"),
+    ],
+)
+def test_entries_of_the_wrong_type_are_refused_with_what_they_must_be(folder, key, value, match):
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**manifest, key: value}), "utf-8")
+    with pytest.raises(StoreError, match=f"has {key} = .*{match}"):
+        posynth.load_copies(folder)

@@ -382,6 +382,26 @@ def test_an_example_has_names_that_no_program_runs_as_code(released):
     assert fallbacks(awkward) == [PLACEHOLDER]
 
 
+def test_names_of_one_letter_are_plain_and_serve_as_an_example(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"x": rng.normal(size=150).round(2), "g": rng.choice(list("abc"), 150)})
+    table["C"] = (table["x"] + rng.normal(size=150)).round(2)
+    table["y"] = (table["C"] + rng.normal(size=150)).round(2)
+    copies = posynth.synthesize(table, m=3, seed=3)
+    given = posynth.release(copies, tmp_path / "given", table)
+    assert _formula(given) == ("ols", "y ~ x + g + C")
+    text, page = (given / "HOW_TO_POOL.md").read_text(), (given / "report.html").read_text()
+    assert "y ~ x + g + C" in page and "No column could serve" not in text
+    for shown in (text, page):
+        assert "Q(&#34;" not in shown and 'Q("' not in shown and "`y` ~" not in shown
+    pooled = posynth.pool(given, *_formula(given))
+    _agree(_by_python(given, monkeypatch), pooled, 1e-10)
+    head = capsys.readouterr().out.splitlines()[0]
+    columns = ("estimate", "std error", "df", "t", "p", "lower", "upper")
+    assert head.split() == " ".join(columns).split()
+    _agree(_by_r(given, tmp_path), pooled, 1e-8)
+
+
 def test_no_name_and_no_label_is_run_as_code(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     table = pd.DataFrame(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from posynth.arguments import truth
 from posynth.copies.codebook import Codebook
 from posynth.copies.container import Copies
 from posynth.copies.distinct import require_each_once
@@ -68,6 +69,8 @@ def copies_of_frames(
     ------
     MeasureError
         If n is not given, or the frames are not alike; columns and lengths are named.
+    SpecError
+        If ``proper`` is neither True nor False.
 
     Examples
     --------
@@ -84,7 +87,7 @@ def copies_of_frames(
         "n": rows,
         "k": len(alike[0]),
         "m": len(alike),
-        "proper": proper is not False,
+        "proper": proper is None or truth("proper", proper),
         "unsynthesised": list(as_names(unsynthesised)),
         "missing": missing or ("pattern" if holed else "none"),
         "nests": nests,

@@ -11,6 +11,7 @@ import pandas as pd
 from posynth.copies.codebook import Codebook, private_codebook
 from posynth.copies.container import Copies
 from posynth.copies.folder import MANIFEST
+from posynth.copies.manifest_types import checked_entries
 from posynth.copies.streams import Streams
 from posynth.errors import StoreError, TableError
 from posynth.posterior.record import Posterior
@@ -119,7 +120,7 @@ def _manifest(place: Path) -> dict[str, Any]:
                 f"{str(path)!r} has {key} = {found[key]!r}, which is no whole number above 0; "
                 "draw the copies again"
             )
-    return found
+    return checked_entries(found, repr(str(path)))
 
 
 def _streams(manifest: Mapping[str, Any], place: Path) -> tuple[Streams, ...]:

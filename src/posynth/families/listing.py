@@ -17,7 +17,7 @@ def list_families() -> "pd.DataFrame":
     pandas.DataFrame
         Indexed by name, with columns ``columns`` (kinds of column it models), ``model`` (in one
         line), ``options`` (with their default values), ``priors`` (the first is the default, with
-        its scales) and ``proper`` (whether copies carry parameter uncertainty).
+        its scales) and ``proper`` (True if copies carry parameter uncertainty).
 
     Examples
     --------
@@ -32,14 +32,14 @@ def list_families() -> "pd.DataFrame":
     return pd.DataFrame(rows).set_index("family")
 
 
-def _row(facts: FamilyFacts) -> dict[str, str]:
+def _row(facts: FamilyFacts) -> dict[str, object]:
     return {
         "family": facts.name,
         "columns": ", ".join(sorted(kind.value for kind in facts.kinds)),
         "model": facts.summary,
         "options": ", ".join(_option(name, value) for name, value in facts.options.items()),
         "priors": "; ".join(_prior(name, scales) for name, scales in facts.priors.items()),
-        "proper": "yes" if facts.proper else "no",
+        "proper": facts.proper,
     }
 
 

@@ -10,9 +10,13 @@ from posynth.table.schema import Column, Kind, Schema
 
 #: Levels of a predictor of the example, at most.
 MAX_LEVELS = 6
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,28}")
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,28}")
 #: Words that are no names of columns in R or Stata, in any spelling.
-_TAKEN = {"if", "else", "for", "in", "function", "true", "false", "na", "nan", "inf", "null"}
+_TAKEN = {
+    *("if", "else", "for", "in", "function", "true", "false", "na", "nan", "inf", "null"),
+    *("next", "repeat", "while", "break", "byte", "double", "float", "int", "long", "using"),
+    *("with", "strl"),
+}
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,9 @@ def test_logit_agrees_with_statsmodels_on_two_way_effects(compare, rng):
     found = by_name(pmse.measure(compare(real, [fake]), maxorder=1))
     assert found["pMSE_logit"].value == pytest.approx(expected, rel=1e-4)
     assert found["S_pMSE_logit"].details["df"] == 6
-    assert found["S_pMSE_logit"].value == pytest.approx(expected / (6 / 8 / 600), rel=1e-4)
+    plugin = expected / (6 / 8 / 600)
+    assert found["S_pMSE_logit"].details["S_plugin"] == pytest.approx(plugin, rel=1e-4)
+    assert found["S_pMSE_logit"].value == pytest.approx(plugin / 2, rel=1e-4)  # k = n, proper
 
 
 def test_redundant_predictors_are_not_counted(compare, rng):

@@ -82,7 +82,9 @@ def test_every_statistic_is_the_mean_over_copies(mixed, compare, rng):
     assert [r.measure for r in together] == [*RAW, *STANDARDISED]
     for i, result in enumerate(together):
         assert result.value == pytest.approx(np.mean([one[i].value for one in alone]))
-        assert result.details["per_copy"] == pytest.approx([one[i].value for one in alone])
+        # Copies are proper: values of standardised statistics are on the scale of proper draws.
+        own = "per_copy_proper" if result.measure in STANDARDISED else "per_copy"
+        assert result.details[own] == pytest.approx([one[i].value for one in alone])
 
 
 def test_records_state_both_scales_and_are_judged_on_the_fitting_one(compare):
@@ -91,13 +93,28 @@ def test_records_state_both_scales_and_are_judged_on_the_fitting_one(compare):
     plugin = tables.measure(compare(real, [fake], proper=False), ways=1)[0]
     proper = tables.measure(compare(real, [fake], proper=True), ways=1)[0]
     expected = 35**2 / 517.5 + 35**2 / 482.5
-    assert plugin.value == proper.value == pytest.approx(expected)
-    assert proper.details["S_proper"] == pytest.approx(expected / 2)
+    assert plugin.value == proper.details["S_plugin"] == pytest.approx(expected)
+    assert proper.value == proper.details["S_proper"] == pytest.approx(expected / 2)
     assert (plugin.passed, proper.passed) == (False, True)
+    assert plugin.text == "S_pMSE of x: 4.91 for plug-in copies; 1 is ideal, 3 a limit."
     assert proper.text == (
-        "S_pMSE of x: 4.91 on the plug-in scale, 2.45 corrected for proper draws (copies are "
-        "proper: read the proper number; 1 is ideal, 3 a limit)."
+        "S_pMSE of x: 2.45 for proper copies; 1 is ideal, 3 a limit (on synthpop's scale, on which "
+        "perfect proper copies score 2.00: 4.91)."
     )
+
+
+def test_value_and_verdict_of_every_standardised_measure_are_of_one_scale(compare, mixed, rng):
+    """A value above the limit fails and one within it passes, whatever the copies."""
+    from posynth.evaluation.utility import evaluate_utility
+
+    copies = [mixed.sample(2 * len(mixed), replace=True, random_state=rng) for _ in range(2)]
+    copies[0]["x"] = copies[0]["x"] + copies[0]["x"].std()
+    for proper in (True, False):
+        results = evaluate_utility(compare(mixed, copies, proper=proper), np.random.default_rng(1))
+        judged = [r for r in results if r.measure.startswith("S_") and r.passed is not None]
+        assert len(judged) > 10
+        assert [r.passed for r in judged] == [r.value <= 3 for r in judged]
+        assert {True, False} == {r.passed for r in judged}
 
 
 def test_twelve_columns_give_sixty_six_pairs(compare, rng):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from posynth.arguments import truth
 from posynth.errors import MeasureError
 from posynth.evaluation.base import Provenance
 from posynth.evaluation.inference.estimates import Estimate
@@ -61,6 +62,8 @@ def pool_estimates(  # noqa: PLR0913 - what a manifest says, and how to pool
     ------
     MeasureError
         If shapes do not fit each other, a variance is negative, or no rule fits the copies.
+    SpecError
+        If ``proper`` is neither True nor False.
 
     Examples
     --------
@@ -70,8 +73,9 @@ def pool_estimates(  # noqa: PLR0913 - what a manifest says, and how to pool
     """
     values, cov, covariances_known = _shaped(q, v)
     labels = _labels(names, values.shape[1])
+    made = {**made, "proper": truth("proper", proper)}
     try:
-        provenance = Provenance(n=n, k=k, m=len(values), proper=proper, **made)
+        provenance = Provenance(n=n, k=k, m=len(values), **made)
     except TypeError as error:
         raise MeasureError(
             f"{str(error).removeprefix('Provenance.__init__() ')}; what can be said of copies: "

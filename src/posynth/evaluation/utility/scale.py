@@ -75,7 +75,7 @@ def ratio_result(
     measure : str
         Its name.
     plugin : ndarray, shape (m,)
-        S of every copy on the plug-in scale; the record's value is their mean.
+        S of every copy on the plug-in scale.
     comparison : Comparison
         The original and its copies.
     subject : str
@@ -88,7 +88,9 @@ def ratio_result(
     Returns
     -------
     Result
-        Value S_plugin; details ``S_plugin``, ``S_proper``, ``per_copy``, ``per_copy_proper``.
+        The value is the mean over copies on the scale that fits how they were drawn: 1 is ideal
+        and 3 its limit. Details: ``S_plugin``, ``S_proper``, ``per_copy`` (on the plug-in scale,
+        which is synthpop's) and ``per_copy_proper``.
     """
     proper = to_proper(plugin, comparison, order)
     means = float(np.mean(plugin)), float(np.mean(proper))
@@ -101,20 +103,31 @@ def ratio_result(
     }
     return Result(
         measure,
-        means[0],
+        own,
         subject,
         passed=None if np.isnan(own) else own <= LIMIT,
-        text=_sentence(measure, subject, means, comparison),
+        text=_sentence(measure, subject, means, comparison, order),
         details={**scales, **(details or {})},
     )
 
 
 def _sentence(
-    measure: str, subject: str, means: tuple[float, float], comparison: Comparison
+    measure: str,
+    subject: str,
+    means: tuple[float, float],
+    comparison: Comparison,
+    order: float,
 ) -> str:
-    where = f" of {subject}" if subject else ""
-    kind = "proper" if comparison.provenance.proper else "plug-in"
+    where = f"{measure} of {subject}" if subject else measure
+    if not comparison.provenance.proper:
+        return f"{where}: {means[0]:.2f} for plug-in copies; 1 is ideal, {LIMIT:g} a limit."
     return (
-        f"{measure}{where}: {means[0]:.2f} on the plug-in scale, {means[1]:.2f} corrected for "
-        f"proper draws (copies are {kind}: read the {kind} number; 1 is ideal, {LIMIT:g} a limit)."
+        f"{where}: {means[1]:.2f} for proper copies; 1 is ideal, {LIMIT:g} a limit (on synthpop's "
+        f"scale, on which perfect proper copies score {_ideal(comparison, order):.2f}: "
+        f"{means[0]:.2f})."
     )
+
+
+def _ideal(comparison: Comparison, order: float) -> float:
+    """Return what perfect proper copies score on the plug-in scale, on average."""
+    return float(np.mean((1 - shares(comparison)) ** -order))

@@ -48,7 +48,7 @@ def measure(
     -------
     list of Result
         Subjects ``"a"``, ``"a:b"``, ...; value the mean over copies. Standardised values are on the
-        plug-in scale (synthpop's) with the value corrected for proper draws beside it.
+        scale that fits how the copies were drawn; the details hold both scales.
 
     Notes
     -----
@@ -64,8 +64,8 @@ def measure(
     >>> fake = pd.DataFrame({"x": ["a"] * 50 + ["b"] * 50})
     >>> schema = Schema((Column("x", Kind.BINARY, "str", levels=("a", "b")),), 100)
     >>> result = measure(Comparison(real, (fake,), schema), ways=1)[0]
-    >>> round(result.value, 3), round(result.details["S_proper"], 3)
-    (4.04, 2.02)
+    >>> round(result.value, 3), round(result.details["S_plugin"], 3)
+    (2.02, 4.04)
     """
     names = _statistic_names(statistics)
     coded = code(comparison, columns, groups, cut)
