@@ -184,7 +184,7 @@ def test_numbers_that_do_not_fit_are_refused(q, v, given, said):
 
 @pytest.mark.parametrize("proper", ["no", 0, "False"])
 def test_what_only_counts_as_true_or_false_is_refused(proper):
-    frames = [pd.DataFrame({"x": [1.0, 2.0], "y": [0.0, 1.0]})] * 2
+    frames = [pd.DataFrame({"x": [1.0, 2.0], "y": [i, 1.0]}) for i in (0.0, 0.5)]
     with pytest.raises(posynth.errors.SpecError, match="it must be True or False"):
         posynth.pool(frames, "ols", "y ~ x", n=9, proper=proper)
     with pytest.raises(posynth.errors.SpecError, match="it must be True or False"):
