@@ -152,7 +152,7 @@ def _plain_analysis(
     from posynth.evaluation.inference import fit_statsmodels
     from posynth.evaluation.inference.basis import Basis
 
-    if "~" not in formula:
+    if not isinstance(formula, str) or "~" not in formula:
         raise MeasureError(
             f"formula {formula!r}: model {model!r} needs one such as 'income ~ sex + age'"
         )

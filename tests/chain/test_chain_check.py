@@ -83,7 +83,7 @@ CHANGED = [
         "before: 'age', 'edu', 'smoke', 'bmi', 'bmi_missing'$",
     ),
     ("income", {"formula": "`remark` + age"}, "'remark' is not visited before it"),
-    ("income", {"formula": "income ~ age"}, "write the right-hand side only, without '~' and"),
+    ("income", {"formula": "income ~ age"}, "write the right-hand side only, without '~'"),
     ("income", {"formula": "age | edu"}, "write the right-hand side only"),
     (
         "smoke",

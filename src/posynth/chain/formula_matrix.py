@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from posynth.chain.formula_levels import check_levels
 from posynth.chain.formula_record import Formula
 from posynth.errors import SpecError
 
@@ -82,6 +83,7 @@ def formula_matrix(
     from formulaic.errors import FormulaicError
 
     columns = _columns(formula, frame)
+    check_levels(formula, columns)
     if state is not None:
         _require_learned(formula, state)
     try:

@@ -104,7 +104,9 @@ class Reader:
 
     def _wrong_operator(self, sign: str) -> SpecError:
         told = {
-            **dict.fromkeys(("~", "|"), "write the right-hand side only, without '~' and '|'"),
+            "~": "write the right-hand side only, without '~'",
+            "|": "write the right-hand side only, without '|'; random effects, (1 | g) elsewhere, "
+            "are the groups of a conditional, or model 'mixed' with --groups g",
             ".": "the dot stands for columns only in a chain or a model that is pooled",
             "%in%": "write b %in% a as a:b",
             **dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), "write I(x > 60)"),

@@ -280,3 +280,54 @@ def test_a_change_may_be_predicted_by_its_start(frames):
 def test_options_of_the_wrong_kind_are_explained(frames, options, said):
     with pytest.raises(MeasureError, match=said):
         _pool(frames, "g ~ x", "mnlogit", **options)
+
+
+def test_a_contrast_of_ones_own_is_not_said_to_be_the_default(frames):
+    kinds = ["a", "b", "c"]
+    ranked = [f.assign(g=pd.Categorical(f["g"], kinds, ordered=True)) for f in frames]
+    assert "its levels enter as contrasts with a" in _pool(ranked, "y ~ g").text
+    assert "enter as contrasts" not in _pool(ranked, "y ~ C(g, Treatment('b'))").text
+
+
+@pytest.mark.parametrize(
+    ("formula", "model", "options", "said"),
+    [
+        ("y ~ x", "mixed", {}, "model 'mixed' needs the column of its groups: --groups COLUMN"),
+        ("y ~ x + (1 | g)", "mixed", {"groups": "g"}, "model 'mixed' with --groups g"),
+        ("y ~ 0", "ols", {}, "has no term on its right-hand side"),
+        ("y ~ x", "ols", {"offset": "g"}, "offset: column 'g' holds .*, not numbers"),
+        ("y ~ x", "ols", {"offset": np.ones(K)}, "rows of different copies are different records"),
+        ("x ~ z", "ordered", {}, "'x' takes 160 different values, too many for levels"),
+        ("y ~ I(g == 'B')", "ols", {}, "column 'g': unknown level 'B'; allowed: 'a', 'b', 'c'"),
+        ("I(g == 'B') ~ x", "logit", {}, "column 'g': unknown level 'B'"),
+        ("y ~ x", "ols", {"level": "0.9"}, "level '0.9' is not between 0 and 1"),
+        (None, "ols", {}, "formula None: model 'ols' needs one such as"),
+    ],
+)
+def test_what_cannot_be_meant_is_explained(frames, formula, model, options, said):
+    with pytest.raises(MeasureError, match=said):
+        _pool(frames, formula, model, **options)
+
+
+def test_dates_are_numbers_of_days_not_levels(frames):
+    dated = [f.assign(day=pd.Timestamp("2020-01-01") + pd.to_timedelta(f["c"], unit="D"))
+             for f in frames]  # fmt: skip
+    slope = _pool(frames, "y ~ c").table.loc["c", "estimate"]
+    assert _pool(dated, "y ~ day").table.loc["day", "estimate"] == pytest.approx(slope, rel=1e-6)
+    with pytest.raises(MeasureError, match="'day' holds dates, which are numbers of days here"):
+        _pool(dated, "y ~ C(day)")
+    with pytest.raises(MeasureError, match=r"days since 1970-01-01\), and '2020-06-01' is a text"):
+        _pool(dated, "y ~ I(day > '2020-06-01')")
+
+
+def test_a_dispersion_that_is_held_is_noted(frames):
+    pooled = _pool(frames, "c ~ x", "glm", family="negative_binomial")
+    assert (
+        "the dispersion alpha of the negative binomial is held at 1, not estimated" in pooled.text
+    )
+    own = [
+        sm.GLM(f["c"], sm.add_constant(f["x"]), sm.families.NegativeBinomial(alpha=1.0)).fit()
+        for f in frames
+    ]
+    expected = np.mean([fit.params for fit in own], axis=0)
+    np.testing.assert_allclose(pooled.table["estimate"], expected, rtol=1e-6)

@@ -9,7 +9,7 @@ import pandas as pd
 from posynth.chain.formula import read_formula, single_column, split_formula
 from posynth.chain.formula_matrix import Matrix, formula_matrix
 from posynth.chain.formula_record import Formula
-from posynth.chain.formula_tokens import tokenize
+from posynth.chain.formula_tokens import tokenize, written
 from posynth.errors import MeasureError, SpecError, unknown
 from posynth.evaluation.inference.model_request import ModelData, Request
 from posynth.evaluation.inference.predictors import (
@@ -92,7 +92,7 @@ class _Reading:
         left_out = int((~kept).sum())
         notes = [response.note, *told]
         bare = _bare(right)
-        notes += coding_notes(self.request.schema, coded, bare)
+        notes += coding_notes(self.request.schema, coded, _by_default(right))
         notes += self._basis_notes(right)
         notes += [f"{left_out} rows with missing values were left out"] if left_out else []
         groups = self.request.per_row.get("groups", "")
@@ -140,6 +140,12 @@ class _Reading:
             name: predictor(rows[name], declared.get(name), self._known(name, declared.get(name)))
             for name in formula.columns
         }
+        for name in formula.level_columns:
+            if pd.api.types.is_datetime64_any_dtype(rows[name].dtype):
+                raise MeasureError(
+                    f"formula {self.request.formula!r}: {name!r} holds dates, which are numbers of "
+                    f"days here, not levels; write {written(name)} for their slope"
+                )
         if self.request.basis is not None:
             for name in formula.level_columns:
                 if not isinstance(found[name].dtype, pd.CategoricalDtype):
@@ -164,6 +170,11 @@ class _Reading:
     def _design(self, formula: Formula, coded: pd.DataFrame) -> pd.DataFrame:
         matrix = self._matrix(formula, coded)
         X = pd.DataFrame(matrix.values, index=coded.index, columns=list(matrix.labels))
+        if X.empty:
+            raise MeasureError(
+                f"formula {self.request.formula!r} has no term on its right-hand side; 1 is the "
+                "intercept"
+            )
         self._require_finite(X)
         if self.request.intercept:
             return X
@@ -247,10 +258,21 @@ class _Reading:
                 found[option] = coded.values
             elif isinstance(value, str):
                 column = as_numpy(rows[value])
-                found[option] = column if option in ("groups", "strata") else as_float(column)
+                by_level = option in ("groups", "strata")
+                found[option] = column if by_level else _numbers(option, column)
             else:
+                self._require_one_table(option)
                 found[option] = np.asarray(value)[kept]
         return found, notes
+
+    def _require_one_table(self, option: str) -> None:
+        """Refuse numbers for each row: those of different copies are of different records."""
+        basis = self.request.basis
+        if basis is not None and len(basis.frames) > 1:
+            raise MeasureError(
+                f"{option} is given as numbers, one a row, but rows of different copies are "
+                "different records; give the name of a column that the copies hold"
+            )
 
     def _offset(self, formula: Formula, coded: pd.DataFrame) -> "pd.Series[Any]":
         terms = [
@@ -265,6 +287,16 @@ class _Reading:
         return pd.Series(np.sum(parts, axis=0)[:, 0], index=coded.index, name="offset")
 
 
+def _numbers(option: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return a column of an option that takes numbers."""
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        raise MeasureError(
+            f"{option}: column {column.name!r} holds {column.dtype}, not numbers; name a numeric "
+            "column"
+        )
+    return as_float(column)
+
+
 def _bare(formula: Formula) -> tuple[str, ...]:
     """Return the columns that stand outside functions, or in C()."""
     found = [each.column for each in formula.references.values() if not each.inside]
@@ -277,6 +309,11 @@ def as_numpy(column: "pd.Series[Any]") -> "pd.Series[Any]":
     if not pd.api.types.is_extension_array_dtype(kind) or not pd.api.types.is_numeric_dtype(kind):
         return column
     return column.astype("bool" if pd.api.types.is_bool_dtype(kind) else "float64")
+
+
+def _by_default(formula: Formula) -> tuple[str, ...]:
+    """Return the columns that stand outside functions: C() says how it codes them."""
+    return tuple(name for name in _bare(formula) if name not in formula.level_columns)
 
 
 def _require_one_response(left: str) -> None:

@@ -36,6 +36,18 @@ FAMILIES = {
 }
 
 
+#: What a family named by a text holds at a value that nobody chose.
+_HELD = {
+    "negative_binomial": (
+        "the dispersion alpha of the negative binomial is held at 1, not estimated (in Python "
+        "family=statsmodels.api.families.NegativeBinomial(alpha=...) takes another value)",
+    ),
+    "tweedie": (
+        "the variance power of tweedie is held at 1, as of counts (in Python "
+        "family=statsmodels.api.families.Tweedie(var_power=...) takes another value)",
+    ),
+}
+
 _EVERY_ROW = (
     "no status is given, so that each row counts as an event ({n} events in {n} rows, none "
     "censored); name the column of events by --status COLUMN (status= in Python)"
@@ -124,16 +136,7 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
     >>> estimate.names, [round(float(value), 2) for value in estimate.q]
     (('Intercept', 'x'), [0.9, 0.9])
     """
-    if model not in MODELS:
-        raise MeasureError(unknown("model", model, MODELS))
-    kind = MODELS[model]
-    if cluster and model not in ROBUST:
-        raise MeasureError(f"cluster: {unknown('model', model, ROBUST)}; mixed takes groups")
-    for name in options:
-        if name not in (*kind.per_row, *kind.plain):
-            raise MeasureError(
-                f"model {model!r}: {unknown('option', name, (*kind.per_row, *kind.plain))}"
-            )
+    kind = _model_named(model, options, cluster)
     if isinstance(levels, str):
         raise MeasureError(
             f"levels = {levels!r} is one text; give a list in order, as levels={_listed(levels)}"
@@ -158,10 +161,30 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
             names, q, cov = kind.read(result, data.levels)
         df_com = clusters.count - 1.0 if clusters and cluster else _df_com(result)
         every = [_EVERY_ROW.format(n=len(data.y))] if _without_status(kind, options) else []
+        every += _HELD.get(str(options.get("family")), ())
         notes = tuple(dict.fromkeys((*_notes(caught), *every, *data.notes)))
         return Estimate(tuple(names), q, cov, df_com, notes, clusters)
 
     return analyse
+
+
+def _model_named(model: str, options: Mapping[str, Any], cluster: str) -> _Model:
+    """Return a model; refuse an unknown one, and options that it does not take or lacks."""
+    if model not in MODELS:
+        raise MeasureError(unknown("model", model, MODELS))
+    kind = MODELS[model]
+    if cluster and model not in ROBUST:
+        raise MeasureError(f"cluster: {unknown('model', model, ROBUST)}; mixed takes groups")
+    for name in options:
+        if name not in (*kind.per_row, *kind.plain):
+            raise MeasureError(
+                f"model {model!r}: {unknown('option', name, (*kind.per_row, *kind.plain))}"
+            )
+    if model == "mixed" and ("groups" not in options or options["groups"] is None):
+        raise MeasureError(
+            "model 'mixed' needs the column of its groups: --groups COLUMN (groups= in Python)"
+        )
+    return kind
 
 
 def _without_status(kind: _Model, options: Mapping[str, Any]) -> bool:
@@ -187,7 +210,8 @@ def _family(family: Any) -> Any:
         return family
     if family not in FAMILIES:
         raise MeasureError(unknown("glm family", family, FAMILIES))
-    return getattr(sm.families, FAMILIES[family])()
+    with caught_warnings():  # what it assumes is among the notes
+        return getattr(sm.families, FAMILIES[family])()
 
 
 def _fitted(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -188,8 +189,8 @@ def pool(
     ('t_p_star', 0.2121)
     """
     check_estimand(estimand)
-    if not 0 < level < 1:
-        raise MeasureError(f"level {level} is not between 0 and 1; 0.95 is usual")
+    if not isinstance(level, Real) or not 0 < level < 1:
+        raise MeasureError(f"level {level!r} is not between 0 and 1; 0.95 is usual")
     same = aligned(estimates)
     choice = choose(provenance, rule)
     used = rule_named(rule if isinstance(rule, Rule) else choice.rule)

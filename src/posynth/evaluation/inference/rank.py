@@ -92,6 +92,11 @@ def _name_absent_level(
                     f"coefficient {name!r} cannot be estimated: no row has that level, "
                     f"{level!r} of {column!r}; {_MERGE}"
                 )
+    if empty and "[" not in empty[0]:
+        raise MeasureError(
+            f"coefficient {empty[0]!r} cannot be estimated: its column is 0 in every row; leave "
+            "the term out of the model"
+        )
     if empty:
         what = "combination of levels" if ":" in empty[0] else "level"
         raise MeasureError(

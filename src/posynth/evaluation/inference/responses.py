@@ -14,6 +14,10 @@ type Levels = Sequence[Any] | None
 _SAID = ({"no", "yes"}, {"n", "y"}, {"false", "true"}, {"0", "1"}, {"censored", "event"})
 
 
+#: Levels beyond which a response that lacks some of them is no response of levels.
+MANY_LEVELS = 20
+
+
 class Coded(NamedTuple):
     """A response as its model takes it.
 
@@ -115,6 +119,11 @@ def codes(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
     at = pd.Categorical(column, categories=known).codes.astype(float)
     at[at < 0] = np.nan
     absent = [str(level) for j, level in enumerate(known) if not (at == j).any()]
+    if absent and len(known) > MANY_LEVELS:
+        raise MeasureError(
+            f"response {column.name!r} takes {len(known)} different values, too many for levels; "
+            "use model 'ols' or 'glm', or cut it into levels first"
+        )
     if absent:
         raise MeasureError(
             f"response {column.name!r} never takes the level {absent[0]!r}; merge rare levels "
