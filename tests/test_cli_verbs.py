@@ -130,7 +130,9 @@ def test_pool_imputes_on_request(heart, tmp_path):
     call = ["pool", str(tmp_path / "out"), "--formula", FORMULA]
     left_out = CliRunner().invoke(app, call)
     assert "rows with missing values were left out" in words(left_out.output)
-    assert "impute inside each copy (impute=5 in Python, --impute 5" in words(left_out.output)
+    shown = words(left_out.output)
+    assert "whoever has the posterior by impute=5 in Python or --impute 5 at the command" in shown
+    assert "whoever has only the copies in a program of their own, such as mice" in shown
     imputed = CliRunner().invoke(app, [*call, "--impute", "2", "--json", str(tmp_path / "p.json")])
     assert imputed.exit_code == 0, imputed.output
     assert "missing values of 'platelets' were imputed 2 times" in words(imputed.output)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from posynth.analysis import Analysis, analysis_of, fits, how_made, laid_beside
+from posynth.copies.manifest import public_manifest
 from posynth.copies.replacing import check_target
 from posynth.errors import MeasureError
 from posynth.judgement import judged
@@ -91,6 +92,8 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     """
     place, models = _place(copies, to), _models(model, formula)
     taken = take(copies)
+    if public:  # nothing that is not on the list of what is public can reach the page
+        taken = replace(taken, written=public_manifest(taken.manifest()))
     # Known before the long work.
     read = [each for each in (data, holdout) if isinstance(each, str | Path)]
     check_target(place, overwrite, [*folders_of(copies), *read])

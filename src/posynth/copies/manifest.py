@@ -1,6 +1,7 @@
 """The manifest: what a reader of the copies must know to use them rightly."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -8,19 +9,24 @@ from posynth.copies.codebook import private_codebook
 from posynth.copies.failed import failures
 from posynth.copies.streams import Streams
 from posynth.families import families
+from posynth.families.permission import is_reference
 from posynth.posterior.record import Posterior
 
 _VERSIONS = ("numpy", "pandas", "pymc", "pytensor", "nutpie", "xarray", "formulaic")
 #: Scale of slopes from which on a prior is weak: that of every family's default.
 WEAK_SLOPE = 2.5
-#: All that is published. Everything else stays with the data holder, and so does every key that a
-#: later version adds, until it is named here.
+#: All that is published, in manifest, report, codebook and HOW_TO_POOL.md alike. Everything else
+#: stays with the data holder, and so does every key that a later version adds, until it is named
+#: here. What the keys stand for is said in `public_manifest`.
 PUBLIC = (
     *("posynth", "n", "k", "m", "nests", "proper", "improper", "without_noise", "copies_values"),
     *("complete", "unsynthesised", "filled", "missing", "passed", "failed_affects"),
-    "versions",
+    *("versions", "chain", "passive"),
     *("plug_in", "tightened", "kept_groups", "grouped", "groups"),
 )
+
+#: How missing values come about in the copies.
+REPRODUCED = "the pattern is reproduced (an indicator is drawn first, then the value where present)"
 
 
 def manifest(posterior: Posterior, k: int, streams: Sequence[Streams]) -> dict[str, Any]:
@@ -51,6 +57,7 @@ def manifest(posterior: Posterior, k: int, streams: Sequence[Streams]) -> dict[s
         "tightened": _tightened(posterior),
         "filled": filled,
         "passive": {c.target: c.passive for c in spec if c.passive},
+        "chain": public_chain(posterior),
         "missing": spec.missing if holes else "none",
         "missing_note": _missing_note(holes),
         "priors": {c.target: _prior(posterior, c.target) for c in spec},
@@ -70,8 +77,10 @@ def public_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     Whoever knows all rows of the source but one can run posynth on them with every guess at the
     missing row, and compare. Whatever the run makes out of the rows would tell him which guess is
     right: seeds and streams (with them he gets the copies themselves), the hash of the chain,
-    priors and engines (they follow the data), rules, the names of columns with missing values, the
-    posterior draws taken, times. They are left out, and so is the name of the source's file.
+    scales of priors and engines (they follow the data), the values of diagnostics, the names of
+    columns with missing values, the posterior draws taken, times. They are left out, and so is the
+    name of the source's file. The public report, the codebook and HOW_TO_POOL.md are written from
+    what is returned here, from the copies, and from standardised measures of misfit.
 
     Parameters
     ----------
@@ -81,10 +90,14 @@ def public_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Versions, sizes n, k and m, whether the copies are proper and complete and what is an
-        exception to it, which columns hold placeholders, how missing values were treated, and
-        whether the diagnostics passed, and the columns concerned where they did not, without the
-        values of the diagnostics; keys that the manifest lacks are left out.
+        Versions, sizes n, k and m; whether the copies are proper and complete and what is an
+        exception to it; which columns hold placeholders; how missing values were treated; the
+        conditionals with their predictors and families (`public_chain`) and the rules of passive
+        columns, both of which a user of the copies must know, and the latter of which hold in
+        every row of the copies; whether the diagnostics passed, and the columns concerned where
+        they did not, without their values; conditionals whose slopes are drawn towards 0; columns
+        and numbers of groups, which rules of pooling need. Keys that the manifest lacks are left
+        out.
 
     Examples
     --------
@@ -92,6 +105,56 @@ def public_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     {'n': 299, 'k': 299, 'm': 5}
     """
     return {key: manifest[key] for key in PUBLIC if key in manifest}
+
+
+def public_chain(posterior: Posterior) -> dict[str, dict[str, str]]:
+    """Return conditional -> what it is given and its family, as they may be published.
+
+    Of a model of the user's own the name is told, and not the file: its folder is private.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        A fitted chain.
+
+    Returns
+    -------
+    dict
+        In visit order, with the keys ``given`` and ``family``.
+    """
+    found = {}
+    for c in posterior.spec:
+        names = " + ".join(posterior.spec.predictors(c.target))
+        given = f"= {c.passive}" if c.passive else c.formula or names or "nothing"
+        own = is_reference(c.family)
+        shown = replace(c, family=f"own model {c.family.rpartition(':')[2]}") if own else c
+        found[c.target] = {"given": given, "family": shown.label}
+    return found
+
+
+def missing_words(manifest: Mapping[str, Any]) -> str:
+    """Say how missing values were treated, with the columns where the manifest names them.
+
+    Parameters
+    ----------
+    manifest : Mapping
+        A manifest, or a public one, which names no column.
+
+    Returns
+    -------
+    str
+        One sentence without a full stop.
+
+    Examples
+    --------
+    >>> missing_words({"missing": "none"})
+    'the source has no missing values in modelled columns'
+    """
+    if "missing_note" in manifest:
+        return str(manifest["missing_note"])
+    if manifest.get("missing", "none") == "none":
+        return _missing_note(())
+    return f"missing values: {REPRODUCED}" if manifest["missing"] == "pattern" else "imputed"
 
 
 def _exceptions(posterior: Posterior) -> dict[str, Any]:
@@ -144,6 +207,6 @@ def _missing_note(holes: Iterable[str]) -> str:
     if not names:
         return "the source has no missing values in modelled columns"
     return (
-        f"missing values in {names}: the pattern is reproduced (an indicator is drawn first, then "
-        "the value where present); for inference impute each copy multiply, then pool"
+        f"missing values in {names}: {REPRODUCED}; for inference impute inside each copy: `posynth "
+        "pool --impute 5`"
     )

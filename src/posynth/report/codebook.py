@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from posynth.copies.codebook import Codebook
-from posynth.families.permission import is_reference
+from posynth.copies.manifest import public_chain
 from posynth.posterior.record import Posterior
 from posynth.table import dates
 from posynth.table.codec import encode
@@ -46,7 +46,7 @@ def codebook_rows(
     list of dict of str
         One a column, with the keys of ``FIELDS``.
     """
-    decimal = codebook.source.decimal
+    decimal, chain = codebook.source.decimal, public_chain(posterior)
     return [
         {
             "column": column.name,
@@ -55,7 +55,7 @@ def codebook_rows(
             **_range(column, frames),
             "decimals": "" if column.decimals is None else str(column.decimals),
             "missing": f"{np.mean([frame[column.name].isna().mean() for frame in frames]):.3f}",
-            "modelled": _modelled(column, posterior),
+            "modelled": _modelled(column, posterior, chain),
         }
         for column in codebook.schema
     ]
@@ -78,17 +78,14 @@ def _text(column: Column, value: float) -> str:
     return f"{value:.6g}" if column.decimals is None else f"{value:.{column.decimals}f}"
 
 
-def _modelled(column: Column, posterior: Posterior) -> str:
+def _modelled(column: Column, posterior: Posterior, chain: Mapping[str, Mapping[str, str]]) -> str:
     was = posterior.schema[column.name]
     if not was.kind.is_modelled:
         return FILLED[was.kind]
     conditional = posterior.spec[column.name]
     if conditional.passive:
         return f"computed: {conditional.passive}"
-    family = conditional.family
-    # The folder of a user's own file is nobody's business.
-    name = f"own model {family.rpartition(':')[2]}" if is_reference(family) else family
-    return f"{name}, learned scale" if conditional.scale == "learned" else name
+    return chain[column.name]["family"]
 
 
 def as_csv(rows: Sequence[Mapping[str, str]]) -> str:

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from posynth.copies.manifest import missing_words
 from posynth.evaluation.utility import ranked
 from posynth.families import families
+from posynth.families.permission import is_reference
 from posynth.report import tables
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def _model(found: "Findings") -> str:
         f"{manifest['n']:,} rows with posynth {manifest['posynth']} (PyMC {versions['pymc']}). The "
         f"joint distribution of {len(columns)} columns was written as a chain of conditional "
         f"models, each column given earlier ones{order}: {_families(posterior)}. {draw} Missing "
-        f"values: {manifest['missing_note']}."
+        f"values: {missing_words(manifest)}."
     )
 
 
@@ -85,7 +87,9 @@ def _families(posterior: "Posterior") -> str:
     for name, count in counts.most_common():
         facts = known[name].facts if name in known else None
         summary = facts.summary.partition(",")[0] if facts else "a user-defined model"
-        texts.append(f"{summary} (`{name}`, {count} conditional{'s' * (count > 1)})")
+        # The folder of a user's own file is private.
+        shown = name.rpartition(":")[2] if is_reference(name) else name
+        texts.append(f"{summary} (`{shown}`, {count} conditional{'s' * (count > 1)})")
     return "; ".join(texts)
 
 
@@ -103,6 +107,8 @@ def _fit(found: "Findings") -> str:
         if not failed
         else f"The conditionals of {_names(failed)} were outside their diagnostic limits."
     )
+    if found.public:
+        used = "exact draws or Markov chain Monte Carlo"
     return f"Posteriors were obtained by {used}. {end}"
 
 

@@ -35,11 +35,11 @@ def render(found: Findings) -> str:
     )
     template = environment.from_string((room / "page.html.jinja").read_text(encoding="utf-8"))
     manifest = found.copies.manifest()
-    source = manifest["source"] or "a data frame"
+    source = manifest.get("source") or ("a data frame" if "source" in manifest else "")
     proper = "proper synthetic" if found.proper else "synthetic"
     return template.render(
         version=posynth.__version__,
-        title=f"Synthetic copies of {source}",
+        title=f"Synthetic copies of {source}" if source else "Synthetic copies",
         lead=f"{manifest['m']} {proper} copies of {manifest['k']:,} rows, made from "
         f"{manifest['n']:,} confidential rows: what was modelled, how well, and what the copies "
         "are good for.",

@@ -59,7 +59,7 @@ def _model(found: Findings) -> Section:
     manifest = found.copies.manifest()
     parts: list[Part] = [
         ("grid", tables.made(manifest, found.public)),
-        ("grid", tables.chain(found.copies.posterior, manifest, notes=not found.public)),
+        ("grid", tables.chain(found.copies.posterior, manifest, public=found.public)),
     ]
     warned = [
         *([] if found.proper else [words.NOT_PROPER]),
@@ -72,9 +72,9 @@ def _model(found: Findings) -> Section:
 
 def _diagnostics(found: Findings) -> Section:
     every = _diagnoses(found)
-    parts: list[Part] = [("grid", tables.diagnostics(every, sizes=not found.public))]
+    parts: list[Part] = [("grid", tables.diagnostics(every, public=found.public))]
     texts = [_failed(row) for row in every if not row.passed]
-    if texts:
+    if texts and not found.public:
         parts.append(("list", {"title": "Outside their limits", "texts": texts}))
     # Checks see the confidential rows, so they stay out of the public version.
     if found.checks and not found.public:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from posynth.chain.facts import FamilyFacts
+from posynth.copies.manifest import missing_words, public_chain
 from posynth.families import families
 from posynth.posterior.diagnosis import Diagnosis
 from posynth.posterior.record import Posterior
@@ -23,17 +24,17 @@ BY_USER = "as the chain file or the call says"
 def made(manifest: Mapping[str, Any], public: bool = False) -> Grid:
     """Tell a reader of the copies what he must know: source, sizes, seeds, hash and versions.
 
-    Seeds and hash are left out of a public page: guesses at a row could be tested with them.
+    A public page is written from a public manifest, without source, seeds and hash.
     """
     versions = ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())
     rows = [
-        ("Source", manifest["source"] or "a data frame"),
+        *([] if public else [("Source", manifest["source"] or "a data frame")]),
         ("Rows of the source", f"{manifest['n']:,}"),
         ("Copies", f"{manifest['m']} of {manifest['k']:,} rows"),
         ("Proper", "yes: each copy took its own posterior draw" if manifest["proper"] else "no"),
         *_exceptions(manifest),
         *_computed(manifest.get("passive", {})),
-        ("Missing values", manifest["missing_note"]),
+        ("Missing values", missing_words(manifest)),
         ("Filled, not modelled", _filled(manifest["filled"])),
         *([] if public else _origin(manifest)),
         ("Versions", f"posynth {manifest['posynth']}, {versions}"),
@@ -68,16 +69,23 @@ def _filled(filled: Mapping[str, str]) -> str:
     return ", ".join(f"{name} ({kind})" for name, kind in filled.items()) or "no column"
 
 
-def chain(posterior: Posterior, manifest: Mapping[str, Any], notes: bool = True) -> Grid:
-    """One row a conditional in visit order: given what, by which family, with which prior."""
+def chain(posterior: Posterior, manifest: Mapping[str, Any], public: bool = False) -> Grid:
+    """One row a conditional in visit order: given what, by which family, with which prior and why.
+
+    Priors and reasons follow the data, and are left out of a public page.
+    """
     known = {**families(), **posterior.own}
+    shown = manifest.get("chain") or public_chain(posterior)
     rows: list[tuple[str, ...]] = []
     for c in posterior.spec:
         facts = known[c.family].facts if c.family in known else None
-        prior = _prior(manifest["priors"][c.target], facts)
-        row = (c.target, _given(posterior, c.target), c.label, prior)
-        rows.append((*row, c.note or BY_USER) if notes else row)
-    heads = ("Conditional", "Given", "Family", "Prior", *(["Why"] if notes else []))
+        given = _given(posterior, c.target)
+        if public:
+            rows.append((c.target, given, shown[c.target]["family"]))
+        else:
+            prior = _prior(manifest["priors"][c.target], facts)
+            rows.append((c.target, given, c.label, prior, c.note or BY_USER))
+    heads = ("Conditional", "Given", "Family", *([] if public else ["Prior", "Why"]))
     modelled = [c for c in posterior.spec if not c.passive]
     own = [c.target for c in modelled if c.family in known and known[c.family].drawer]
     note = "Each row is a PyMC model; its parameters are independent of those of other rows."
@@ -108,8 +116,18 @@ def _prior(said: Mapping[str, Any], facts: FamilyFacts | None) -> str:
     return f"{name}: {scales}" if scales else str(name)
 
 
-def diagnostics(found: Sequence[Diagnosis], sizes: bool = True) -> Grid:
-    """One row a conditional: engine, diagnostics beside their limits, within them or not."""
+def diagnostics(found: Sequence[Diagnosis], public: bool = False) -> Grid:
+    """One row a conditional: engine, diagnostics beside their limits, within them or not.
+
+    A public page says only whether they are within their limits.
+    """
+    caption = "How well each conditional was fitted"
+    failed = [i for i, row in enumerate(found) if not row.passed]
+    if public:
+        verdicts = [(row.target, verdict(row.passed)) for row in found]
+        heads = ["Conditional", "Within limits"]
+        note = "Limits for Pareto k-hat, R-hat, shifts of chains, effective draws and divergences."
+        return grid(caption, heads, verdicts, texts=2, flagged=failed, note=note)
     heads = ["Conditional", "Family", "Engine", "Within limits", "Rows", "Parameters"]
     heads += ["k-hat", "R-hat", "Chain shift", "ESS", "Tail ESS", "Divergences", "Seconds"]
     rows = []
@@ -117,9 +135,6 @@ def diagnostics(found: Sequence[Diagnosis], sizes: bool = True) -> Grid:
         cells = [row.target, row.family, row.engine, verdict(row.passed), f"{row.n:,}"]
         cells += [str(row.parameters), *_beside_limits(row)]
         rows.append([*map(str, cells), str(row.divergences), fixed(row.seconds, 1)])
-    if not sizes:
-        heads, rows = _without(heads, rows, 4)
-    failed = [i for i, row in enumerate(found) if not row.passed]
     note = (
         "Limits are in brackets; divergences must be 0. k-hat below 0.7: importance weights can be "
         "trusted; exact and Markov chain engines have none. R-hat near 1: chains agree. Chain "
@@ -127,7 +142,6 @@ def diagnostics(found: Sequence[Diagnosis], sizes: bool = True) -> Grid:
         "standard deviations. Tail ESS: effective draws of the 5 % tails. They speak of the fit, "
         "not of whether the model is right."
     )
-    caption = "How well each conditional was fitted"
     return grid(caption, heads, rows, texts=4, flagged=failed, note=note)
 
 

@@ -2,8 +2,9 @@
 
 PUBLIC = (
     "This is the public version: it shows no table, picture or number computed row by row from the "
-    "confidential rows, no distribution, correlation or estimate of the original, and no measure "
-    "of disclosure. What remains of the original are its sizes, the declared levels, "
+    "confidential rows, no distribution, correlation or estimate of the original, no measure "
+    "of disclosure, no scale of a prior and no value of a diagnostic. What remains of the "
+    "original are its sizes, the declared levels, which families and predictors were chosen, "
     "standardised measures of misfit (S) of whole columns and pairs and, if there was a holdout, "
     "mean log scores of its rows."
 )

@@ -145,9 +145,10 @@ WARNINGS: tuple[tuple[Callable[[Provenance], bool], str], ...] = (
     (
         lambda p: p.missing == "pattern" and p.m > 1 and p.imputed <= 1,
         "rows with holes are left out of each fit, which is right for a regression only if what is "
-        "missing does not depend on its response; otherwise impute inside each copy (impute=5 in "
-        "Python, --impute 5 at the command line), or pass its multiple-imputation total (see "
-        "combine_imputations)",
+        "missing does not depend on its response; otherwise impute inside each copy: whoever has "
+        "the posterior by impute=5 in Python or --impute 5 at the command line, whoever has only "
+        "the copies in a program of their own, such as mice, pooling each copy's "
+        "multiple-imputation total (see combine_imputations)",
     ),
     (
         lambda p: p.m == 1 and p.missing in ("impute", "pattern"),
