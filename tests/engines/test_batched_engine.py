@@ -12,22 +12,27 @@ from posynth.engines.batched.gaussian import Gaussian, nearest_gaussian
 from posynth.engines.batched.proposals import Proposals
 from posynth.engines.batched.sample import DENSITIES
 
-#: Family, levels, and rows a level: one level is shown by a single row.
+#: Family, prior, and rows a level: one level is shown by a single row.
 CASES = [
-    ("bernoulli", (140, 20)),
-    ("categorical", (90, 1, 60, 19)),
-    ("ordinal", (1, 100, 9, 50)),
-    ("ordinal", (70, 90)),
+    ("bernoulli", "weak", (140, 20)),
+    ("bernoulli", "log_f", (150, 10)),
+    ("categorical", "weak", (90, 1, 60, 19)),
+    ("categorical", "log_f", (90, 1, 60, 19)),
+    ("ordinal", "weak", (1, 100, 9, 50)),
+    ("ordinal", "log_f", (1, 100, 9, 50)),
+    ("ordinal", "weak", (70, 90)),
 ]
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{len(case[1])}")
+@pytest.fixture(
+    scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}-{len(case[2])}"
+)
 def task(request, make_task):
-    name, counts = request.param
+    name, prior, counts = request.param
     y = np.repeat(np.arange(len(counts)), counts)
     X = np.random.default_rng(4).standard_normal((len(y), 3))
     X[:, 2] = X[:, 1] + 0.1 * X[:, 2]  # nearly collinear
-    made = make_task(name, "weak", X, y, levels=len(counts))
+    made = make_task(name, prior, X, y, levels=len(counts))
     return replace(made, response=replace(made.response, reference=int(np.argmax(counts))))
 
 

@@ -14,11 +14,6 @@ from posynth.chain.spec import Conditional
 #: on 30 predictors has 780, more than 5000 rows inform, and each takes time to sample.
 MOST_COEFFICIENTS = 300
 NOTHING: Mapping[str, tuple[str, ...] | None] = MappingProxyType({})
-#: Prior sd of their slopes: levels of a few rows borrow from the rest. With 2.5, the default, three
-#: rows of a level send its slopes anywhere, and the posterior takes minutes to explore.
-SLOPE = 0.5
-#: Rows of the rarest level for each predictor, below which slopes are held near zero.
-ROWS_FOR_A_SLOPE = 5
 #: Groups in which a numeric predictor is looked at.
 GROUPS = 5
 #: Rows from which on a predictor gets three and four spline columns in place of two.
@@ -74,42 +69,10 @@ def within_budget(
             room -= widths[name]
     note = (
         f"{conditional.note}; {contrasts} contrasts: of {len(columns)} predictors the {len(kept)} "
-        f"that tell most of it, {MOST_COEFFICIENTS} coefficients at most, slopes N(0, {SLOPE})"
+        f"that tell most of it, {MOST_COEFFICIENTS} coefficients at most"
     )
     chosen = tuple(name for name in columns if name in kept)
-    scales = {"slope": SLOPE, **conditional.scales}
-    return replace(conditional, predictors=chosen, scales=scales, note=note)
-
-
-def held_near_zero(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> Conditional:
-    """Hold slopes near zero where some level has too few rows for as many predictors.
-
-    Parameters
-    ----------
-    rows : Rows
-        The source.
-    columns : tuple of str
-        Predictors it has.
-    conditional : Conditional
-        A conditional of levels.
-
-    Returns
-    -------
-    Conditional
-        With another prior and a note, or as it was.
-    """
-    if conditional.indicates or conditional.scales:
-        return conditional
-    values = rows.arrays[conditional.column]
-    counts = np.bincount(values[~np.isnan(values)].astype(np.int64))
-    width = sum(max(len(rows.block(name).names), 1) for name in columns)
-    rarest = int(counts[counts > 0].min(initial=len(values)))
-    if rarest >= ROWS_FOR_A_SLOPE * width:
-        return conditional
-    note = (
-        f"{conditional.note}; a level of {rarest} rows on {width} predictors: slopes N(0, {SLOPE})"
-    )
-    return replace(conditional, scales={"slope": SLOPE}, note=note)
+    return replace(conditional, predictors=chosen, note=note)
 
 
 def spline_columns(rows: Rows, columns: tuple[str, ...], contrasts: int) -> int:

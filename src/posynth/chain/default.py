@@ -1,7 +1,9 @@
 """The chain that is used where the user says nothing: one conditional a column, in table order."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from posynth.chain.slopes import FEW_CASES, few_cases_scale
 from posynth.chain.spec import LEAST_EVENTS, ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
@@ -21,11 +23,13 @@ FAMILY_OF_KIND = {
 #: From one predictor to this many rows on, slopes are shrunk towards 0.
 ROWS_FOR_A_PREDICTOR = 5
 
-#: Prior sd of all slopes together in that case: a priori they explain half of the variance.
+#: Prior sd of all slopes of a number in that case: a priori they explain half of the variance.
+#: Those of levels have the prior of ``few_cases_scale``.
 #: With independent slopes of sd 2.5, p > n columns took synthetic values off the source's
 #: subspace, each conditional amplified what came before it, and the sixtieth column of a table of
 #: 40 rows had 700 times the spread of its source.
-TOTAL_SLOPE = {"gaussian": 0.7, "bernoulli": 2.5, "categorical": 2.5}
+TOTAL_SLOPE = {"gaussian": 0.7}
+LEVELS = ("bernoulli", "categorical")
 
 
 def default_chain(
@@ -127,20 +131,24 @@ def _links(
         reason = "asked for" if family else f"default for {column.kind.value} columns"
         if marginal and not family:
             reason = f"marginal of the first column ({column.kind.value}): no predictors"
-        scales, why = _shrinkage(chosen, earlier, schema)
-        links.append(Conditional(column.name, chosen, scales=scales, note=reason + why))
+        link = Conditional(column.name, chosen, note=reason)
+        links.append(_shrunk(link, earlier, schema))
     return links
 
 
-def _shrinkage(
-    family: str, earlier: tuple[str, ...], schema: Schema
-) -> tuple[dict[str, float], str]:
-    """Return the scale of slopes where predictors are many for the rows there are, and why."""
+def _shrunk(link: Conditional, earlier: tuple[str, ...], schema: Schema) -> Conditional:
+    """Tighten the prior of slopes where predictors are many for the rows there are."""
     width = sum(max(len(schema[name].levels) - 1, 1) for name in earlier)
-    if family not in TOTAL_SLOPE or width * ROWS_FOR_A_PREDICTOR <= schema.rows:
-        return {}, ""
-    slope = round(TOTAL_SLOPE[family] / width**0.5, 4)
-    return {"slope": slope}, f"; slopes shrunk: {width} predictors for {schema.rows} rows"
+    if width * ROWS_FOR_A_PREDICTOR <= schema.rows:
+        return link
+    note = f"{link.note}; slopes shrunk: {width} predictors for {schema.rows} rows"
+    if link.family in TOTAL_SLOPE:
+        slope = round(TOTAL_SLOPE[link.family] / width**0.5, 4)
+        return replace(link, scales={"slope": slope}, note=note)
+    if link.family in LEVELS:
+        scales = {"slope": few_cases_scale(width, schema.rows)}
+        return replace(link, prior=FEW_CASES, scales=scales, note=f"{note}, log-F(2, 2)")
+    return link
 
 
 def _indicator(column: Column, earlier: tuple[str, ...], schema: Schema) -> Conditional:

@@ -20,6 +20,7 @@ from posynth.chain.design import Curves, learn
 from posynth.chain.held_out import ROWS_FOR_A_COLUMN
 from posynth.chain.interactions import find_interactions, products_of, told
 from posynth.chain.logit_test import LogitTest
+from posynth.chain.slopes import slope_sd, with_slope_sd
 from posynth.chain.spec import Conditional
 
 type Floats = NDArray[np.float64]
@@ -122,11 +123,12 @@ def with_terms(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -
     products = _products(levels, splines) if X.shape[1] < levels.room else {}
     pairs = find_interactions(products, X, levels.seen, levels.needs) if products else ()
     bent = f"; numeric predictors bend: splines of {splines} columns" if splines else ""
-    note, scales = conditional.note + bent + told(pairs), conditional.scales
-    if (splines == FINE or pairs) and scales.get("slope", 2.5) > TERM_SLOPE:
-        scales = {**scales, "slope": TERM_SLOPE}
-        note += f"; slopes N(0, {TERM_SLOPE:g})"
-    return replace(conditional, splines=splines, interactions=pairs, scales=scales, note=note)
+    note = conditional.note + bent + told(pairs)
+    if (splines == FINE or pairs) and slope_sd(conditional) > TERM_SLOPE:
+        conditional = with_slope_sd(conditional, TERM_SLOPE)
+        named = "N(0, {:g})" if not conditional.prior else "log-F(2, 2) of sd {:g}"
+        note += f"; slopes {named.format(TERM_SLOPE)}"
+    return replace(conditional, splines=splines, interactions=pairs, note=note)
 
 
 def _products(levels: _Levels, splines: int) -> dict[tuple[str, str], Floats]:
@@ -146,7 +148,7 @@ def _levels(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> _
     counts = np.bincount(values[known].astype(np.int64))
     mask = spaced(known, MOST_TESTED, len(rows))
     codes = np.unique(values[mask], return_inverse=True)[1].astype(np.int64)
-    ridge = 1 / conditional.scales.get("slope", 2.5) ** 2
+    ridge = 1 / slope_sd(conditional) ** 2
     return _Levels(rows, columns, mask, codes, int(counts.sum() - counts.max(initial=0)), ridge)
 
 

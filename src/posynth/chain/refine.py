@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from posynth.chain.blocks import Rows
-from posynth.chain.budget import held_near_zero, spline_columns, within_budget
+from posynth.chain.budget import spline_columns, within_budget
 from posynth.chain.choice import choose
 from posynth.chain.determined import RULE, as_rule
 from posynth.chain.few import codes_of, numbers_of
 from posynth.chain.level_terms import with_terms
+from posynth.chain.slopes import for_few_cases
 from posynth.chain.spec import ChainSpec, Conditional
 
 #: Families of levels and holes whose numeric predictors may bend too.
@@ -54,7 +55,7 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
             told = {c.target: c.predictors for c in spec if c.family == RULE}
             lean = within_budget(rows, columns, conditional, told) if free else conditional
             kept = columns if lean.predictors is None else lean.predictors
-            held = held_near_zero(rows, kept, lean) if free else lean
+            held = for_few_cases(rows, kept, lean) if free else lean
             spec = spec.with_conditional(with_terms(rows, kept, held))
     return spec
 
@@ -68,5 +69,5 @@ def _as_levels(
     coded = replace(rows, arrays={**rows.arrays, conditional.target: codes})
     lean = within_budget(coded, columns, conditional) if free else conditional
     kept = columns if lean.predictors is None else lean.predictors
-    held = held_near_zero(coded, kept, lean) if free else lean
+    held = for_few_cases(coded, kept, lean) if free else lean
     return with_terms(coded, kept, held)

@@ -4,7 +4,15 @@ r"""Bayesian logistic regression.
 
 with predictors standardised and, by default, :math:`\alpha \sim N(0, 5)` and
 :math:`\beta_j \sim N(0, 2.5)`, which keeps the posterior proper under perfect separation.
-Prior ``flat`` is :math:`p(\alpha, \beta) \propto 1`.
+Prior ``log_f`` has :math:`\beta_j \sim Logistic(0, s)`, which is log-F(2, 2) for s = 1: it weighs
+as much as one case and one non-case at a predictor's unit, pulls a slope by at most 1/s however
+large it is, and so keeps strong effects where cases are few. Prior ``flat`` is
+:math:`p(\alpha, \beta) \propto 1`.
+
+References
+----------
+Greenland, S. and Mansournia, M. A. (2015). Penalization, bias reduction, and default priors in
+logistic and related categorical and survival regressions. Statistics in Medicine 34, 3133-3143.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -39,6 +47,17 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     return _write(design, response, priors, parameters)
 
 
+def log_f(design: Design, response: Response, priors: Priors) -> "pm.Model":
+    """Write the model under log-F(2, 2), the logistic distribution, for slopes."""
+    import pymc as pm
+
+    def parameters(data: Any) -> tuple[Any, Any]:
+        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
+        return alpha, pm.Logistic("beta", 0.0, data["prior_slope"], dims="predictor")
+
+    return _write(design, response, priors, parameters)
+
+
 def flat(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under a flat prior."""
     import pymc as pm
@@ -54,11 +73,15 @@ FAMILY = Family(
         name="bernoulli",
         kinds=frozenset({Kind.BINARY}),
         summary="Bayesian logistic regression, logit P(y = 1) = alpha + X beta",
-        priors={"weak": {"intercept": 5.0, "slope": 2.5}, "flat": {}},
+        priors={
+            "weak": {"intercept": 5.0, "slope": 2.5},
+            "log_f": {"intercept": 5.0, "slope": 1.0},
+            "flat": {},
+        },
         sampler="logistic",
-        sampler_priors=("weak",),
+        sampler_priors=("weak", "log_f"),
     ),
     build,
-    variants={"flat": flat},
+    variants={"log_f": log_f, "flat": flat},
     contents=regression_contents,
 )

@@ -3,7 +3,8 @@ r"""Bayesian multinomial logistic regression.
 .. math:: P(y = c) \propto \exp(\alpha_c + X\beta_c), \qquad \alpha_r = \beta_r = 0
 
 The most frequent level r is the reference. Predictors are standardised; by default
-:math:`\alpha_c \sim N(0, 5)` and :math:`\beta_{jc} \sim N(0, 2.5)`; prior ``flat`` is constant.
+:math:`\alpha_c \sim N(0, 5)` and :math:`\beta_{jc} \sim N(0, 2.5)`; prior ``log_f`` has
+:math:`\beta_{jc} \sim Logistic(0, s)` (see ``bernoulli``); prior ``flat`` is constant.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,18 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     return _write(design, response, priors, parameters)
 
 
+def log_f(design: Design, response: Response, priors: Priors) -> "pm.Model":
+    """Write the model under log-F(2, 2), the logistic distribution, for slopes."""
+    import pymc as pm
+
+    def parameters(data: Any) -> tuple[Any, Any]:
+        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"], dims="contrast")
+        beta = pm.Logistic("beta", 0.0, data["prior_slope"], dims=("predictor", "contrast"))
+        return alpha, beta
+
+    return _write(design, response, priors, parameters)
+
+
 def flat(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under a flat prior."""
     import pymc as pm
@@ -68,11 +81,15 @@ FAMILY = Family(
         name="categorical",
         kinds=CATEGORICAL,
         summary="Bayesian multinomial logistic regression, most frequent level as reference",
-        priors={"weak": {"intercept": 5.0, "slope": 2.5}, "flat": {}},
+        priors={
+            "weak": {"intercept": 5.0, "slope": 2.5},
+            "log_f": {"intercept": 5.0, "slope": 1.0},
+            "flat": {},
+        },
         sampler="softmax",
-        sampler_priors=("weak",),
+        sampler_priors=("weak", "log_f"),
     ),
     build,
-    variants={"flat": flat},
+    variants={"log_f": log_f, "flat": flat},
     contents=contents,
 )

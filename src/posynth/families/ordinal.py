@@ -2,7 +2,8 @@ r"""Cumulative logit regression (proportional odds).
 
 .. math:: P(y \le k) = logit^{-1}(c_k - X\beta), \qquad c_1 < \ldots < c_{K-1}
 
-with predictors standardised, :math:`\beta_j \sim N(0, 2.5)` and no intercept. The probabilities
+with predictors standardised, :math:`\beta_j \sim N(0, 2.5)` (prior ``log_f``: Logistic(0, s), see
+``bernoulli``) and no intercept. The probabilities
 p of the K levels at X = 0 are Dirichlet(1, ..., 1). They are held as ``stick``, the share of each
 level in what the lower levels leave over, :math:`v_k = p_k / (p_k + \ldots + p_K)`, which is
 Beta(1, K - k); then :math:`c_k = logit(1 - \prod_{j \le k} (1 - v_j))`.
@@ -52,6 +53,7 @@ def cumulative(
     data: Mapping[str, Any],
     quantile: Callable[[Any], Any],
     log_mass: Callable[[Any, Any], Any],
+    logistic: bool = False,
 ) -> None:
     """Write the ordinal model of a link into the model that is open.
 
@@ -63,10 +65,13 @@ def cumulative(
         Log of an upper tail probability -> the point that has it.
     log_mass : callable
         (lower, upper) -> log probability between two points.
+    logistic : bool
+        Whether slopes are logistic, not normal.
     """
     import pymc as pm
 
-    beta = pm.Normal("beta", 0.0, data["prior_slope"], dims="predictor")
+    shape = pm.Logistic if logistic else pm.Normal
+    beta = shape("beta", 0.0, data["prior_slope"], dims="predictor")
     level = data["prior_level"]
     stick = pm.Beta("stick", level, level * data["above"], dims="cut")
     cuts = quantile(pm.math.log1p(-stick) @ data["so_far"])
@@ -78,7 +83,18 @@ def cumulative(
 
 
 def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
-    """Write the model."""
+    """Write the model under normal priors of slopes."""
+    return _write(design, response, priors)
+
+
+def log_f(design: Design, response: Response, priors: Priors) -> "pm.Model":
+    """Write the model under log-F(2, 2), the logistic distribution, for slopes."""
+    return _write(design, response, priors, logistic=True)
+
+
+def _write(
+    design: Design, response: Response, priors: Priors, logistic: bool = False
+) -> "pm.Model":
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -91,7 +107,7 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
 
     held = contents(design, response, priors)
     with pm.Model(coords=held.coords) as model:
-        cumulative(held.declare(), quantile, log_mass)
+        cumulative(held.declare(), quantile, log_mass, logistic)
     return model
 
 
@@ -100,10 +116,11 @@ FAMILY = Family(
         name="ordinal",
         kinds=frozenset({Kind.ORDINAL}),
         summary="cumulative logit regression (proportional odds), logit P(y <= k) = c_k - X beta",
-        priors={"weak": {"slope": 2.5, "level": 1.0}},
+        priors={"weak": {"slope": 2.5, "level": 1.0}, "log_f": {"slope": 1.0, "level": 1.0}},
         sampler="cumulative",
-        sampler_priors=("weak",),
+        sampler_priors=("weak", "log_f"),
     ),
     build,
+    variants={"log_f": log_f},
     contents=contents,
 )

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.batched.density import CELLS, ROWS, Curvature, Floats, Singles, pieces
+from posynth.engines.batched.prior import CoefficientPrior
 
 if TYPE_CHECKING:
     from posynth.engines.base import Task
@@ -78,8 +79,10 @@ class Cumulative:
         Levels from 0.
     levels : int
         Their number K.
-    slope, level : float
-        Standard deviation of slopes; parameter of the Dirichlet prior.
+    prior : CoefficientPrior
+        Of the slopes.
+    level : float
+        Parameter of the Dirichlet prior.
     scale : float
         Factor of the likelihood: above 1 where the rows are a sample of those meant.
     """
@@ -89,7 +92,7 @@ class Cumulative:
         X: Floats,
         y: NDArray[np.int64],
         levels: int,
-        slope: float,
+        prior: CoefficientPrior,
         level: float,
         scale: float = 1.0,
     ) -> None:
@@ -97,7 +100,7 @@ class Cumulative:
         self._cuts, self._scale = levels - 1, scale
         self._counts = np.bincount(y, minlength=levels).astype(float)
         self._pieces = [(k, piece) for k in range(levels) for piece in pieces(X[y == k])]
-        self._precision, self._level = 1 / slope**2, level
+        self._prior, self._level = prior, level
         self._above = level * np.arange(levels - 1.0, 0.0, -1.0)
 
     @property
@@ -147,11 +150,12 @@ class Cumulative:
         jacobian, v = cuts.jacobian, cuts.stick
         inner = np.einsum("ski,skl,slj->sij", jacobian, of_cuts, jacobian) - cuts.curved(by_cut)
         information = np.empty((self.size, self.size))
-        information[:p, :p] = self._scale / len(thetas) * squares + self._precision * np.eye(p)
+        information[:p, :p] = self._scale / len(thetas) * squares
+        information[:p, :p] += np.diag(self._prior.curvature(thetas[:, :p]))
         information[:p, p:] = self._scale * np.einsum("spk,skj->pj", mixed, jacobian) / len(thetas)
         information[p:, :p] = information[:p, p:].T
-        prior = ((self._level + self._above) * v * (1 - v)).mean(axis=0)
-        information[p:, p:] = self._scale * inner.mean(axis=0) + np.diag(prior)
+        of_sticks = ((self._level + self._above) * v * (1 - v)).mean(axis=0)
+        information[p:, p:] = self._scale * inner.mean(axis=0) + np.diag(of_sticks)
         gradient = self._gradient(thetas, cuts, slopes, by_cut)
         return Curvature(self._value(thetas, cuts, logs), gradient, information)
 
@@ -163,7 +167,7 @@ class Cumulative:
         u = thetas[:, self._predictors :]
         gap = cuts.at[:, :-1] - cuts.at[:, 1:]
         found: Floats = self._scale * (logs + np.log(-np.expm1(gap)) @ self._counts[1:-1])
-        found -= 0.5 * self._precision * np.sum(thetas[:, : self._predictors] ** 2, axis=1)
+        found += self._prior.logs(thetas[:, : self._predictors])
         found -= self._level * np.logaddexp(0, -u).sum(axis=1) + np.logaddexp(0, u) @ self._above
         return found
 
@@ -171,8 +175,8 @@ class Cumulative:
         v = cuts.stick
         by_u = self._scale * np.einsum("sk,skj->sj", by_cut, cuts.jacobian)
         by_u += self._level * (1 - v) - self._above * v
-        prior = self._precision * thetas[:, : self._predictors]
-        return np.concatenate([self._scale * slopes - prior, by_u], axis=1)
+        prior = self._prior.gradients(thetas[:, : self._predictors])
+        return np.concatenate([self._scale * slopes + prior, by_u], axis=1)
 
     def _sums(self, thetas: Floats, cuts: _Cuts) -> tuple[Floats, Floats, Floats]:
         """Return the rows' log p without gaps (s,), and the gradient by slopes and cutpoints."""
@@ -232,4 +236,6 @@ def cumulative_density(task: "Task", rows: NDArray[np.int64] | None = None) -> C
     if rows is not None:
         X, y, scale = X[rows], y[rows], len(X) / len(rows)
     levels, priors = len(task.response.levels), task.priors
-    return Cumulative(X, y, levels, priors["slope"], priors["level"], scale)
+    slopes = np.ones(X.shape[1], dtype=bool)
+    prior = CoefficientPrior.of(task, priors["slope"] * slopes, slopes)
+    return Cumulative(X, y, levels, prior, priors["level"], scale)

@@ -1,7 +1,7 @@
-r"""Batched posterior of logistic and multinomial regression under normal priors.
+r"""Batched posterior of logistic and multinomial regression.
 
 .. math:: \log p(\theta | y) = \langle X'Y, \Theta \rangle
-    - \sum_i \log(1 + \sum_c e^{x_i\theta_c}) - \tfrac12 \sum_j (\theta_j / s_j)^2 + const
+    - \sum_i \log(1 + \sum_c e^{x_i\theta_c}) + \log p(\theta) + const
 
 with one column :math:`\theta_c` a contrast with the reference level, the intercept first. The
 curvature has blocks :math:`X' diag(p_k(\delta_{kl} - p_l)) X` (Böhning 1992).
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.batched.density import CELLS, ROWS, Curvature, Floats, Singles, pieces
+from posynth.engines.batched.prior import CoefficientPrior
 
 if TYPE_CHECKING:
     from posynth.engines.base import Task
@@ -37,8 +38,8 @@ class Softmax:
         Contrast each row shows, -1 for the reference level.
     contrasts : int
         Number of contrasts: 1 is logistic regression.
-    intercept, slope : float
-        Standard deviations of the priors.
+    prior : CoefficientPrior
+        Of all parameters.
     scale : float
         Factor of the likelihood: above 1 where the rows are a sample of those meant.
     """
@@ -48,8 +49,7 @@ class Softmax:
         X: Floats,
         codes: np.ndarray,
         contrasts: int,
-        intercept: float,
-        slope: float,
+        prior: CoefficientPrior,
         scale: float = 1.0,
     ) -> None:
         self.contrasts, self.scale = contrasts, scale
@@ -59,9 +59,7 @@ class Softmax:
         shown = codes[:, None] == np.arange(contrasts)
         totals = np.vstack([shown.sum(axis=0), X.T @ shown]).T
         self._totals = scale * totals.ravel()
-        sd = np.full((contrasts, self.terms), float(slope))
-        sd[:, 0] = intercept
-        self._precision = 1 / sd.ravel() ** 2
+        self._prior = prior
         self._block = max(1, CELLS // (contrasts * ROWS))
 
     @property
@@ -106,7 +104,9 @@ class Softmax:
             for other in range(k):
                 blocks[k, other] = blocks[other, k].T
         information = self.scale / len(thetas) * blocks.transpose(0, 2, 1, 3)
-        information = information.reshape(self.size, self.size) + np.diag(self._precision)
+        information = information.reshape(self.size, self.size) + np.diag(
+            self._prior.curvature(thetas)
+        )
         return Curvature(self._value(thetas, logs), self._gradient(thetas, sums), information)
 
     def model_order(self, thetas: Floats) -> Floats:
@@ -116,11 +116,11 @@ class Softmax:
 
     def _value(self, thetas: Floats, logs: Floats) -> Floats:
         found: Floats = thetas @ self._totals - self.scale * logs
-        return found - 0.5 * thetas**2 @ self._precision
+        return found + self._prior.logs(thetas)
 
     def _gradient(self, thetas: Floats, sums: Floats) -> Floats:
         found: Floats = self._totals - self.scale * sums.reshape(thetas.shape)
-        return found - thetas * self._precision
+        return found + self._prior.gradients(thetas)
 
     def _parts(self, thetas: Floats) -> Iterator[tuple[slice, Singles, Singles, Singles]]:
         """Give, piece by piece, which thetas, rows (q, r), shares (s, c, r), log totals (s, r)."""
@@ -161,4 +161,9 @@ def _density(task: "Task", rows: Rows, reference: int, contrasts: int) -> Softma
     if rows is not None:
         X, y, scale = X[rows], y[rows], len(X) / len(rows)
     codes = np.where(y == reference, -1, np.where(y > reference, y - 1, y))
-    return Softmax(X, codes, contrasts, task.priors["intercept"], task.priors["slope"], scale)
+    sd = np.full((contrasts, 1 + X.shape[1]), task.priors["slope"])
+    sd[:, 0] = task.priors["intercept"]
+    slopes = np.ones(sd.shape, dtype=bool)
+    slopes[:, 0] = False
+    prior = CoefficientPrior.of(task, sd.ravel(), slopes.ravel())
+    return Softmax(X, codes, contrasts, prior, scale)

@@ -30,10 +30,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from posynth.chain.blocks import Rows
-from posynth.chain.budget import held_near_zero, spline_columns, within_budget
+from posynth.chain.budget import spline_columns, within_budget
 from posynth.chain.default import FAMILY_OF_KIND, default_chain
 from posynth.chain.dependence import sources
 from posynth.chain.few import codes_of, numbers_of
+from posynth.chain.slopes import for_few_cases
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.evaluation.inference.departure import Departure
 from posynth.families import families
@@ -185,7 +186,9 @@ def _shrunk(start: Conditional, schema: Schema, columns: tuple[str, ...]) -> Con
     part = Schema(tuple(c for c in schema if c.name in (start.target, *columns)), schema.rows)
     usual = default_chain(part, columns, {start.target: FAMILY_OF_KIND[schema[start.target].kind]})
     limit = usual[start.target].scales.get("slope")
-    return start if limit is None else replace(start, scales=_at_most(limit, start))
+    if limit is None or usual[start.target].prior:  # slopes of levels: see _within_budget
+        return start
+    return replace(start, scales=_at_most(limit, start))
 
 
 def _at_most(limit: float, model: Conditional) -> dict[str, float]:
@@ -240,7 +243,7 @@ def _pairs(target: str, spec: ChainSpec, columns: tuple[str, ...]) -> tuple[Pair
 
 
 def _within_budget(model: Conditional, rows: Rows) -> Conditional:
-    """Keep the predictors that a column of levels can carry, and hold their slopes near zero."""
+    """Keep the predictors that a column of levels can carry, and give slopes the prior for few."""
     family = families()[model.family].facts
     columns = model.predictors or ()
     if family.response != "codes" or family.design != "standardised" or model.formula:
@@ -250,11 +253,13 @@ def _within_budget(model: Conditional, rows: Rows) -> Conditional:
         values = rows.arrays[model.target]
         codes = np.where(np.isnan(values), np.nan, codes_of(numbers_of(values), values))
         coded = replace(rows, arrays={**rows.arrays, model.target: codes})
-    plain = replace(model, scales={})
+    plain = replace(model, scales={}, prior="")
     lean = within_budget(coded, columns, plain)
     kept = columns if lean.predictors is None else lean.predictors
-    held = held_near_zero(coded, kept, lean)
+    held = for_few_cases(coded, kept, lean)
     pairs = tuple(pair for pair in model.interactions if set(pair) <= set(kept))
-    limit = held.scales.get("slope")
-    scales = model.scales if limit is None else _at_most(limit, model)
-    return replace(model, predictors=kept, interactions=pairs, scales=scales)
+    lean = replace(model, predictors=kept, interactions=pairs)
+    stated = model.prior or "slope" in model.scales
+    if stated or held.prior not in family.priors:
+        return lean
+    return replace(lean, prior=held.prior, scales={**model.scales, **held.scales})
