@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 
 from posynth.chain.formula_check import dotted
+from posynth.chain.formula_functions import constant
 from posynth.chain.formula_tokens import written
 
 #: Functions that learn from the rows they are given, and remember it.
@@ -74,6 +75,12 @@ class Formula:
         return tuple(ast.unparse(call) for call in learning)
 
     @property
+    def unfixed(self) -> tuple[str, ...]:
+        """Calls whose columns depend on the rows of a table: those not fixed by numbers given."""
+        calls = [ast.parse(text, mode="eval").body for text in self.learning]
+        return tuple(ast.unparse(c) for c in calls if isinstance(c, ast.Call) and not _is_fixed(c))
+
+    @property
     def level_columns(self) -> tuple[str, ...]:
         """Columns that enter by their levels through ``C(column)``, and in no other way."""
         calls = [text for text in self.factors if text.startswith("C(")]
@@ -100,3 +107,13 @@ def _is_raw(call: ast.Call) -> bool:
     given = [*call.args[2:3], *(word.value for word in call.keywords if word.arg == "raw")]
     raw = any(isinstance(each, ast.Constant) and each.value is True for each in given)
     return dotted(call.func) == "poly" and raw
+
+
+def _is_fixed(call: ast.Call) -> bool:
+    """Whether numbers given decide all that a call learns: knots and bounds, or both scales."""
+    words = {str(word.arg): word.value for word in call.keywords}
+    if dotted(call.func) in ("bs", "cc", "cr", "cs"):
+        return {"knots", "lower_bound", "upper_bound"} <= {*words} and "constraints" not in words
+    given = [words[name] for name in ("center", "scale", "rescale") if name in words]
+    scales = [each for each in (*call.args[1:3], *given) if constant(each) is not True]
+    return dotted(call.func) in ("scale", "standardize") and len(scales) == 2

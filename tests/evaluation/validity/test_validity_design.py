@@ -213,3 +213,16 @@ def test_a_study_reads_declared_codes_as_pooling_does():
     assert abs(found.q[1] - 3) < 4 * np.sqrt(2 / 133)
     (slope,) = design_study(sample, 120, "ols", "y ~ ward", **options).analyse(sample(400, rng))
     assert slope.names == ("Intercept", "ward")
+
+
+def test_a_study_refuses_terms_that_each_table_would_code_otherwise():
+    table = load_heart_failure()[["age", "platelets"]]
+    for call in ("poly(age, 2)", "scale(age)", "center(age)", "bs(age, df=4)", "scale(age, 60)"):
+        for formula in (f"platelets ~ {call}", f"{call} ~ platelets"):
+            with pytest.raises(SpecError, match="learns from the rows of each table"):
+                design_study(table, 100, "ols", formula, replications=1, seed=1)
+    fixed = "bs(age, knots=[60], lower_bound=30, upper_bound=100, extrapolation='extend')"
+    for call in ("poly(age, 2, raw=True)", "scale(age, 60, 10)", fixed):
+        study = design_study(table, 100, "ols", f"platelets ~ {call}", replications=1, seed=1)
+        (whole,), (half,) = study.analyse(table), study.analyse(table[:150])
+        assert whole.names == half.names

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from posynth.chain.formula import read_formula, split_formula
 from posynth.errors import MeasureError, PosynthError, SpecError, unknown
 from posynth.evaluation.inference.catalogue import RULES
 from posynth.evaluation.inference.direct import fit_direct
@@ -70,6 +71,8 @@ class Analysis:
             return load_function(self.function, self.folders, "analysis", allowed=True)
         if self.function is not None:
             return self.function
+        if schema is not None:
+            _require_fixed(self.formula, schema)
         # Direct fits read levels off each table; declared codes would be slopes there.
         if schema is not None and any(map(has_codes, schema)):
             return fit_statsmodels(self.formula, self.model, schema=schema, **self.options)
@@ -237,3 +240,16 @@ def _named(function: Any) -> str:
     if function is None or isinstance(function, str):
         return function or ""
     return str(getattr(function, "__qualname__", type(function).__name__))
+
+
+def _require_fixed(formula: str, schema: Schema) -> None:
+    """Refuse terms that a table of another size would code otherwise: the truth is one of them."""
+    for side in filter(None, split_formula(formula)):
+        found = read_formula(side, schema.names, dot=schema.names, offset=True)
+        for call in found.unfixed:
+            raise SpecError(
+                f"study: formula {formula!r}: {found.label(call)} learns from the rows of each "
+                "table, so that coefficients of the population and of copies are not of the same "
+                "columns; write powers, as I(x ** 2) or poly(x, 2, raw=True), knots= with "
+                "lower_bound= and upper_bound=, or scale(x, 50, 10)"
+            )
