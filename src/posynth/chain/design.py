@@ -246,6 +246,8 @@ def _from_formula(
     columns = [str(name) for name in frame]
     numbers = [name for name in columns if _has_numbers(frame[name])]
     formula = read_formula(encoder.formula, columns, numbers=numbers)
+    if any(not hasattr(frame[name], "cat") for name in formula.level_columns):
+        raise _unstable(encoder)
     names, matrix, state = formula_matrix(formula, frame, None if learning else encoder.state)
     _refuse_extremes(formula, state)
     wanted = [i for i, name in enumerate(names) if name != "Intercept"]
@@ -281,8 +283,12 @@ def _refuse_unstable(encoder: Encoder, rows: Rows, labels: list[str], matrix: Fl
     arrays = {name: values[few] for name, values in rows.arrays.items()}
     found, values, _ = _coded(encoder, replace(rows, arrays=arrays, count=len(few)))
     if found != labels or not np.allclose(values, matrix[few], rtol=1e-6, atol=1e-9):
-        raise SpecError(
-            f"formula {encoder.formula!r} codes a row by what other rows hold, so a copy would be "
-            "coded otherwise; use center(), scale() or poly(), which remember the source, and C() "
-            "on categorical columns only"
-        )
+        raise _unstable(encoder)
+
+
+def _unstable(encoder: Encoder) -> SpecError:
+    return SpecError(
+        f"formula {encoder.formula!r} codes a row by what other rows hold, so a copy would be "
+        "coded otherwise; use center(), scale() or poly(), which remember the source, and C() on "
+        "categorical columns only (declare codes nominal)"
+    )

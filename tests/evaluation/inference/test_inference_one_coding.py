@@ -7,6 +7,7 @@ import statsmodels.api as sm
 
 import posynth
 from posynth.errors import MeasureError
+from posynth.evaluation.inference import fit_copies
 from posynth.evaluation.inference.basis import Basis
 from posynth.evaluation.inference.models import fit_statsmodels
 
@@ -103,6 +104,20 @@ def test_a_scaled_response_and_offset_learn_from_all_rows_too(frames):
         x = (frame["x"] - every["x"].mean()) / every["x"].std()
         parts.append(sm.OLS(y, sm.add_constant(x)).fit().params.to_numpy())
     np.testing.assert_allclose(pooled.table["estimate"], np.mean(parts, axis=0), rtol=1e-8)
+
+
+def test_fits_of_copies_alone_are_in_one_coding_too(frames):
+    analysis = fit_statsmodels("y ~ poly(x, 2) + C(c)")
+    known = _pool(frames, "y ~ poly(x, 2) + C(c)").table["estimate"].to_numpy()
+    q = np.mean([each.q for each in fit_copies(analysis, iter(frames))], axis=0)
+    poly = [name.startswith("poly") for name in fit_copies(analysis, frames)[0].names]
+    # Without the rows of the source, poly is scaled to those of a copy.
+    np.testing.assert_allclose(q, np.where(poly, known * np.sqrt(K / N), known), rtol=1e-8)
+    odd = [frames[0], _copy(1, e=(2, 3))]
+    with pytest.raises(MeasureError, match=r"'e' has 3 level\(s\) \[1, 2, 3\]"):
+        fit_copies(fit_statsmodels("e ~ x", "logit"), odd)
+    alone = fit_statsmodels("e ~ x", "logit")(frames[0])
+    assert alone.notes == ("the event of 'e' is 2, against 1",)
 
 
 def test_a_value_outside_the_knots_is_explained(frames):

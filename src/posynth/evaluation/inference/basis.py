@@ -103,6 +103,26 @@ class Basis:
         )
 
 
+@dataclass(frozen=True)
+class Alike:
+    """An analysis of one table that can be made one of several tables in one coding.
+
+    Attributes
+    ----------
+    alone : callable
+        The analysis of a single table, in its own coding.
+    together : callable
+        From the tables to the analysis of each of them.
+    """
+
+    alone: Callable[[pd.DataFrame], Any]
+    together: Callable[[tuple[pd.DataFrame, ...]], Callable[[pd.DataFrame], Any]]
+
+    def __call__(self, frame: pd.DataFrame) -> Any:
+        """Analyse a single table."""
+        return self.alone(frame)
+
+
 def _plain(value: Any) -> Any:
     """Return a value of NumPy's as Python's, a whole number as an integer."""
     value = value.item() if isinstance(value, np.generic) else value

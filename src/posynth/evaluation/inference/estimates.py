@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from posynth.errors import MeasureError
+from posynth.evaluation.inference.basis import Alike
 from posynth.evaluation.inference.clusters import Clusters, mean_of, of_result
 from posynth.evaluation.inference.estimate_checks import check_estimate
 from posynth.evaluation.inference.moments import Floats
@@ -107,7 +108,10 @@ def fit_copies(analysis: Analysis, copies: Iterable[pd.DataFrame]) -> tuple[Esti
     >>> fit_copies(spread, frames)[1].names
     ('spread',)
     """
-    return aligned([_run(analysis, copy, number) for number, copy in enumerate(copies, start=1)])
+    frames = tuple(copies)
+    if isinstance(analysis, Alike) and frames:
+        analysis = analysis.together(frames)
+    return aligned([_run(analysis, copy, number) for number, copy in enumerate(frames, start=1)])
 
 
 def _run(analysis: Analysis, copy: pd.DataFrame, number: int) -> Estimate:

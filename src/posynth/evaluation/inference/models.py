@@ -16,7 +16,7 @@ import pandas as pd
 
 from posynth.engines.threads import caught_warnings
 from posynth.errors import MeasureError, unknown
-from posynth.evaluation.inference.basis import Basis, as_basis
+from posynth.evaluation.inference.basis import Alike, Basis, as_basis
 from posynth.evaluation.inference.clusters import ROBUST, Clusters, of_mixed, robust
 from posynth.evaluation.inference.estimates import Estimate
 from posynth.evaluation.inference.model_data import model_data
@@ -113,7 +113,8 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
         order. Without it the dtype decides.
     basis : Basis or pandas.DataFrame, optional
         Rows of all tables that are analysed alike: ``poly``, splines and ``scale`` learn from them,
-        and levels are those that occur there; of the table itself if not given.
+        and levels are those that occur there. If not given, `fit_copies` takes those of its copies,
+        and a table that is analysed alone its own.
     **options
         Options of the model: ``family`` of a glm (a name such as ``"poisson"`` or a statsmodels
         family), ``groups`` and ``re_formula`` of mixed, ``status``, ``entry``, ``strata`` and
@@ -165,7 +166,12 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
         notes = tuple(dict.fromkeys((*_notes(caught), *every, *data.notes)))
         return Estimate(tuple(names), q, cov, df_com, notes, clusters)
 
-    return analyse
+    def together(frames: tuple[pd.DataFrame, ...]) -> Callable[[pd.DataFrame], Estimate]:
+        how = {"levels": levels, "event": event, "fit": fit, "cluster": cluster, "schema": schema}
+        every = Basis(frames, len(frames[0]))
+        return fit_statsmodels(formula, model, basis=every, **how, **options)
+
+    return Alike(analyse, together) if basis is None else analyse
 
 
 def _model_named(model: str, options: Mapping[str, Any], cluster: str) -> _Model:
