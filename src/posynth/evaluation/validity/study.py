@@ -15,6 +15,7 @@ from posynth.errors import MeasureError, PosynthError, SpecError, unknown
 from posynth.evaluation.inference.catalogue import RULES
 from posynth.evaluation.inference.direct import fit_direct
 from posynth.evaluation.inference.estimates import Estimate, estimate_of
+from posynth.evaluation.inference.model_request import require_readable
 from posynth.evaluation.inference.models import fit_statsmodels
 from posynth.evaluation.inference.predictors import has_codes
 from posynth.evaluation.validity.holes import Hole
@@ -244,6 +245,7 @@ def _named(function: Any) -> str:
 
 def _require_fixed(formula: str, schema: Schema) -> None:
     """Refuse terms that a table of another size would code otherwise: the truth is one of them."""
+    require_readable(formula, schema)
     for side in filter(None, split_formula(formula)):
         found = read_formula(side, schema.names, dot=schema.names, offset=True)
         for call in found.unfixed:
