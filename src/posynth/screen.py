@@ -161,8 +161,21 @@ def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Pat
             f"[red]note: {plain(name)} repeats values of the source, and the posterior holds "
             "them: both are confidential[/red]"
         )
+    for note in _formulas(manifest):
+        console.print(f"note: {plain(note)}")
     if manifest["missing"] != "none":
         console.print(f"note: {plain(manifest['missing_note'])}")
+
+
+def _formulas(manifest: "Mapping[str, Any]") -> list[str]:
+    """Name columns whose names or levels a spreadsheet takes for formulas."""
+    from posynth.table.levels import FORMULA, formula_names
+
+    columns = manifest.get("columns", ())
+    texts = {c["name"]: [x for x in c.get("levels", ()) if isinstance(x, str)] for c in columns}
+    held = ", ".join(name for name, levels in texts.items() if formula_names(levels))
+    found = {"names of columns": formula_names(texts), "columns with levels": held}
+    return [f"{what} that {FORMULA}: {names}" for what, names in found.items() if names]
 
 
 def print_replaced(

@@ -74,7 +74,11 @@ def test_a_fit_that_did_not_pass_is_explained(odd, terminal, tmp_path):
     failed = FailedConditional("[/oops]", ("ESS 63 < 400",), ("[/oops]",))
     screen.print_failed(terminal, [failed], allowed=False)
     assert "  [/oops]: ESS 63 < 400" in _text(terminal)
-    screen.print_summary(terminal, {**copies.manifest(), "proper": False}, tmp_path)
+    columns = [{"name": "=1+1"}, {"name": "g", "levels": ["@a", "b"]}, {"name": "n", "levels": [1]}]
+    facts = {**copies.manifest(), "proper": False, "columns": columns}
+    screen.print_summary(terminal, facts, tmp_path)
+    assert "formula; kept exactly: =1+1" in _text(terminal)
+    assert "columns with levels that a spreadsheet" in _text(terminal)
     assert "NOT proper" in _text(terminal)
 
 

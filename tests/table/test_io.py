@@ -45,6 +45,30 @@ def test_no_such_file_names_a_near_one(tmp_path):
         read_table(tmp_path / "patient.csv")
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("other.csv", r"no such file; the folder '.*' holds 'patients.csv'$"),
+        ("patients", r"holds 'patients.csv'. Did you mean 'patients.csv'\?$"),
+        ("none/x.csv", "there is no folder '.*none' either: check the path$"),
+        ("empty/x.csv", r"holds no table \(.csv, .*`posynth example > heart_failure.csv`"),
+    ],
+)
+def test_a_file_that_is_not_there_is_told_with_what_there_is(tmp_path, path, text):
+    (tmp_path / "patients.csv").write_text("x\n")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TableError, match=text):
+        read_table(tmp_path / path)
+
+
+def test_names_that_a_spreadsheet_runs_are_noted(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("=1+1,-5,@x,age\n" + "1.5,2.5,3.5,4.5\n2.5,1.5,0.5,4.25\n" * 6)
+    note = "names of columns that a spreadsheet would run as a formula; kept exactly: =1+1, @x"
+    assert read_table(path).notes == (note,)
+    assert table_from_frame(pd.read_csv(path)).notes == (note,)
+
+
 def test_folder(tmp_path):
     with pytest.raises(TableError, match="this is a folder; name the file in it"):
         read_table(tmp_path)

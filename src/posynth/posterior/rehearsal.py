@@ -6,6 +6,7 @@ from posynth.chain.blocks import Rows
 from posynth.chain.spec import Conditional
 from posynth.engines.base import Task
 from posynth.errors import SpecError
+from posynth.families import is_plugin
 from posynth.families.base import Family
 from posynth.posterior.bound import Chain
 from posynth.posterior.task import encode_table, make_task
@@ -54,7 +55,8 @@ def write_models(rows: Rows, chain: Chain) -> None:
 
 
 def _is_own(family: Family) -> bool:
-    return not family.shared and not family.algorithm
+    """Whether a family is not built in: a function, a file, or of an installed plugin."""
+    return not family.algorithm and (not family.shared or is_plugin(family))
 
 
 def _attempt(

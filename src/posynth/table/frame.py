@@ -8,6 +8,7 @@ import pandas as pd
 from posynth.errors import TableError
 from posynth.table.declare import declared_kinds
 from posynth.table.infer import infer_column
+from posynth.table.levels import FORMULA, formula_names
 from posynth.table.schema import Column, Schema
 from posynth.table.series import field_from_series
 from posynth.table.source import Source
@@ -86,6 +87,9 @@ def table_of(
     """Join described columns into a Table."""
     pairs = list(columns)
     frame = pd.DataFrame({column.name: values for values, column in pairs})
+    formulas = formula_names(column.name for _, column in pairs)
+    if formulas:
+        notes = (*notes, f"names of columns that {FORMULA}: {formulas}")
     return Table(frame, Schema(tuple(column for _, column in pairs), len(frame)), source, notes)
 
 

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,15 +84,31 @@ def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise TableError(f"{path}: this is a folder; name the file in it")
     if not path.exists():
-        near = path.parent if path.parent.exists() else Path()
-        names = [p.name for p in near.iterdir() if p.suffix.lower() in known]
-        raise TableError(f"{path}: no such file; {unknown('table', path.name, names)}")
+        raise TableError(f"{path}: no such file; {_instead(path, known)}")
     if path.suffix.lower() not in known:
         raise TableError(f"{path.name}: {unknown('extension', path.suffix, known)}; save it as CSV")
     try:
         return path.read_bytes()
     except OSError as error:
         raise TableError(f"{path.name}: cannot be read ({error.strerror}); check it") from None
+
+
+def _instead(path: Path, known: Sequence[str]) -> str:
+    """Say which tables lie where a file was looked for."""
+    if not path.parent.is_dir():
+        return f"there is no folder {str(path.parent)!r} either: check the path"
+    names = sorted(p.name for p in path.parent.iterdir() if p.suffix.lower() in known)
+    where = "this folder" if path.parent == Path() else f"the folder {str(path.parent)!r}"
+    if not names:
+        return (
+            f"{where} holds no table ({', '.join(known)}): check the path, or write a table to try "
+            "by `posynth example > heart_failure.csv`"
+        )
+    stems = {Path(name).stem: name for name in names}  # endings alike say nothing
+    close = get_close_matches(path.stem, stems, n=1)
+    meant = stems[close[0]] if close else ""
+    shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if names[5:] else "")
+    return f"{where} holds {shown}" + (f". Did you mean {meant!r}?" if meant else "")
 
 
 def table_from_text(text: TextTable, kinds: Mapping[str, str] | None = None) -> Table:

@@ -1,6 +1,6 @@
 """Levels of a column: the distinct values as plain Python values, counted, in a stable order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,9 @@ from posynth.table.arrays import Ints
 from posynth.table.cells import MISSING
 from posynth.table.field import Field, Storage, floats_of
 from posynth.table.schema import Level
+
+#: What is to be known of text that begins with =, +, - or @, and is no number.
+FORMULA = "a spreadsheet would run as a formula; kept exactly"
 
 
 class Levels(NamedTuple):
@@ -92,12 +95,24 @@ def label_notes(labels: Sequence[Level], counts: Ints) -> list[str]:
         (single, "seen in one row only"),
         (absent, "text that most programs read as missing"),
         (unused, "declared but never seen: copies declare them and never hold them"),
-        (formulas, "text that a spreadsheet would run as a formula; kept exactly"),
+        (formulas, f"text that {FORMULA}"),
     )
     notes = [f"{_count(number)} {what}" for number, what in found if number]
     if alike:
         notes.append(f"{_count(alike)} different from another by case or blanks only; kept apart")
     return notes
+
+
+def formula_names(names: Iterable[str], most: int = 5) -> str:
+    """Join the names, at most so many, that a spreadsheet would run as a formula.
+
+    Examples
+    --------
+    >>> formula_names(["age", "=1+1", "-5", "@x"])
+    '=1+1, @x'
+    """
+    found = [name for name in names if _is_formula(name)]
+    return ", ".join(found[:most]) + (f" and {len(found) - most} more" if found[most:] else "")
 
 
 def _is_formula(text: str) -> bool:

@@ -28,6 +28,8 @@ def test_an_ordered_response_keeps_its_order():
     [
         (codes, ["a", "b"], ("a", "c"), r"response 's': unknown level 'b'; allowed: 'a', 'c'"),
         (codes, ["a", "a"], ("a", "b"), r"response 's' never takes the level 'b'"),
+        (codes, ["a", "b"], ("a", "b", "z"), r"never takes the level 'z'; its levels are 'a', 'b'"),
+        (codes, ["a", "b"], ("a",), r"allowed: 'a'; name all levels that occur, in order \(--lev"),
         (event, ["a", "a"], None, r"'s' has 1 level\(s\) \['a'\]; a yes/no model needs 2"),
         (number, ["a", "b"], None, r"'s' has levels, not numbers"),
         (order, ["a", "b"], None, r"'s' has levels without an order"),

@@ -115,7 +115,8 @@ def codes(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
     outside = column[column.notna() & ~column.isin(known)]
     if len(outside):
         said = unknown("level", outside.tolist()[0], known)
-        raise MeasureError(f"response {column.name!r}: {said}")
+        hint = "; name all levels that occur, in order (--levels, levels=)" if levels else ""
+        raise MeasureError(f"response {column.name!r}: {said}{hint}")
     at = pd.Categorical(column, categories=known).codes.astype(float)
     at[at < 0] = np.nan
     absent = [str(level) for j, level in enumerate(known) if not (at == j).any()]
@@ -125,10 +126,12 @@ def codes(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
             "use model 'ols' or 'glm', or cut it into levels first"
         )
     if absent:
-        raise MeasureError(
-            f"response {column.name!r} never takes the level {absent[0]!r}; merge rare levels "
-            "before fitting"
-        )
+        own = list(map(str, levels_of(column, None)))
+        step = "merge rare levels before fitting"
+        if absent[0] not in own:
+            step = f"its levels are {', '.join(map(repr, own))}: correct those given (--levels, "
+            step += "levels=)"
+        raise MeasureError(f"response {column.name!r} never takes the level {absent[0]!r}; {step}")
     values = pd.Series(at, index=column.index, name=column.name)
     return Coded(values, tuple(map(str, known)))
 
