@@ -74,3 +74,10 @@ def test_an_analysis_that_gives_one_estimate_for_all_copies_is_noted():
     assert "all copies give the same estimates to the last digit" in pooled.text
     records = [Estimate(("q",), [q], [[1.0]]) for q in (1.0, 1.0, 1.1)]
     assert "to the last digit" not in pool_records(records, Provenance(n=K, k=K, m=3)).text
+
+
+def test_two_columns_of_one_name_are_refused():
+    frames = [_copy(seed) for seed in range(2)]
+    twice = pd.concat([frames[1], frames[1][["x"]]], axis=1)
+    with pytest.raises(MeasureError, match="copy 2 has two columns 'x'; give each its own name"):
+        posynth.pool([frames[0], twice], "ols", "x ~ g", n=K)

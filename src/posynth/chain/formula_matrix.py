@@ -169,6 +169,13 @@ def _polynomials() -> Any:
 
 #: Part of a text of formulaic's -> what to say instead.
 _WORDS = {
+    **dict.fromkeys(
+        ("dtype category cannot perform", "could not convert string to float"),
+        "it computes with numbers, and a column in it has levels; compare levels with == or !=, as "
+        "in I(g == 'b')",
+    ),
+    "Unordered Categoricals can only": "levels without an order are compared with == and != only; "
+    "declare the column ordinal",
     "beyond upper and/or lower bounds": "there are values outside the range from which its knots "
     "come; write extrapolation='extend', as R has it, or give lower_bound= and upper_bound=",
     "`df` must be greater than": "df is the number of columns; it must be at least the degree, 3 "

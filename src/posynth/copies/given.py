@@ -124,6 +124,13 @@ def _frame(name: str, given: Any) -> pd.DataFrame:
         frame = as_frame(given)
     except TableError as error:
         raise MeasureError(f"{name}: {error}") from None
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise MeasureError(f"{name} has two columns {str(twice[0])!r}; give each its own name")
+    for column in frame:
+        if pd.api.types.infer_dtype(frame[column], skipna=True) == "date":
+            frame = frame.copy(deep=False)
+            frame[column] = pd.to_datetime(frame[column])
     if frame.empty:
         raise MeasureError(f"{name} has {len(frame)} rows and {frame.shape[1]} columns")
     return frame

@@ -317,9 +317,36 @@ def test_a_contrast_of_ones_own_is_not_said_to_be_the_default(frames):
         ("I(g == 'B') ~ x", "logit", {}, "column 'g': unknown level 'B'"),
         ("y ~ x", "ols", {"level": "0.9"}, "level '0.9' is not between 0 and 1"),
         (None, "ols", {}, "formula None: model 'ols' needs one such as"),
+        (
+            "y ~ log(g)",
+            "ols",
+            {},
+            r"log\(g\): it computes with numbers, and",
+        ),
+        ("y ~ I(g > 'a')", "ols", {}, "levels without an order are compared with == and != only"),
+        ("t ~ 1", "phreg", {}, "no term beside the intercept, which this model has none of"),
+        (
+            "I(0 * y + 2) ~ x",
+            "ols",
+            {},
+            "is 2 in every row, so that there is no",
+        ),
+        (
+            "c ~ x",
+            "glm",
+            {"family": "poisson", "exposure": "d"},
+            "column 'd' is 0 in some",
+        ),
+        (
+            "c ~ x",
+            "glm",
+            {"family": "poisson", "freq_weights": "x0"},
+            "weights are 0 or more",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_explained(frames, formula, model, options, said):
+    frames = [frame.assign(x0=frame["x"] - 50) for frame in frames]
     with pytest.raises(MeasureError, match=said):
         _pool(frames, formula, model, **options)
 
@@ -329,6 +356,9 @@ def test_dates_are_numbers_of_days_not_levels(frames):
              for f in frames]  # fmt: skip
     slope = _pool(frames, "y ~ c").table.loc["c", "estimate"]
     assert _pool(dated, "y ~ day").table.loc["day", "estimate"] == pytest.approx(slope, rel=1e-6)
+    for stored in (lambda d: d.dt.date, lambda d: d.dt.tz_localize("UTC")):
+        other = [f.assign(day=stored(f["day"])) for f in dated]
+        assert _pool(other, "y ~ day").table.loc["day", "estimate"] == pytest.approx(slope)
     with pytest.raises(MeasureError, match="'day' holds dates, which are numbers of days here"):
         _pool(dated, "y ~ C(day)")
     with pytest.raises(MeasureError, match=r"days since 1970-01-01\), and '2020-06-01' is a text"):

@@ -183,6 +183,11 @@ class _Reading:
                 f"formula {self.request.formula!r}: this model has no intercept of its own, so 0 "
                 "and -1 give one contrast too many; leave them out"
             )
+        if list(X) == ["Intercept"] and self.request.response is number:
+            raise MeasureError(
+                f"formula {self.request.formula!r} has no term beside the intercept, which this "
+                "model has none of; name a predictor"
+            )
         return X.drop(columns="Intercept", errors="ignore")
 
     def _basis_notes(self, formula: Formula) -> list[str]:
@@ -294,7 +299,18 @@ def _numbers(option: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
             f"{option}: column {column.name!r} holds {column.dtype}, not numbers; name a numeric "
             "column"
         )
-    return as_float(column)
+    found = as_float(column)
+    if option == "exposure" and not (found > 0).all():
+        raise MeasureError(
+            f"exposure: column {column.name!r} is {found.min():g} in some row, and its logarithm "
+            "enters the model: every value must be above 0"
+        )
+    if option.endswith("weights") and ((found < 0).any() or not found.any()):
+        raise MeasureError(
+            f"{option}: column {column.name!r} is {found.min():g} in some row or 0 in all; weights "
+            "are 0 or more"
+        )
+    return found
 
 
 def _bare(formula: Formula) -> tuple[str, ...]:

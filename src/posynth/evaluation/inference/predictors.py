@@ -67,6 +67,8 @@ def predictor(
 
 def _numbers(column: "pd.Series[Any]", declared: Column | None) -> "pd.Series[Any]":
     """Return dates as days since 1970, and numbers that are stored as text."""
+    if getattr(column.dtype, "tz", None) is not None:  # copies of posynth have no time zones
+        column, declared = column.dt.tz_convert("UTC").dt.tz_localize(None), None
     if declared is not None:
         return pd.Series(encode(declared, column), index=column.index, name=column.name)
     days = (column - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)

@@ -140,13 +140,29 @@ def number(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded
     """Keep numbers and refuse levels."""
     _refuse_event(column, event)
     if pd.api.types.is_bool_dtype(column.dtype):
-        return Coded(column.astype(float))
+        return _varying(column.astype(float))
     if pd.api.types.is_numeric_dtype(column.dtype) and levels is None:
-        return Coded(column)
+        infinite = int(np.isinf(column.to_numpy(dtype=float)).sum())
+        if infinite:
+            raise MeasureError(
+                f"response {column.name!r} is infinite in {infinite} rows; make these missing, or "
+                "model a function of it that is finite"
+            )
+        return _varying(column)
     raise MeasureError(
         f"response {column.name!r} has levels, not numbers; use model 'logit', 'mnlogit' or "
         "'ordered', or a numeric column"
     )
+
+
+def _varying(column: "pd.Series[Any]") -> Coded:
+    """Refuse a numeric response that is constant: its standard errors would be 0."""
+    if len(column) > 1 and column.nunique() == 1:
+        raise MeasureError(
+            f"response {column.name!r} is {column.iloc[0]:g} in every row, so that there is no "
+            "variance to estimate; make longer copies"
+        )
+    return Coded(column)
 
 
 def event(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
