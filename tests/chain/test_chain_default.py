@@ -5,13 +5,12 @@ from dataclasses import replace
 import pytest
 
 from posynth.chain.default import (
-    EVENTS_FOR_VALUES,
     FAMILY_OF_KIND,
+    LEAST_CASES,
     default_chain,
     indicator_name,
     visit_order,
 )
-from posynth.chain.spec import LEAST_EVENTS
 from posynth.errors import SpecError
 from posynth.table.schema import Kind
 
@@ -39,7 +38,7 @@ def test_columns_are_visited_in_table_order_with_their_holes_first(schema):
         "age": "gaussian",
         "edu": "categorical",
         "smoke": "bernoulli",
-        "bmi_missing": "dirichlet",
+        "bmi_missing": "bernoulli",
         "bmi": "gaussian",
         "income_missing": "bernoulli",
         "income": "gaussian",
@@ -77,15 +76,10 @@ def _indicator(schema, missing, others=0):
     ("missing", "others", "family", "predictors"),
     [
         (1, 0, "dirichlet", ()),
-        (LEAST_EVENTS - 1, 500, "dirichlet", ()),
-        (LEAST_EVENTS, 0, "dirichlet", ()),
-        (LEAST_EVENTS, LEAST_EVENTS - 1, "dirichlet", ()),
-        (LEAST_EVENTS, LEAST_EVENTS, "bernoulli", ("bmi_missing",)),
-        (EVENTS_FOR_VALUES - 1, 300, "bernoulli", ("bmi_missing",)),
-        (EVENTS_FOR_VALUES, 300, "bernoulli", None),
-        (1000 - EVENTS_FOR_VALUES, 0, "bernoulli", None),
-        (1000 - EVENTS_FOR_VALUES + 1, 0, "dirichlet", ()),
-        (1000 - LEAST_EVENTS + 1, 300, "dirichlet", ()),
+        (LEAST_CASES - 1, 500, "dirichlet", ()),
+        (LEAST_CASES, 0, "bernoulli", None),
+        (1000 - LEAST_CASES, 300, "bernoulli", None),
+        (1000 - LEAST_CASES + 1, 300, "dirichlet", ()),
     ],
 )
 def test_few_holes_or_few_values_support_few_predictors(

@@ -52,7 +52,10 @@ def test_a_matrix_rules_the_indicator_of_its_column_too(schema):
     spec = allowed(default_chain(wider), wider, {"bmi": ["age"]})
     assert spec.predictors("bmi_missing") == ("age",)
     fewer = allowed(default_chain(schema), schema, {"bmi": ["age"]})
-    assert fewer.predictors("bmi_missing") == ()  # few holes keep to their rate
+    assert fewer.predictors("bmi_missing") == ("age",)
+    fewest = schema.with_column(replace(schema["bmi"], missing=9))
+    spec = allowed(default_chain(fewest), fewest, {"bmi": ["age"]})
+    assert spec.predictors("bmi_missing") == ()  # so few keep to their rate
 
 
 BAD_MATRICES = [

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from posynth.chain.slopes import FEW_CASES, few_cases_scale
-from posynth.chain.spec import LEAST_EVENTS, ChainSpec, Conditional
+from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
 
-#: With fewer holes than this they are predicted by earlier holes only, not by values.
-EVENTS_FOR_VALUES = 200
+#: Missing (or present) values without which an indicator has no predictors.
+LEAST_CASES = 10
 
 FAMILY_OF_KIND = {
     Kind.CONTINUOUS: "gaussian",
@@ -152,21 +152,16 @@ def _shrunk(link: Conditional, earlier: tuple[str, ...], schema: Schema) -> Cond
 
 
 def _indicator(column: Column, earlier: tuple[str, ...], schema: Schema) -> Conditional:
-    """Model holes by logistic regression; few holes by other holes, or by their rate alone."""
+    """Model which values are missing by logistic regression, or by their rate where few are.
+
+    Which predictors their number supports is settled where rows are looked at.
+    """
     holes = f"{column.missing} of {schema.rows} values of {column.name!r} are missing; "
     rarer = min(column.missing, schema.rows - column.missing)
     name = indicator_name(schema, column.name)
-    others = tuple(
-        indicator_name(schema, other)
-        for other in earlier
-        if LEAST_EVENTS <= schema[other].missing <= schema.rows - LEAST_EVENTS
-    )
-    if rarer >= EVENTS_FOR_VALUES and earlier:
+    if rarer >= LEAST_CASES and earlier:
         note = f"{holes}the pattern is reproduced"
         return Conditional(name, "bernoulli", indicates=column.name, note=note)
-    if rarer >= LEAST_EVENTS and others:
-        note = f"{holes}given the holes of earlier columns: {rarer} cases support little more"
-        return Conditional(name, "bernoulli", others, indicates=column.name, note=note)
     note = f"{holes}the rate is reproduced: " + (
         f"{rarer} cases support no predictors" if earlier else "first column"
     )

@@ -11,6 +11,7 @@ from posynth.chain.choice import choose
 from posynth.chain.determined import RULE, as_rule
 from posynth.chain.few import codes_of, numbers_of
 from posynth.chain.level_terms import with_terms
+from posynth.chain.screen import with_predictors
 from posynth.chain.slopes import for_few_cases
 from posynth.chain.spec import ChainSpec, Conditional
 
@@ -51,6 +52,11 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
             ruled = as_rule(rows, columns, conditional) if free else conditional
             if ruled.family != conditional.family:
                 spec = spec.with_conditional(ruled)
+                continue
+            if conditional.indicates and columns:
+                given = with_predictors(rows, columns, conditional)
+                kept = columns if given.predictors is None else given.predictors
+                spec = spec.with_conditional(with_terms(rows, kept, given))
                 continue
             told = {c.target: c.predictors for c in spec if c.family == RULE}
             lean = within_budget(rows, columns, conditional, told) if free else conditional

@@ -46,11 +46,10 @@ def for_few_cases(rows: Rows, columns: tuple[str, ...], conditional: Conditional
     Conditional
         With another prior and a note, or as it was.
     """
-    if conditional.prior or "slope" in conditional.scales:
+    if conditional.indicates or conditional.prior or "slope" in conditional.scales:
         return conditional
     values = rows.arrays[conditional.column]
-    holes = np.isnan(values)
-    counts = np.bincount((holes if conditional.indicates else values[~holes]).astype(np.int64))
+    counts = np.bincount(values[~np.isnan(values)].astype(np.int64))
     width = sum(max(len(rows.block(name).names), 1) for name in columns)
     rarest = int(counts[counts > 0].min(initial=len(values)))
     if rarest >= ROWS_FOR_A_SLOPE * width:
