@@ -71,5 +71,6 @@ def test_predictors_of_the_users_are_kept(rng):
     table = _table(rng)
     chain = posynth.specify(table).change("y_missing", predictors=("z0", "a"))
     assert chain.spec["y_missing"].predictors == ("z0", "a")
-    found = plan(table, Wishes(predictors={"y": ["z0", "z1", "a"]}))[1].spec["y_missing"]
-    assert found.predictors == ("z0", "z1", "a") and found.prior == "log_f"
+    named = ("z0", "z1", "z2", "z3", "z4", "a")
+    found = plan(table, Wishes(predictors={"y": list(named)}))[1].spec["y_missing"]
+    assert found.predictors == named and found.prior == "log_f"
