@@ -75,6 +75,8 @@ def print_chain(console: "Console", chain: "Chain") -> None:
         )
         grid.add_row(plain(c.target), plain(given or "1"), plain(c.label), plain(c.note))
     console.print(grid)
+    for note in chain.rare:
+        console.print(f"note: {plain(note)}")
 
 
 def print_methods(console: "Console", rows: "Iterable[Mapping[str, str]]") -> None:

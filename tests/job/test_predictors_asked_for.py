@@ -103,11 +103,30 @@ def test_strata_that_are_small_are_refused_before_the_first_fit(people, monkeypa
 
 
 def test_pooled_levels_are_told(two_groups):
-    levels = [f"r{i % 28:02d}" if i < 90 else "home" for i in range(600)]
+    levels = [f"r{i % 28:02d}" if i < 90 else "home" for i in range(600)]  # 3 or 4 rows each
     wide = two_groups[["x"]].assign(region=levels)
     copies = posynth.synthesize(wide, m=1, seed=1, order=["region"], kinds={"region": "nominal"})
     why = copies.diagnostics().set_index("target").loc["x", "why"]
     assert why.endswith("levels with few rows count as one: region[28 rare levels]")
+
+
+def test_a_level_of_eight_rows_has_its_own_coefficient_and_one_of_three_is_told(cli, tmp_path):
+    rng = np.random.default_rng(3)
+    level = np.repeat(["a", "b", "r", "s"], [600, 389, 8, 3])
+    y = 3.0 * (level == "r") + rng.standard_normal(1000)
+    table = pd.DataFrame({"g": level, "y": y})
+    chain = posynth.specify(table)
+    told = "column 'g' as a predictor: levels with fewer than 5 rows count as the reference level"
+    assert chain.rare == (f"{told}: 's' (3)",)
+    copies = posynth.synthesize(table, m=20, seed=1, chain=chain)
+    assert copies.manifest()["merged_levels"] == {"y": ["g[T.s]"]}
+    why = copies.diagnostics().set_index("target").loc["y", "why"]
+    assert why.endswith("levels with few rows count as the reference level: g[T.s]")
+    rare = pd.concat(list(copies)).query("g == 'r'")["y"]
+    # sd of the mean about the source's: (1 / 8 + 1 / 160) / 20 + 1 / 160 for 20 draws, about .11
+    assert abs(rare.mean() - y[level == "r"].mean()) < 0.5
+    table.to_csv(tmp_path / "t.csv", index=False)
+    assert "'s' (3)" in cli("describe", tmp_path / "t.csv").stdout
 
 
 def test_a_column_without_any_value_is_filled_not_modelled(people):

@@ -13,7 +13,7 @@ from posynth.chain.formula import read_formula
 from posynth.chain.formula_matrix import formula_matrix
 from posynth.chain.formula_record import Formula
 from posynth.chain.packing import pack, unpack
-from posynth.chain.rare import Groups, rare_groups, with_groups
+from posynth.chain.rare import Groups, least_cases, rare_groups, with_groups
 from posynth.chain.strata import Pairs, contrasts, cross, learn_pairs
 from posynth.errors import SpecError
 
@@ -49,8 +49,7 @@ class Encoder:
         Names of the p columns of the design that were kept.
     keep : tuple of int
         Their positions among all columns of the coded matrix. Dropped are those constant on the
-        fitted rows, and 0/1 columns with a handful of cases (``least_cases``): such a level counts
-        as the reference level, since what could be learned is about those persons.
+        fitted rows, and 0/1 columns with a handful of cases (``least_cases``), see ``merged``.
     center, scale : tuple of float
         Mean and standard deviation of each kept column over the fitted rows; the scale of a 0/1
         column is 1.
@@ -60,6 +59,9 @@ class Encoder:
         What formulaic's stateful transforms learned.
     pooled : tuple of tuple of int
         Positions of rare levels that count as one, a group a column.
+    merged : tuple of str
+        Levels with a handful of cases that count as the reference level: what could be learned is
+        about those persons.
     strata : str
         Column whose contrasts multiply the standardised design, or ``""``.
     pairs : tuple of tuple of int
@@ -83,6 +85,7 @@ class Encoder:
     pairs: Pairs = ()
     splines: int = 0
     interactions: tuple[tuple[str, str], ...] = ()
+    merged: tuple[str, ...] = ()
 
     def replay(self, rows: Rows) -> Floats:
         """Code rows with what was learned.
@@ -115,6 +118,7 @@ class Encoder:
         data["interactions"] = tuple((a, b) for a, b in data["interactions"])
         sequences = ("columns", "predictors", "keep", "center", "scale")
         nested = {key: tuple(map(tuple, data.get(key, ()))) for key in ("pooled", "pairs")}
+        data["merged"] = tuple(data.get("merged", ()))
         return cls(**data | {key: tuple(data[key]) for key in sequences} | nested)
 
 
@@ -169,7 +173,8 @@ def learn(
     dummy = _is_dummy(matrix)
     rare = dummy & (np.minimum(center, 1 - center) * len(matrix) < least_cases(len(matrix)))
     keep = np.flatnonzero((scale > 1e-10 * np.abs(center)) & ~rare)
-    scale[dummy] = DUMMY_SCALE
+    joined = {i for group in groups for i in group}
+    scale = np.where(dummy & (scale > 0), DUMMY_SCALE, scale)
     encoder = Encoder(
         columns,
         formula,
@@ -182,6 +187,7 @@ def learn(
         groups,
         splines=bent.splines,
         interactions=bent.interactions,
+        merged=tuple(labels[i] for i in np.flatnonzero(rare & (scale > 0)) if i not in joined),
     )
     Z = _standardise(matrix[:, keep], encoder.center, encoder.scale)
     if not strata:
@@ -198,11 +204,6 @@ def _fill(rows: Rows, columns: tuple[str, ...]) -> dict[str, float]:
     numeric = [n for n in columns if n in rows.schema and rows.schema[n].kind.is_numeric]
     means = (_nanmean(rows.arrays[name][:, None])[0] for name in numeric)
     return {name: float(np.nan_to_num(mean)) for name, mean in zip(numeric, means, strict=True)}
-
-
-def least_cases(rows: int) -> float:
-    """Return the cases a 0/1 predictor must have: 20, or a fiftieth of a table under 1000 rows."""
-    return min(20.0, rows / 50)
 
 
 def _is_dummy(matrix: Floats) -> Mask:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
+from posynth.chain.rare import POOLED
+from posynth.chain.slopes import slope_sd
 from posynth.copies.codebook import private_codebook
 from posynth.copies.failed import failures
 from posynth.copies.streams import Streams
@@ -55,6 +57,7 @@ def manifest(posterior: Posterior, k: int, streams: Sequence[Streams]) -> dict[s
         "unsynthesised": [],
         **_of_groups(posterior),
         "tightened": _tightened(posterior),
+        "merged_levels": _merged(posterior),
         "filled": filled,
         "passive": {c.target: c.passive for c in spec if c.passive},
         "chain": public_chain(posterior),
@@ -187,9 +190,20 @@ def _tightened(posterior: Posterior) -> list[str]:
     """Return the conditionals whose slopes have a prior narrower than the weak one."""
     found = []
     for c in posterior.spec:
-        shrunk = c.scales.get("slope", WEAK_SLOPE) < WEAK_SLOPE
-        if shrunk or c.family.endswith("_horseshoe"):
+        if slope_sd(c) < WEAK_SLOPE or c.family.endswith("_horseshoe"):
             found.append(c.target)
+    return found
+
+
+def _merged(posterior: Posterior) -> dict[str, list[str]]:
+    """Return conditional -> levels of its predictors without a coefficient of their own."""
+    found = {}
+    for target, link in posterior.links.items():
+        encoder = link.coding.encoder
+        pooled = [name for name in link.coding.predictors if name.endswith(POOLED)]
+        levels = [*pooled, *(encoder.merged if encoder else ())]
+        if levels:
+            found[target] = levels
     return found
 
 

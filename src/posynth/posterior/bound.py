@@ -51,6 +51,8 @@ class Chain:
         ``families.permission``.
     notes : tuple of str
         What reading the table had to decide.
+    rare : tuple of str
+        Which levels of predictors have too few rows for a coefficient of their own.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class Chain:
     folders: tuple[Path, ...] = ()
     allowed: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         known = {name: member.facts for name, member in self.families.items()}

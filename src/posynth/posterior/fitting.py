@@ -3,9 +3,10 @@
 import os
 
 from posynth.arguments import whole
-from posynth.chain.rare import pooled_levels
+from posynth.chain.rare import pooled_levels, reference_levels
 from posynth.engines.threads import one_thread
 from posynth.posterior.bound import Chain
+from posynth.posterior.coding import Coding
 from posynth.posterior.crew import Crew
 from posynth.posterior.diagnosis import Diagnosis, reasons, values_and_limits
 from posynth.posterior.record import Link, Posterior, stats_dataset, to_dataset
@@ -107,5 +108,11 @@ def _diagnose(job: Job, done: Done) -> Diagnosis:
         independent=fit.independent,
         passed=not failed,
         reasons=failed,
-        why="; ".join(filter(None, (fit.why, pooled_levels(done.coding.predictors)))),
+        why="; ".join(filter(None, (fit.why, *_of_levels(done.coding)))),
     )
+
+
+def _of_levels(coding: Coding) -> tuple[str, str]:
+    """Say which levels of predictors have no coefficient of their own."""
+    merged = coding.encoder.merged if coding.encoder else ()
+    return pooled_levels(coding.predictors), reference_levels(merged)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from posynth.chain.passive import verified
+from posynth.chain.rare import told_levels
 from posynth.chain.refine import refine
 from posynth.chain.spec import ChainSpec
 from posynth.chain.toml import declare, read_chain
@@ -74,7 +75,7 @@ def held_to(table: Table, chain: Chain) -> Chain:
     Returns
     -------
     Chain
-        With a note of how far each rule holds.
+        With a note of how far each rule holds, and of levels without a coefficient of their own.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def held_to(table: Table, chain: Chain) -> Chain:
             check_column(rows, conditional, known[conditional.family].facts)
     spec = verified(rows, chain.spec)
     try_own(table, chain)
-    return chain if spec is chain.spec else replace(chain, spec=spec)
+    return replace(chain, spec=spec, rare=told_levels(rows, spec))
 
 
 def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSpec:
