@@ -260,6 +260,15 @@ LABELS = {
     ".^2": ["Intercept", "x", "g[T.b]", "g[T.c]", "x:g[T.b]", "x:g[T.c]"],
     ". - g": ["Intercept", "x"],
     "1": ["Intercept"],
+    "x + z*g:k - z": [
+        "Intercept",
+        "x",
+        "k[T.2]",
+        "k[T.3]",
+        *(f"g[T.{i}]:k[{j}]" for j in (1, 2, 3) for i in "bc"),
+        *(f"z:g[{i}]:k[{j}]" for j in (1, 2, 3) for i in "abc"),
+    ],
+    "x * I(z > 0)": ["Intercept", "x", "I(z > 0)", "x:I(z > 0)"],
     "C(g, levels=['c', 'a', 'b'])": [
         "Intercept",
         *(f"C(g, levels=['c', 'a', 'b'])[T.{i}]" for i in "ab"),
@@ -292,6 +301,40 @@ def test_polynomials_are_orthogonal_and_replay_what_they_learned(frame):
     part = frame.iloc[:5].reset_index(drop=True)
     again = formula_matrix(read, part, first.state)
     np.testing.assert_allclose(again.values, first.values[:5])
+
+
+ATOMS = ("x", "z", "g", "k", "I(x**2)", "np.exp(z)", "C(g)", "C(k, Sum)", "I(x > 0)", "0", "1")
+
+
+def _random_formula(rng, depth):
+    kind = rng.choice(["atom", "+", "+", "-", ":", "*", "/", "**", "()"]) if depth else "atom"
+    if kind == "atom":
+        return str(rng.choice(ATOMS))
+    left = _random_formula(rng, depth - 1)
+    if kind == "()":
+        return f"({left})"
+    right = _random_formula(rng, depth - 1)
+    return f"({left} + {right})**{rng.integers(1, 4)}" if kind == "**" else f"{left} {kind} {right}"
+
+
+def test_formulas_that_are_taken_span_what_patsy_makes_of_them(frame):
+    patsy = pytest.importorskip("patsy")
+    rng, taken = np.random.default_rng(11), 0
+    for _ in range(700):
+        formula = _random_formula(rng, 3)
+        try:
+            found = _values(frame, formula).values
+        except SpecError:
+            continue
+        try:
+            known = np.asarray(patsy.dmatrix(formula, frame))
+        except patsy.PatsyError:
+            continue
+        both = np.linalg.matrix_rank(np.hstack([found, known])) if found.size + known.size else 0
+        ranks = [np.linalg.matrix_rank(each) if each.size else 0 for each in (found, known)]
+        assert ranks == [both, both], formula
+        taken += 1
+    assert taken > 150
 
 
 def test_raw_polynomials_are_plain_powers_and_learn_nothing(frame):
@@ -362,6 +405,13 @@ TEXTS = {
     "C(k, Sum, [1, 2])": r"leaves out 3 of 'k'",
     "C(g, Treatment('z'))": r"column 'g': unknown level 'z'",
     "C(k, Treatment(reference=9))": r"column 'k': unknown level 9",
+    "I(x > 0):z": r"rows where it is true alone; write C\(x > 0\):z for both, or add z to the",
+    "I(g == 'b') / x": r"I\(g == 'b'\) counts as 0 and 1",
+    "0 + I((x > 0) & (z > 0))": r"without an intercept I\(\(x > 0\) & \(z > 0\)\) leaves rows",
+    "g + (0 + x)": "leave out the intercept of the whole model; write them outside of parentheses",
+    "x - (1)": "write them outside of parentheses",
+    "x / 0": "a number takes no part in a product of terms",
+    "0 : x": "a number takes no part in a product of terms",
     "bs(x, df=2)": "at least the degree, 3 if not given",
     "I(2 ** 9)": r"'2 \*\* 9' is a power of numbers alone; write the number out",
     "I(`odd nam` + 1)": "unknown column 'odd nam'; did you mean 'odd name'",

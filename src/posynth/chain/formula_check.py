@@ -150,7 +150,7 @@ class _Check:
         """``&``, ``|`` and ``~`` of comparisons; of numbers they would work on bits."""
         parts = [node.operand] if isinstance(node, ast.UnaryOp) else [node.left, node.right]
         for part in parts:
-            if not _is_condition(part):
+            if not is_condition(part):
                 raise SpecError(
                     f"formula {self.text!r}: {self._shown(node)} joins conditions with &, | or ~; "
                     "put each comparison in parentheses, as (age > 60) & (bmi < 30)"
@@ -258,12 +258,13 @@ def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-def _is_condition(node: ast.expr) -> bool:
+def is_condition(node: ast.expr) -> bool:
+    """Whether an expression is a comparison, or comparisons joined by ``&``, ``|`` and ``~``."""
     match node:
         case ast.Compare():
             return True
         case ast.UnaryOp(op=ast.Invert()):
-            return _is_condition(node.operand)
+            return is_condition(node.operand)
         case ast.BinOp(op=ast.BitAnd() | ast.BitOr()):
-            return _is_condition(node.left) and _is_condition(node.right)
+            return is_condition(node.left) and is_condition(node.right)
     return False

@@ -57,7 +57,7 @@ class Reader:
         written_out = " ".join(safe) if safe else "1"
         parts = (self.references, self.texts, tuple(self.factors), tuple(self.offsets))
         found = Formula(self.text, written_out, *parts)
-        require_terms(found, dot=any(token.text == "." for token in tokens))
+        require_terms(found, safe or ["1"], dot=any(token.text == "." for token in tokens))
         return found
 
     def _end(self, tokens: Sequence[Token], at: int) -> int:

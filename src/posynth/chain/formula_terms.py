@@ -6,9 +6,10 @@ reader who means arithmetic would get another model in silence: ``(z)^2`` is z, 
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 
+from posynth.chain.formula_check import dotted, is_condition
 from posynth.chain.formula_record import Formula
 from posynth.chain.formula_tokens import parse, written
 from posynth.errors import SpecError
@@ -21,13 +22,15 @@ type Terms = frozenset[Term]
 _INTERCEPT: Term = frozenset()
 
 
-def require_terms(formula: Formula, dot: bool = False) -> None:
+def require_terms(formula: Formula, parts: Sequence[str], dot: bool = False) -> None:
     """Refuse what is no sum of terms, expands to too many, or is meant as arithmetic.
 
     Parameters
     ----------
     formula : Formula
         The formula, its expressions checked.
+    parts : sequence of str
+        Its safe text in parts: operators, numbers, identifiers and calls.
     dot : bool
         Whether a dot is in the formula: what it holds is not known to the user, so that powers of
         it may be of one column and columns may be taken from it that it does not hold.
@@ -39,18 +42,54 @@ def require_terms(formula: Formula, dot: bool = False) -> None:
 
     Examples
     --------
-    >>> require_terms(Formula("(a + b)^2 - a:b", "(a + b) ** 2 - a:b"))
-    >>> require_terms(Formula("log(a)^2", "log(a) ** 2"))  # doctest: +ELLIPSIS
+    >>> require_terms(Formula("a + b - a", "a + b - a"), ["a", "+", "b", "-", "a"])
+    >>> squared = ["log(a)", "**", "2"]
+    >>> require_terms(Formula("log(a)^2", " ".join(squared)), squared)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     posynth.errors.SpecError: formula 'log(a)^2': ... is I(log(a) ** 2)
     """
-    tree = parse(formula.safe.replace(":", "@"), formula.text)
+    parse(formula.safe.replace(":", "@"), formula.text)  # says what is no expression at all
+    tree = parse(_grouped(parts), formula.text)
     if _bound(tree) > MAX_TERMS:
         raise SpecError(
             f"formula {formula.text!r} expands to more than {MAX_TERMS} terms; name the "
             "interactions that are meant"
         )
-    _Expansion(formula, dot).of(tree)
+    expansion = _Expansion(formula, dot)
+    terms = expansion.of(tree)
+    intercept = _check_intercept(formula, parts)
+    expansion.check_conditions(terms | {_INTERCEPT} if intercept else terms - {_INTERCEPT})
+
+
+def _grouped(parts: Sequence[str]) -> str:
+    """Write Python that groups as formulas do: ``:`` binds closer than ``*`` and ``/``.
+
+    Every operator closes and opens as many parentheses as it binds more loosely than the closest.
+    """
+    wrapped = {"+": "))+((", "-": "))-((", "*": ")*(", "/": ")/(", ":": "@", "(": "(((", ")": ")))"}
+    found, before = ["(("], "("
+    for part in parts:
+        unary = part in "+-" and before in ("(", "+", "-", "*", "/", ":")
+        found.append(part if unary else wrapped.get(part, part))
+        before = part
+    return "".join([*found, "))"])
+
+
+def _check_intercept(formula: Formula, parts: Sequence[str]) -> bool:
+    """Return whether there is an intercept; refuse to leave it out inside parentheses."""
+    depth, intercept = 0, True
+    for before, part, after in zip(["", *parts], parts, [*parts[1:], ""], strict=False):
+        depth += (part == "(") - (part == ")")
+        if part not in ("0", "1") or before == "**":
+            continue
+        keeps = (part == "1") != (before == "-")
+        if depth and (not keeps or (before, after) == ("(", ")")):
+            raise SpecError(
+                f"formula {formula.text!r}: 0 and - 1 leave out the intercept of the whole model; "
+                "write them outside of parentheses"
+            )
+        intercept = keeps
+    return intercept
 
 
 class _Expansion:
@@ -82,7 +121,8 @@ class _Expansion:
             case ast.Sub():
                 return self._difference(node, left)
         right = self.of(node.right)
-        if _INTERCEPT in left | right and not isinstance(node.op, ast.MatMult):
+        if any(isinstance(each, ast.Constant) for side in (node.left, node.right)
+               for each in _summed(side)):  # fmt: skip
             raise self._error("a number takes no part in a product of terms; leave it out", node)
         if isinstance(node.op, ast.Div):
             whole = frozenset().union(*left)
@@ -130,6 +170,36 @@ class _Expansion:
             node,
         )
 
+    def check_conditions(self, terms: Terms) -> None:
+        """Refuse a condition whose other half would be left out: it counts as 0 and 1."""
+        calls = {text: ast.parse(text, mode="eval").body for text in self.formula.factors}
+        conditions = {
+            ast.unparse(call): call.args[0]
+            for call in calls.values()
+            if isinstance(call, ast.Call)
+            and dotted(call.func) == "I"
+            and is_condition(call.args[0])
+        }
+        for term in sorted(terms, key=sorted):
+            for factor in sorted(term & {*conditions}):
+                rest = term - {factor}
+                if rest not in terms:
+                    raise self._half(conditions[factor], sorted(rest))
+
+    def _half(self, condition: ast.expr, rest: list[str]) -> SpecError:
+        shown = self._inner(condition).removeprefix("(").removesuffix(")")
+        if not rest:
+            return SpecError(
+                f"formula {self.text!r}: without an intercept I({shown}) leaves rows where it is "
+                f"false at 0; write C({shown}), which has a coefficient for each"
+            )
+        other = self.formula.label(":".join(rest))
+        return SpecError(
+            f"formula {self.text!r}: I({shown}) counts as 0 and 1, so that its product with "
+            f"{other} is about rows where it is true alone; write C({shown}):{other} for both, or "
+            f"add {other} to the model"
+        )
+
     def _inner(self, node: ast.expr) -> str:
         """Return a part as arithmetic inside ``I(...)``."""
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "I":
@@ -155,6 +225,17 @@ class _Renamed(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """Replace one name."""
         return ast.Name(self.names.get(node.id, node.id), node.ctx)
+
+
+def _summed(node: ast.expr) -> Iterator[ast.expr]:
+    """Go over what a sum of terms adds up."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        yield from _summed(node.left)
+        yield from _summed(node.right)
+    elif isinstance(node, ast.UnaryOp):
+        yield from _summed(node.operand)
+    else:
+        yield node
 
 
 def _sign(op: ast.operator) -> str:

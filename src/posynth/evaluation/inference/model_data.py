@@ -1,6 +1,7 @@
 """A formula and a copy become response, design matrix and what else a model takes."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -222,7 +223,8 @@ class _Reading:
                 raise MeasureError(f"{error}{differ}") from None
         first = read_formula(self.left, self.columns)
         numbers = numbers_as_levels(self._predictors(rows, first))
-        formula = read_formula(f"{self.left} - 1", self.columns, numbers=numbers)
+        formula = read_formula(self.left, self.columns, numbers=numbers)
+        formula = replace(formula, safe=f"{formula.safe} - 1")  # a response has no intercept
         matrix = self._matrix(formula, self._predictors(rows, formula))
         if len(matrix.labels) != 1:
             raise MeasureError(
