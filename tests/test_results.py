@@ -36,6 +36,12 @@ def test_an_evaluation_prints_what_failed_first_and_fits_a_screen():
     )
 
 
+def test_an_advice_shows_no_value_to_be_compared_with_a_limit():
+    found = Evaluation([Result("advice", 2.075, "seen", passed=False)])
+    assert "2.07" not in repr(found) and "seen" in repr(found)
+    assert found.to_frame()["value"].tolist() == [2.075]
+
+
 def test_an_evaluation_is_a_sequence_of_its_results():
     results = [Result("KS", 0.1, "age"), Result("KS", 0.2, "bmi"), Result("repU", 1.0)]
     found = Evaluation(results)

@@ -161,7 +161,12 @@ class Evaluation(Sequence[Result]):
         """Return the rows that are printed: those outside their limits first."""
         ranked = sorted(self._results, key=lambda r: r.passed is not False)[:SHOWN]
         verdicts = {True: "yes", False: "no", None: ""}
-        rows = [(r.measure, r.subject, f"{r.value:.4g}", verdicts[r.passed]) for r in ranked]
+        # The value of an advice sums what several measures exceed their limits by.
+        values = ["" if r.measure == "advice" else f"{r.value:.4g}" for r in ranked]
+        rows = [
+            (r.measure, r.subject, value, verdicts[r.passed])
+            for r, value in zip(ranked, values, strict=True)
+        ]
         return pd.DataFrame(rows, columns=["measure", "subject", "value", "passed"])
 
     def _head(self) -> str:
