@@ -12,6 +12,7 @@ from posynth.errors import MeasureError
 from posynth.judgement import judged
 from posynth.material import Source, folders_of, lay_beside, take
 from posynth.progress import Shown, of_measures, shown
+from posynth.report.bands import in_bands
 from posynth.report.example_model import example_model
 from posynth.report.findings import Findings, Inference
 from posynth.report.page import write_page
@@ -116,6 +117,7 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
         tell("page", 0, 1)
     made = tuple(r for r in results if r.measure in CHECKS)
     told = tuple(r for r in results if r.measure not in CHECKS)
+    told = in_bands(told, found.proper) if public else told
     return write_page(replace(found, results=told, checks=given + made), place)
 
 

@@ -120,6 +120,39 @@ def test_the_page_is_written_from_the_public_manifest(released):
     assert "income: the pattern is" not in page and "the pattern is reproduced" in page
 
 
+def test_misfit_is_told_in_bands_from_which_no_count_of_the_source_follows(released, people):
+    """With two decimals of S and the copies there was one possible count; now there are many."""
+    place, _ = released
+    page = html.unescape((place / "given" / "report.html").read_text("utf-8"))
+    utility = page.partition('<section id="utility"')[2].partition("</section>")[0]
+    cells = re.findall(r'<td class="number">([^<]*)</td>', utility)
+    assert len(cells) > 20
+    assert {c for c in cells if not re.fullmatch(r"\d+", c)} <= {
+        "≤ 2",
+        "≤ 3",
+        "≤ 5",
+        "≤ 10",
+        "> 10",
+        "–",
+    }
+    pictures = _texts(place / "given")["pictures"]
+    found = re.findall(r"<!-- (\d+\.\d+) -->", pictures)
+    assert {v for v in found if re.fullmatch(r"\d+\.\d\d", v)} == set()
+
+    copies = [pd.read_csv(path) for path in sorted((place / "given" / "copies").iterdir())]
+    shown = re.search(r">smoke</th><td[^>]*>([^<]+)</td>", utility).group(1)
+    end = float(shown.split()[1])
+    n, drawn = len(people), [int((copy["smoke"] == "yes").sum()) for copy in copies]
+    possible = [count for count in range(1, n) if _misfit(count, drawn, n) <= end]
+    assert int((people["smoke"] == "yes").sum()) in possible and len(possible) > 10
+
+
+def _misfit(count, drawn, n):
+    """Return S of a column of two levels, k = n, on the scale of proper copies."""
+    sums = [(d - count) ** 2 * (2 / (d + count) + 2 / (2 * n - d - count)) for d in drawn]
+    return sum(sums) / len(sums) / 2
+
+
 def test_codebook_manifest_and_page_tell_the_same_chain(released):
     place, _ = released
     given = place / "given"

@@ -13,6 +13,7 @@ from posynth.evaluation.disclosure import distance
 from posynth.evaluation.disclosure.plots import plot_attribution, plot_distances
 from posynth.evaluation.utility.plots import heatmap, overlay
 from posynth.evaluation.utility.values import judged
+from posynth.report.bands import ABOVE
 from posynth.report.grid import fixed
 from posynth.results import Result
 
@@ -84,14 +85,16 @@ def picture(figure: "Figure", caption: str, alt: str, format: str = "svg") -> Pi
     return Picture(caption, alt, uri, width, height)
 
 
-def misfit(results: Sequence[Result], comparison: Comparison) -> Picture:
+def misfit(results: Sequence[Result], comparison: Comparison, banded: bool = False) -> Picture:
     """Show the misfit of columns and pairs as a heat map."""
     figure = heatmap(results, comparison)
     figure.axes[0].set_title("")
     count = len(judged(comparison))
+    caption = "Misfit of every pair of columns and, on the diagonal, of single columns (S_pMSE)"
+    caption += f": upper ends of bands, {ABOVE:g} for more." if banded else "."
     return picture(
         figure,
-        "Misfit of every pair of columns and, on the diagonal, of single columns (S_pMSE).",
+        caption,
         f"Heat map of S_pMSE for {count} columns; the worst pairs are listed in the table below.",
     )
 

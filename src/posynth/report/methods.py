@@ -9,6 +9,7 @@ from posynth.evaluation.utility import ranked
 from posynth.families import families
 from posynth.families.permission import is_reference
 from posynth.report import tables
+from posynth.report.bands import ENDS
 
 if TYPE_CHECKING:
     from posynth.posterior.record import Posterior
@@ -118,10 +119,12 @@ def _quality(found: "Findings") -> str:
     if two.empty:
         return ""
     kind = "proper" if found.proper else "plug-in"
+    low = f"{int((two['S'] <= ENDS[0]).sum())} pairs were at most {ENDS[0]:g}"
+    if not found.public:
+        low = f"the median was {two['S'].median():.2f}, the largest {two['S'].max():.2f}"
     return (
         f"Utility was judged by the standardised propensity score mean squared error of all "
-        f"{len(two)} pairs of columns, on the scale of {kind} copies, where 1 is ideal: the median "
-        f"was {two['S'].median():.2f}, the largest {two['S'].max():.2f}, and "
+        f"{len(two)} pairs of columns, on the scale of {kind} copies, where 1 is ideal: {low}, and "
         f"{int(two['flagged'].sum())} pairs exceeded {tables.LIMIT:g}."
     )
 

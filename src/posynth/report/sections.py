@@ -10,6 +10,7 @@ from posynth.evaluation.utility import ranked
 from posynth.evaluation.utility.plots import MANY_COPIES, SYNTHETIC
 from posynth.posterior.diagnosis import Diagnosis
 from posynth.report import figures, methods, risk_tables, tables, words
+from posynth.report.bands import band_text
 from posynth.report.findings import Findings, Inference
 from posynth.report.grid import fixed
 from posynth.results import Result
@@ -101,9 +102,9 @@ def _utility(found: Findings) -> Section:
     parts: list[Part] = [
         ("grid", tables.whole(utility, found.proper, standardised_only=found.public)),
         *([] if found.public else [("list", {"title": "What to change", "texts": advice})]),
-        ("picture", figures.misfit(utility, found.comparison)),
+        ("picture", figures.misfit(utility, found.comparison, banded=found.public)),
         ("grid", tables.columns(utility, found.proper, raw=not found.public)),
-        ("grid", tables.pairs(table, found.proper)),
+        ("grid", tables.pairs(table, found.proper, banded=found.public)),
         *_held_out(found.results),
         ("gallery", _gallery(found)),
         _meanings(r for r in utility if r.measure != "advice"),
@@ -230,7 +231,8 @@ def _told_apart(found: Findings) -> Fact:
     result = next(r for r in found.results if r.measure == "S_pMSE_cart")
     value = tables.score(result, found.proper)
     reading = "S_pMSE of a CART that tells copies from original; 1 is ideal, 3 a limit"
-    return Fact("Told apart", fixed(value, 1), reading, result.passed is False)
+    shown = band_text(value) if found.public else fixed(value, 1)
+    return Fact("Told apart", shown, reading, result.passed is False)
 
 
 def _agreed(agreement: "Agreement") -> Fact:

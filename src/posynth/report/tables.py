@@ -11,6 +11,7 @@ from posynth.copies.manifest import missing_words, public_chain
 from posynth.families import families
 from posynth.posterior.diagnosis import Diagnosis
 from posynth.posterior.record import Posterior
+from posynth.report.bands import NOTE, band_text
 from posynth.report.grid import NONE, Grid, fixed, grid, interval, verdict
 from posynth.results import Result
 
@@ -228,15 +229,19 @@ def whole(results: Iterable[Result], proper: bool, standardised_only: bool = Fal
         judged = scaled or raw
         if judged is not None and judged.passed is False:
             flagged.append(len(rows))
-        own = NONE if scaled is None else fixed(score(scaled, proper))
+        own = NONE if scaled is None else _written(score(scaled, proper), standardised_only)
         shown = NONE if raw is None or standardised_only else fixed(raw.value, digits)
         passed = verdict(judged.passed if judged else None)
         rows.append([said, name, passed, shown, own])
     heads = ["Question", "Measure", "Within limits", "Value", "S"]
     if standardised_only:
         heads, rows = _without(heads, rows, 3)
-    caption = "The table as a whole"
-    return grid(caption, heads, rows, texts=3, flagged=flagged, note=scale_note(proper))
+    caption, note = "The table as a whole", scale_note(proper, standardised_only)
+    return grid(caption, heads, rows, texts=3, flagged=flagged, note=note)
+
+
+def _written(value: float, banded: bool) -> str:
+    return band_text(value) if banded else fixed(value)
 
 
 _LOGIT, _CART = "logistic propensity model", "CART propensity model"
@@ -252,12 +257,13 @@ _WHOLE = {
 }
 
 
-def scale_note(proper: bool) -> str:
-    """Say how S is to be read."""
+def scale_note(proper: bool, banded: bool = False) -> str:
+    """Say how S is to be read, and why a public page has it in bands."""
     kind = "proper" if proper else "plug-in"
     return (
         f"S is a measure over its expectation under a right model, on the scale of {kind} copies: "
         f"1 is ideal, {LIMIT:g} a limit. A good S speaks of what was compared, and of nothing else."
+        + (f" {NOTE}" if banded else "")
     )
 
 
@@ -274,35 +280,36 @@ def columns(
     order = sorted(single, key=lambda name: -_worst(single[name], proper))[:shown]
     scaled = ("S_pMSE", "S_KS", "S_Hellinger")
     wanted = (*scaled, "KS", "Hellinger") if raw else scaled
-    rows = [(name, *(_cell(single[name].get(m), m, proper) for m in wanted)) for name in order]
+    rows = [(name, *(_cell(single[name].get(m), m, proper, raw) for m in wanted)) for name in order]
     flagged = [i for i, name in enumerate(order) if _worst(single[name], proper) > LIMIT]
     caption = "Distributions of single columns, the worst first"
-    return grid(caption, ("Column", *wanted), rows, flagged=flagged, note=scale_note(proper))
+    note = scale_note(proper, not raw)
+    return grid(caption, ("Column", *wanted), rows, flagged=flagged, note=note)
 
 
 def _worst(found: Mapping[str, Result], proper: bool) -> float:
     return max(score(r, proper) for name, r in found.items() if name.startswith("S_"))
 
 
-def _cell(result: Result | None, measure: str, proper: bool) -> str:
+def _cell(result: Result | None, measure: str, proper: bool, raw: bool) -> str:
     if result is None:
         return NONE
     if measure.startswith("S_"):
-        return fixed(score(result, proper))
+        return _written(score(result, proper), not raw)
     return fixed(result.value, 3)
 
 
-def pairs(table: pd.DataFrame, proper: bool, shown: int = SHOWN) -> Grid:
+def pairs(table: pd.DataFrame, proper: bool, shown: int = SHOWN, banded: bool = False) -> Grid:
     """Associations of two columns, the worst first; ``table`` is that of ``utility.ranked``."""
     two = table[table["ways"] == 2]
     worst = two.head(shown)
     columns = (worst["subject"], worst["S"], worst["df"])
-    rows = [(str(a), fixed(s), fixed(df, 0)) for a, s, df in zip(*columns, strict=True)]
+    rows = [(str(a), _written(s, banded), fixed(df, 0)) for a, s, df in zip(*columns, strict=True)]
     flagged = [i for i, bad in enumerate(two["flagged"].head(shown)) if bad]
     caption = f"Two-way tables, the {len(rows)} worst of {len(two)}"
     if len(rows) == len(two):
         caption = "Two-way tables, the worst first"
     over = int(two["flagged"].sum())
-    note = f"{over} of {len(two)} pairs are above the limit. {scale_note(proper)}"
+    note = f"{over} of {len(two)} pairs are above the limit. {scale_note(proper, banded)}"
     heads = ("Pair", "S_pMSE", "df")
     return grid(caption, heads, rows, flagged=flagged, note=note)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from posynth.copies.failed import failed_conditionals
 from posynth.evaluation.utility import ranked
 from posynth.report import tables
+from posynth.report.bands import band_text
 from posynth.report.grid import Grid, fixed, grid
 from posynth.results import Result
 
@@ -150,6 +151,8 @@ def _misfits(found: "Findings") -> Iterator[Failure]:
     for name, value in zip(flagged["subject"].astype(str), flagged["S"], strict=True):
         hint = next((advice[part] for part in (name, *name.split(":")) if part in advice), "")
         text = f"S_pMSE {fixed(float(value), 1)} > {tables.LIMIT:g}"
+        if found.public:
+            text = f"S_pMSE {band_text(float(value))}, and above {tables.LIMIT:g}"
         yield Failure(name.replace(":", " and "), text, "" if found.public else hint)
 
 

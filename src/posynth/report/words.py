@@ -5,8 +5,8 @@ PUBLIC = (
     "confidential rows, no distribution, correlation or estimate of the original, no measure "
     "of disclosure, no scale of a prior and no value of a diagnostic. What remains of the "
     "original are its sizes, the declared levels, which families and predictors were chosen, "
-    "standardised measures of misfit (S) of whole columns and pairs and, if there was a holdout, "
-    "mean log scores of its rows."
+    "bands of standardised measures of misfit (S) of columns and pairs, and mean log scores of a "
+    "holdout if there was one."
 )
 PRIVATE = (
     "This page shows the original beside its copies and is for the data holder. A page that can be "
