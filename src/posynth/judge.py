@@ -47,6 +47,9 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
 ) -> "Pooled":
     """Fit a model to every copy and pool the fits into one inference.
 
+    All copies are fitted in one coding: levels are those of all copies together, and polynomials,
+    splines and scales learn from the rows of all; what a copy lacks is named with its number.
+
     Parameters
     ----------
     copies : Copies, path, or data frames

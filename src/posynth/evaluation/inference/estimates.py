@@ -74,7 +74,7 @@ type Analysis = Callable[[pd.DataFrame], Any]
 
 
 def fit_copies(analysis: Analysis, copies: Iterable[pd.DataFrame]) -> tuple[Estimate, ...]:
-    """Run an analysis on every copy.
+    """Run an analysis on every copy; one of `fit_statsmodels` in one coding for all.
 
     Parameters
     ----------
