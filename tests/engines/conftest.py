@@ -54,10 +54,12 @@ class Moments(NamedTuple):
 def logistic_quadrature() -> Callable[..., Moments]:
     """Give exact moments of (alpha, beta) of a logistic regression, by summing a fine grid."""
 
-    def quadrature(x: np.ndarray, y: np.ndarray, sds: tuple[float, float], box) -> Moments:
+    def quadrature(x, y, sds: tuple[float, float], box, prior: str = "weak") -> Moments:
         axes = [np.linspace(low, high, 401) for low, high in box]
         alpha, beta = np.meshgrid(*axes, indexing="ij")
-        log_p = -0.5 * (alpha / sds[0]) ** 2 - 0.5 * (beta / sds[1]) ** 2
+        u = np.abs(beta / sds[1])
+        log_p = -0.5 * (alpha / sds[0]) ** 2
+        log_p -= u + 2 * np.log1p(np.exp(-u)) if prior == "log_f" else u**2 / 2
         for xi, yi in zip(x, y, strict=True):
             eta = alpha + beta * xi
             log_p += yi * eta - np.logaddexp(0.0, eta)

@@ -136,18 +136,21 @@ def test_a_density_that_is_not_pymcs_is_not_used(task, monkeypatch):
     assert "its density differs from the PyMC model's by" in found.why
 
 
-@pytest.mark.parametrize("way", ["metropolis", "hmc"])
+@pytest.mark.parametrize(
+    ("way", "prior", "slope"),
+    [("metropolis", "weak", 2.5), ("hmc", "weak", 2.5), ("hmc", "log_f", 1.0)],
+)
 def test_draws_have_the_moments_of_quadrature(
-    way, make_task, logistic_quadrature, z_scores, monkeypatch
+    way, prior, slope, make_task, logistic_quadrature, z_scores, monkeypatch
 ):
     """Twenty events in two hundred rows: a skewed posterior. Eight fits of 400 effective draws."""
     from scipy.special import expit
 
     x = np.linspace(-1.7, 1.7, 200)
     y = (np.random.default_rng(8).random(200) < expit(-2.6 + x)).astype(np.int64)
-    exact = logistic_quadrature(x, y, (5.0, 2.5), ((-8, 0), (-2, 6.5)))
+    exact = logistic_quadrature(x, y, (5.0, slope), ((-8, 0), (-2, 6.5)), prior)
     monkeypatch.setattr(sample, "WORTH_METROPOLIS", 0.0 if way == "metropolis" else 1.0)
-    made = make_task("bernoulli", "weak", x[:, None], y, levels=2)
+    made = make_task("bernoulli", prior, x[:, None], y, levels=2)
     fits = [choose.fit(made, "auto", np.random.default_rng([6, i])) for i in range(8)]
     assert {found.engine for found in fits} == {"batched"}
     assert all(("HMC" in found.why) == (way == "hmc") for found in fits)

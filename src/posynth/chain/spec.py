@@ -19,7 +19,7 @@ MISSING_MODES = ("pattern", "error")
 SCALES = ("natural", "learned", "levels")
 #: Most columns of the spline of one predictor.
 MOST_SPLINES = 8
-#: With fewer holes (or values) than this an indicator has no predictors and predicts nothing:
+#: With fewer missing values (or values present) than this an indicator predicts nothing:
 #: a handful of persons would decide coefficients of every later conditional.
 LEAST_EVENTS = 20
 
