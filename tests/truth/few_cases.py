@@ -115,11 +115,11 @@ def rare_outcome(share, levels):
     def analyse(frame):
         X = (frame[list("abcd")] == "y") if levels else frame[list("abcd")]
         q, cov = logistic((frame["y"] == "yes").to_numpy(float), X.to_numpy(float))
-        return dict(zip(("strong", "null"), q[:2], strict=True)), cov[:2, :2]
+        return dict(zip(("strong", "zero"), q[:2], strict=True)), cov[:2, :2]
 
     mark = "[T.y]" if levels else ""
-    slopes = {"strong": ("y", f"a{mark}"), "null": ("y", f"b{mark}")}
-    return Case(simulate, analyse, {"strong": 2.0, "null": 0.0}, slopes)
+    slopes = {"strong": ("y", f"a{mark}"), "zero": ("y", f"b{mark}")}
+    return Case(simulate, analyse, {"strong": 2.0, "zero": 0.0}, slopes)
 
 
 def rare_level(rows, cases):
@@ -155,8 +155,8 @@ def many_predictors(first, others):
         y = np.where(rng.random(200) < expit(X @ beta), "yes", "no")
         return pd.DataFrame(X, columns=[f"x{i}" for i in range(45)]).assign(y=y)
 
-    names = {"strong": "x0", "some": "x1", "null": "x20"}
-    truth = {"strong": first, "some": others, "null": 0.0}
+    names = {"strong": "x0", "some": "x1", "zero": "x20"}
+    truth = {"strong": first, "some": others, "zero": 0.0}
     return Case(simulate, None, truth, {key: ("y", name) for key, name in names.items()})
 
 
