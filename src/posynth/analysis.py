@@ -173,11 +173,20 @@ def _on_given(analysis: Analysis, schema: "Schema") -> Analysis:
     return on_given
 
 
-def fits(copies: Copies, analysis: Analysis) -> "tuple[Estimate, ...]":
-    """Run an analysis on every copy; two that are the same are refused."""
+def fits(
+    copies: Copies, analysis: Analysis, made: Provenance | None = None, rule: "str | Rule" = "auto"
+) -> "tuple[Estimate, ...]":
+    """Run an analysis on every copy; refuse two that are the same, and what no rule can pool.
+
+    Copies that no rule can pool are refused before any fit: what the fit would say of a column
+    without noise (constant, or fitted perfectly) is not the reason.
+    """
     require_distinct(copies.frames)
     from posynth.evaluation.inference import fit_copies
+    from posynth.evaluation.inference.choose import choose
 
+    if made is not None:
+        choose(made, rule)
     return fit_copies(analysis, copies.frames)
 
 

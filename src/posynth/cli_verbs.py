@@ -157,7 +157,7 @@ def pool(  # noqa: PLR0913, PLR0917 - options of a command
             tables = len(copies) + (frame is not None)
             how = {"impute": impute, **shifts, "progress": progress, "tables": tables, **options}
             analysis = analyses.analysis_of(copies, model, formula, **how)
-            estimates = analyses.fits(copies, analysis)
+            estimates = analyses.fits(copies, analysis, made, rule)
             pooled = combine(estimates, made, rule=rule, estimand=estimand, level=level)
             pooled = analyses.with_remarks(pooled, copies)
             found = None

@@ -136,9 +136,10 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
     given = {"proper": proper, "unsynthesised": unsynthesised, "missing": missing, "nests": nests}
     taken = take_any(copies, {"n": n, **given})
     how = {"impute": impute, "delta": delta, "selection": selection, **options}
-    with shown(progress, ("impute",)) as tell:
-        estimates = fits(taken, analysis_of(taken, model, formula, progress=tell, **how))
     made = how_made(taken, formula, impute=impute, **options)
+    with shown(progress, ("impute",)) as tell:
+        analysis = analysis_of(taken, model, formula, progress=tell, **how)
+        estimates = fits(taken, analysis, made, rule)
     _warn(made)
     pooled = combine(estimates, made, rule=rule, estimand=estimand, level=level)
     return with_remarks(pooled, taken)
@@ -198,7 +199,7 @@ def compare(  # noqa: PLR0913 - as for pool
     with shown(progress, ("impute",)) as tell:
         how |= {"tables": len(taken) + 1, "progress": tell}
         analysis = analysis_of(taken, model, formula, **how)
-        return laid_beside(fits(taken, analysis), frame, analysis, made, rule, level)
+        return laid_beside(fits(taken, analysis, made, rule), frame, analysis, made, rule, level)
 
 
 def _warn(made: Provenance) -> None:

@@ -177,7 +177,7 @@ def _inferred(
 
     analysis = analysis_of(found.copies, model, formula, **options)
     made = how_made(found.copies, formula, **options)
-    estimates = fits(found.copies, analysis)
+    estimates = fits(found.copies, analysis, made)
     pooled = pool(estimates, made)
     agreement = None
     if not found.public:
