@@ -40,8 +40,8 @@ def check_formula(conditional: Conditional, allowed: tuple[str, ...], schema: Sc
 
 
 def _columns(formula: str, known: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the columns a formula reads; errors list those it may read."""
+    """Return the columns that occur in a formula; errors list those it may read."""
     try:
-        return read_formula(formula, known, dot=allowed).columns
+        return read_formula(formula, known, dot=allowed).named
     except UnknownColumn:
-        return read_formula(formula, allowed, dot=allowed).columns
+        return read_formula(formula, allowed, dot=allowed).named

@@ -57,8 +57,9 @@ class Reader:
         written_out = " ".join(safe) if safe else "1"
         parts = (self.references, self.texts, tuple(self.factors), tuple(self.offsets))
         found = Formula(self.text, written_out, *parts)
-        require_terms(found, safe or ["1"], dot=any(token.text == "." for token in tokens))
-        return found
+        dot = any(token.text == "." for token in tokens)
+        terms = require_terms(found, safe or ["1"], dot=dot)
+        return found.only({factor for term in terms for factor in term})
 
     def _end(self, tokens: Sequence[Token], at: int) -> int:
         """Return where the part that begins at a token ends: a call is one part."""

@@ -2,7 +2,8 @@
 
 import ast
 import re
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from posynth.chain.formula_check import dotted
 from posynth.chain.formula_functions import constant
@@ -45,13 +46,15 @@ class Formula:
     safe : str
         As formulaic gets it: identifiers, numbers, operators and allowed functions only.
     references : Mapping of str to Reference
-        Identifier -> column.
+        Identifier -> column, of those that are read.
     texts : Mapping of str to str
         Identifier -> text that stood in quotes.
     factors : tuple of str
         The expressions in it, as formulaic writes them.
     offsets : tuple of str
         Expressions of ``offset(...)`` terms.
+    named : tuple of str
+        Columns that occur in it, those of terms that ``-`` leaves out among them.
     """
 
     text: str
@@ -60,10 +63,25 @@ class Formula:
     texts: dict[str, str] = field(default_factory=dict)
     factors: tuple[str, ...] = ()
     offsets: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+    def only(self, used: Collection[str]) -> "Formula":
+        """Return the formula as reading what its terms read: ``a + b - b`` does not read b.
+
+        Parameters
+        ----------
+        used : collection of str
+            Factors of the terms that its operators leave.
+        """
+        nodes = [node for text in (*used, *self.offsets) for node in ast.walk(ast.parse(text))]
+        names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        read = {name: each for name, each in self.references.items() if name in names}
+        factors = tuple(text for text in self.factors if text in used)
+        return replace(self, references=read, factors=factors, named=self.columns)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns it reads, in order of appearance."""
+        """Columns it reads, in order of appearance; not those of a term that ``-`` leaves out."""
         return tuple(dict.fromkeys(each.column for each in self.references.values()))
 
     @property

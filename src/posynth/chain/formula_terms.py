@@ -22,7 +22,7 @@ type Terms = frozenset[Term]
 _INTERCEPT: Term = frozenset()
 
 
-def require_terms(formula: Formula, parts: Sequence[str], dot: bool = False) -> None:
+def require_terms(formula: Formula, parts: Sequence[str], dot: bool = False) -> Terms:
     """Refuse what is no sum of terms, expands to too many, or is meant as arithmetic.
 
     Parameters
@@ -35,6 +35,11 @@ def require_terms(formula: Formula, parts: Sequence[str], dot: bool = False) -> 
         Whether a dot is in the formula: what it holds is not known to the user, so that powers of
         it may be of one column and columns may be taken from it that it does not hold.
 
+    Returns
+    -------
+    frozenset of frozenset of str
+        The terms that the operators leave, each the set of its factors.
+
     Raises
     ------
     SpecError
@@ -42,7 +47,9 @@ def require_terms(formula: Formula, parts: Sequence[str], dot: bool = False) -> 
 
     Examples
     --------
-    >>> require_terms(Formula("a + b - a", "a + b - a"), ["a", "+", "b", "-", "a"])
+    >>> terms = require_terms(Formula("a + b - a", "a + b - a"), ["a", "+", "b", "-", "a"])
+    >>> [sorted(term) for term in terms]
+    [['b']]
     >>> squared = ["log(a)", "**", "2"]
     >>> require_terms(Formula("log(a)^2", " ".join(squared)), squared)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -59,6 +66,7 @@ def require_terms(formula: Formula, parts: Sequence[str], dot: bool = False) -> 
     terms = expansion.of(tree)
     intercept = _check_intercept(formula, parts)
     expansion.check_conditions(terms | {_INTERCEPT} if intercept else terms - {_INTERCEPT})
+    return terms
 
 
 def _grouped(parts: Sequence[str]) -> str:
