@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,15 +56,20 @@ def _by_values(frames: Sequence[pd.DataFrame], group: list[int], column: int) ->
     """Split copies by the values of a column; those that no other one equals are left out."""
     found: dict[Hashable, list[int]] = {}
     for i in group:
-        values = pd.util.hash_pandas_object(frames[i].iloc[:, column], index=False)
+        values = _hashed(frames[i].iloc[:, column])
         found.setdefault(np.sort(values.to_numpy()).tobytes(), []).append(i)
     return [part for part in found.values() if len(part) > 1]
 
 
+def _hashed(values: "pd.Series[Any] | pd.DataFrame") -> "pd.Series[Any]":
+    try:
+        return pd.util.hash_pandas_object(values, index=False)
+    except TypeError:  # lists and records: by their text
+        return pd.util.hash_pandas_object(values.map(str), index=False)
+
+
 def _refuse(frames: Sequence[pd.DataFrame], i: int, j: int) -> None:
-    one, other = (
-        pd.util.hash_pandas_object(frames[place], index=False).to_numpy() for place in (i, j)
-    )
+    one, other = (_hashed(frames[place]).to_numpy() for place in (i, j))
     if not np.array_equal(np.sort(one), np.sort(other)):
         return
     counts = np.unique(one, return_counts=True)[1]

@@ -16,7 +16,7 @@ from posynth.table.arrays import dtype_name
 from posynth.table.inputs import as_frame
 from posynth.table.names import Names, as_names
 from posynth.table.schema import Column, Kind, Schema
-from posynth.table.series import canonical
+from posynth.table.series import canonical, unusable
 from posynth.table.source import Source
 from posynth.table.typed import category_type
 
@@ -128,9 +128,11 @@ def _frame(name: str, given: Any) -> pd.DataFrame:
     if len(twice):
         raise MeasureError(f"{name} has two columns {str(twice[0])!r}; give each its own name")
     for column in frame:
-        if pd.api.types.infer_dtype(frame[column], skipna=True) == "date":
+        kind = pd.api.types.infer_dtype(frame[column], skipna=True)
+        if kind in ("date", "decimal"):
             frame = frame.copy(deep=False)
-            frame[column] = pd.to_datetime(frame[column])
+            dates = kind == "date"
+            frame[column] = pd.to_datetime(frame[column]) if dates else frame[column].astype(float)
     if frame.empty:
         raise MeasureError(f"{name} has {len(frame)} rows and {frame.shape[1]} columns")
     return frame
@@ -216,7 +218,7 @@ def _column(name: Any, values: Sequence[pd.Series]) -> Column:
         kind = Kind.CONTINUOUS
     elif pd.api.types.is_datetime64_any_dtype(dtype):
         kind = Kind.DATE
-    else:
+    elif not any(unusable(str(name), each) for each in values):
         found = {value for each in values for value in each.dropna().unique()}
         levels = tuple(sorted(found)) if all(isinstance(v, str) for v in found) else ()
     if levels:

@@ -77,6 +77,38 @@ def field_from_series(name: str, values: pd.Series) -> Field:
     raise _unusable(name, str(dtype))
 
 
+def unusable(name: str, values: pd.Series) -> TableError | None:
+    """Return why a model can use values of this type neither as numbers nor as levels.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    values : pandas.Series
+        Its values, n of them.
+
+    Returns
+    -------
+    TableError or None
+        With the next step; None where they can be used.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> print(unusable("wait", pd.Series([1, 2]).astype("timedelta64[s]")))  # doctest: +ELLIPSIS
+    column 'wait' holds durations (timedelta64[s]); convert it with ...
+    """
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind == "O":
+        present = values.dropna()
+        types = frozenset(type(value) for value in present)
+        odd = any(issubclass(kind, tuple(UNUSABLE_OBJECTS)) for kind in types)
+        return _unusable_objects(name, present, types) if odd else None
+    levels = isinstance(values.dtype, pd.CategoricalDtype)
+    if levels or str(values.dtype).startswith(("Sparse[int", "Sparse[float", "dictionary<")):
+        return None
+    return _unusable(name, str(values.dtype)) if not _storages(values.dtype) else None
+
+
 def canonical(name: str, values: pd.Series) -> pd.Series:
     """Return values as a Table keeps them: objects and categories of unusual types are converted.
 

@@ -24,6 +24,7 @@ from posynth.evaluation.inference.predictors import (
 )
 from posynth.evaluation.inference.responses import Coded, codes, number, one_coding, order, status
 from posynth.table.schema import Column
+from posynth.table.series import unusable
 
 
 def model_data(request: Request, frame: pd.DataFrame) -> ModelData:
@@ -76,6 +77,7 @@ class _Reading:
         random = self._random()
         of_random = () if random is None else random.columns
         self.used = list(dict.fromkeys((*left, *right.columns, *self.named, *of_random)))
+        self._require_usable(self.used)
         kept = self.frame[self.used].notna().all(axis=1).to_numpy()
         if not kept.any():
             raise MeasureError(f"formula {self.request.formula!r}: no row is complete")
@@ -118,6 +120,13 @@ class _Reading:
                 "the column that says which rows are events as status"
             )
 
+    def _require_usable(self, names: Collection[str]) -> None:
+        """Refuse durations, periods, lists and the like: neither numbers nor levels."""
+        for name in names:
+            refused = unusable(name, self.frame[name])
+            if refused is not None:
+                raise MeasureError(str(refused))
+
     def _left_columns(self) -> tuple[str, ...]:
         if self.name is not None:
             read_formula(self.left, self.columns)  # refuses an unknown column
@@ -131,6 +140,7 @@ class _Reading:
     def _right(self, left: tuple[str, ...]) -> Formula:
         dot = usable(self.request.schema, self.columns, [*left, *self.named])
         first = read_formula(self.right, self.columns, dot=dot, offset=True)
+        self._require_usable(first.columns)
         numbers = numbers_as_levels(self._predictors(self.frame, first))
         return read_formula(self.right, self.columns, dot=dot, numbers=numbers, offset=True)
 
