@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Models whose covariance matrix can be that of groups of rows.
 ROBUST = ("ols", "glm", "logit")
+#: A variance by groups below this part of the variance by rows is 0 but for rounding.
+EXACT = 1e-14
 
 
 @dataclass(frozen=True)
@@ -278,3 +280,26 @@ def robust(built: Any, frame: pd.DataFrame, column: str, fit: dict[str, Any]) ->
     plain = np.asarray(built.fit(**{**fit, "cov_type": "HC0"}).cov_params())
     correction = len(levels) / (len(levels) - 1) * (rows - 1) / (rows - width)
     return result, Clusters(column, len(levels), plain * correction)
+
+
+def exact_notes(names: Sequence[str], cov: Floats, clusters: Clusters | None) -> list[str]:
+    """Say which coefficients fit every group exactly, so that their variance by groups is 0.
+
+    Raises
+    ------
+    MeasureError
+        If all of them do: the groups then say nothing of any variance.
+    """
+    if clusters is None or clusters.rows is None:
+        return []
+    exact = np.diag(cov) <= EXACT * np.diag(clusters.rows)
+    column = clusters.column
+    if exact.all():
+        raise MeasureError(
+            f"cluster: variances by groups of {column!r} are 0, because the formula fits the mean "
+            f"of each group; leave {column!r} out of the formula or of cluster, or name a column "
+            "of more groups"
+        )
+    shown = ", ".join(repr(name) for name, each in zip(names, exact, strict=True) if each)
+    why = f"because the formula fits the mean of each group of {column!r}"
+    return [f"the variance of {shown} is 0, {why}: do not read their intervals"] if shown else []

@@ -114,6 +114,13 @@ class _Reading:
                     f"formula {self.request.formula!r}: {columns[0]!r} is the {name} and a "
                     "predictor; leave it out of the right-hand side"
                 )
+        strata = self.request.per_row.get("strata")
+        if isinstance(strata, str) and strata in (*left, *what["status"]):
+            role = "the time" if strata in left else "the status"
+            raise MeasureError(
+                f"formula {self.request.formula!r}: {strata!r} is {role} and the strata; rows are "
+                "compared within strata, where it would not vary: name another column as strata"
+            )
         if set(what["status"]) & set(left):
             raise MeasureError(
                 f"formula {self.request.formula!r}: {left[0]!r} is the time and the status; name "

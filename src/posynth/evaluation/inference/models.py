@@ -17,10 +17,17 @@ import pandas as pd
 from posynth.engines.threads import caught_warnings
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.inference.basis import Alike, Basis, as_basis
-from posynth.evaluation.inference.clusters import ROBUST, Clusters, of_mixed, robust
+from posynth.evaluation.inference.clusters import (
+    ROBUST,
+    Clusters,
+    exact_notes,
+    of_mixed,
+    robust,
+)
 from posynth.evaluation.inference.estimates import Estimate
 from posynth.evaluation.inference.model_data import model_data
 from posynth.evaluation.inference.model_request import ModelData, Request, require_readable
+from posynth.evaluation.inference.model_support import check_support
 from posynth.evaluation.inference.rank import check_rank
 from posynth.evaluation.inference.responses import Coding, codes, event, number, order
 from posynth.table.schema import Schema
@@ -157,11 +164,13 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
     def analyse(frame: pd.DataFrame) -> Estimate:
         data = model_data(request, frame)
         _check_design(data.X, data.by_level, kind.intercept)
+        check_support(kind.path[1], data, plain)
         with caught_warnings() as caught:
             result, clusters = _fitted(kind, data, frame, (formula, plain, fit or {}, cluster))
             names, q, cov = kind.read(result, data.levels)
         df_com = clusters.count - 1.0 if clusters and cluster else _df_com(result)
         every = [_EVERY_ROW.format(n=len(data.y))] if _without_status(kind, options) else []
+        every += exact_notes(names, cov, clusters if cluster else None)
         every += _HELD.get(str(options.get("family")), ())
         notes = tuple(dict.fromkeys((*_notes(caught), *every, *data.notes)))
         return Estimate(tuple(names), q, cov, df_com, notes, clusters)
