@@ -14,6 +14,7 @@ from posynth.chain.formula_matrix import formula_matrix
 from posynth.chain.formula_record import Formula
 from posynth.chain.packing import pack, unpack
 from posynth.chain.rare import Groups, least_cases, rare_groups, with_groups
+from posynth.chain.smooth import is_heavy, product_block, smooth_block
 from posynth.chain.strata import Pairs, contrasts, cross, learn_pairs
 from posynth.errors import SpecError
 
@@ -33,6 +34,7 @@ class Curves(NamedTuple):
 
     splines: int = 0
     interactions: tuple[tuple[str, str], ...] = ()
+    smooth: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,12 @@ class Encoder:
         Columns of the spline of each numeric column that has a learned scale; 0 for none.
     interactions : tuple of (str, str)
         Pairs of columns whose products join the main effects.
+    smooth : bool
+        Whether it is made of blocks whose coefficients share a scale; see ``chain.smooth``.
+    blocks : tuple of str
+        The block of each predictor kept, if so.
+    heavy : tuple of str
+        Numeric columns whose straight line is of normal scores, if so.
     """
 
     columns: tuple[str, ...]
@@ -86,6 +94,9 @@ class Encoder:
     splines: int = 0
     interactions: tuple[tuple[str, str], ...] = ()
     merged: tuple[str, ...] = ()
+    smooth: bool = False
+    blocks: tuple[str, ...] = ()
+    heavy: tuple[str, ...] = ()
 
     def replay(self, rows: Rows) -> Floats:
         """Code rows with what was learned.
@@ -116,10 +127,10 @@ class Encoder:
         data = json.loads(text)
         data["state"] = unpack(data["state"])
         data["interactions"] = tuple((a, b) for a, b in data["interactions"])
-        sequences = ("columns", "predictors", "keep", "center", "scale")
+        sequences = ("columns", "predictors", "keep", "center", "scale", "blocks", "heavy")
         nested = {key: tuple(map(tuple, data.get(key, ()))) for key in ("pooled", "pairs")}
         data["merged"] = tuple(data.get("merged", ()))
-        return cls(**data | {key: tuple(data[key]) for key in sequences} | nested)
+        return cls(**data | {key: tuple(data.get(key, ())) for key in sequences} | nested)
 
 
 def learn(
@@ -160,6 +171,8 @@ def learn(
     """
     fill = _fill(rows, columns) if formula else {}
     bent = curves or Curves()
+    if bent.smooth:
+        return _learn_smooth(rows, columns, fitted, bent)
     draft = Encoder(columns, formula, fill=fill, **bent._asdict())
     labels, matrix, state = _coded(draft, rows, learning=True)
     if formula:
@@ -199,6 +212,44 @@ def learn(
     return replace(encoder, predictors=predictors, strata=strata, pairs=pairs), cross(Z, S, pairs)
 
 
+def _learn_smooth(
+    rows: Rows, columns: tuple[str, ...], fitted: Mask | None, bent: Curves
+) -> tuple[Encoder, Floats]:
+    """Learn a design of blocks: nothing is merged or left out but columns without variation."""
+    numeric = (n for n in columns if n in rows.schema and rows.schema[n].kind.is_numeric)
+    heavy = tuple(n for n in numeric if n in rows.learned and is_heavy(rows.arrays[n]))
+    draft = Encoder(columns, heavy=heavy, **bent._asdict())
+    labels, groups, matrix = _smooth(draft, rows)
+    matrix = matrix if fitted is None else matrix[fitted]
+    center = np.nan_to_num(_nanmean(matrix))
+    spread = np.sqrt(np.nan_to_num(_nanmean((matrix - center) ** 2)))
+    keep = np.flatnonzero(spread > 1e-10 * np.maximum(np.abs(center), 1.0))
+    line = np.array([not group for group in groups], dtype=bool) & ~_is_dummy(matrix)
+    scale = np.where(line, spread, 1.0)[keep]
+    encoder = replace(
+        draft,
+        predictors=tuple(labels[i] for i in keep),
+        keep=tuple(int(i) for i in keep),
+        center=tuple(center[keep].tolist()),
+        scale=tuple(scale.tolist()),
+        blocks=tuple(groups[i] for i in keep),
+    )
+    return encoder, _standardise(matrix[:, keep], encoder.center, encoder.scale)
+
+
+def _smooth(encoder: Encoder, rows: Rows) -> tuple[list[str], list[str], Floats]:
+    """Return labels, blocks and matrix of a design of blocks."""
+    made = [
+        smooth_block(rows, name, encoder.splines, name in encoder.heavy)
+        for name in encoder.columns
+    ]
+    made += [product_block(rows, pair) for pair in encoder.interactions]
+    labels = [label for block, _ in made for label in block.names]
+    groups = [group for _, each in made for group in each]
+    matrix = np.hstack([np.empty((len(rows), 0)), *(block.values for block, _ in made)])
+    return labels, groups, matrix
+
+
 def _fill(rows: Rows, columns: tuple[str, ...]) -> dict[str, float]:
     """Return what stands in for a hole inside a formula: the mean of each numeric column."""
     numeric = [n for n in columns if n in rows.schema and rows.schema[n].kind.is_numeric]
@@ -233,6 +284,9 @@ def _coded(
     """Return labels, matrix without intercept, and transform state."""
     if encoder.formula:
         return _from_formula(encoder, rows, learning)
+    if encoder.smooth:
+        labels, _, matrix = _smooth(encoder, rows)
+        return labels, matrix, {}
     blocks = [rows.block(name, encoder.splines) for name in encoder.columns]
     blocks += [rows.product(pair, encoder.splines) for pair in encoder.interactions]
     labels = [label for block in blocks for label in block.names]

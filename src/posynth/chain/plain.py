@@ -26,6 +26,8 @@ def to_plain(conditional: "Conditional") -> dict[str, Any]:
         data["scale"] = conditional.scale
     if conditional.splines:
         data["splines"] = conditional.splines
+    if conditional.spread:
+        data["spread"] = list(conditional.spread)
     if conditional.slopes:
         data["slopes"] = list(conditional.slopes)
     if conditional.interactions:
@@ -49,6 +51,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "scale": str,
     "splines": int,
     "interactions": (list, tuple),
+    "spread": (list, tuple),
     "strata": str,
     "keep_groups": str,
     "new_groups": str,
@@ -87,7 +90,7 @@ def checked_values(data: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise SpecError(f"conditional {name!r}: scale {key} = {value!r} must be a number")
     values = dict(data)
-    for key in {"predictors", "slopes"} & set(values):
+    for key in {"predictors", "slopes", "spread"} & set(values):
         values[key] = tuple(values[key])
     if "interactions" in values:
         values["interactions"] = tuple(map(_pair(name), values["interactions"]))

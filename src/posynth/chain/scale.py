@@ -125,10 +125,23 @@ class Scale:
         low, high = drawn.values(np.array([-1.0, 1.0]))
         return float(high - low) / 2
 
-    def draw(self, rng: np.random.Generator) -> "Drawn":
-        """Draw masses and tails: one posterior draw of the quantile function."""
+    def draw(self, rng: np.random.Generator, parts: int = 1) -> "Drawn":
+        """Draw masses and tails: one posterior draw of the quantile function.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+        parts : int
+            Parts of the range, each with about the same mass, whose masses are left as they are:
+            for a model whose residual curve is drawn too, and with it the shape at large.
+        """
         masses = self.masses
         drawn = np.maximum(rng.standard_gamma(masses), 1e-300)
+        if parts > 1:
+            share = (np.cumsum(masses) - masses / 2) / masses.sum()
+            part = np.minimum((parts * share).astype(np.int64), parts - 1)
+            drawn *= (np.bincount(part, masses) / np.maximum(np.bincount(part, drawn), 1e-300))[part]
         spreads = {place: tail.draw_spread(rng) for place, tail in self.tails}
         return Drawn(self, drawn / drawn.sum(), spreads)
 

@@ -86,7 +86,7 @@ def impute_scores(
     rng: np.random.Generator,
 ) -> Floats:
     """Draw scores (n,) within their limits on the unit interval, given a line and a warp."""
-    low, high = (warp.forward(_normal(limit)) for limit in limits)
+    low, high = (warp.forward(normal_scores(limit)) for limit in limits)
     mean, sd = line.predict(X)
     return _truncated(mean, sd, (low, high), rng)
 
@@ -96,7 +96,7 @@ def place_scores(
 ) -> Floats:
     """Draw the scores of values (n,) on a scale and a warp that are known."""
     limits = scale.bounds(values)
-    z = warp.forward(_normal((limits[0] + limits[1]) / 2))
+    z = warp.forward(normal_scores((limits[0] + limits[1]) / 2))
     free = limits[1] - limits[0] > SMALL_JUMP
     squares = LeastSquares(X)
     for _ in range(SWEEPS):
@@ -142,7 +142,7 @@ def learn_scores(
     """
     first, last = scale.bounds(values)
     warp = STRAIGHT
-    z = _normal(first + rng.random(len(values)) * (last - first))
+    z = normal_scores(first + rng.random(len(values)) * (last - first))
     squares = LeastSquares(X, ridge)
     line = squares.fit(z, spread=spread)
     if not X.shape[1]:
@@ -150,7 +150,7 @@ def learn_scores(
     free = last - first > SMALL_JUMP
     for _ in range(rounds):
         warp = _warp(*line.predict(X))
-        z = warp.forward(_normal((first + last) / 2))
+        z = warp.forward(normal_scores((first + last) / 2))
         for _ in range(SWEEPS if free.any() else 1):
             z[free] = impute_scores((first[free], last[free]), line, X[free], warp, rng)
             line = squares.fit(z, spread=spread)
@@ -184,7 +184,7 @@ def _interpolated(x: Floats, knots: Floats, values: Floats) -> Floats:
     return np.where(x > knots[-1], values[-1] + last * (x - knots[-1]), inner)
 
 
-def _normal(u: Floats) -> Floats:
+def normal_scores(u: Floats) -> Floats:
     scores: Floats = np.clip(ndtri(u), -FURTHEST, FURTHEST)
     return scores
 

@@ -18,7 +18,7 @@ ENGINES = ("auto", "exact", "laplace", "hmc", "nuts")
 MISSING_MODES = ("pattern", "error")
 SCALES = ("natural", "learned", "levels")
 #: Most columns of the spline of one predictor.
-MOST_SPLINES = 8
+MOST_SPLINES = 12
 #: With fewer missing values (or values present) than this an indicator predicts nothing:
 #: a handful of persons would decide coefficients of every later conditional.
 LEAST_EVENTS = 20
@@ -54,6 +54,8 @@ class Conditional:
         learned scale of its own; 0 for a straight line on its natural scale.
     interactions : tuple of (str, str)
         Pairs of predictors whose products join the main effects.
+    spread : tuple of str
+        For family ``structured``, the predictors that the spread of residuals depends on.
     strata : str
         An earlier categorical column within whose levels everything is fitted: it interacts with
         every predictor.
@@ -88,6 +90,7 @@ class Conditional:
     scale: str = "natural"
     splines: int = 0
     interactions: tuple[tuple[str, str], ...] = ()
+    spread: tuple[str, ...] = ()
     strata: str = ""
     passive: str = ""
     keep_groups: str = ""
@@ -104,7 +107,7 @@ class Conditional:
 
     def __post_init__(self) -> None:
         # A single name, or a single pair, is what one writes for a list of one.
-        for key in ("predictors", "slopes"):
+        for key in ("predictors", "slopes", "spread"):
             if isinstance(getattr(self, key), str):
                 object.__setattr__(self, key, (getattr(self, key),))
         if self.interactions and all(isinstance(each, str) for each in self.interactions):

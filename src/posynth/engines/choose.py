@@ -22,6 +22,7 @@ from posynth.engines.own import fit_own
 from posynth.engines.own_rows import observed_data
 from posynth.engines.reuse import same_form
 from posynth.engines.warp import plain, warp
+from posynth.engines.structured.sample import fit_structured
 from posynth.errors import FitError
 from posynth.families.base import Contents
 
@@ -115,6 +116,8 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
             found = _SAMPLERS.get(task.family.facts.sampler, _fit_batched)(task, rng)
             if found.draws:
                 return found
+            if task.family.facts.sampler == "structured":
+                raise FitError(f"column {task.response.name!r}: {found.why}")
             tried = f"the sampler of this family fails: {found.why}; "
         found = _approximate(task, engine, rng)
         return found.because(tried + found.why) if tried else found
@@ -126,6 +129,13 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
 
 def _fit_batched(task: Task, rng: np.random.Generator) -> Fit:
     return fit_batched(task, condition(task), rng)
+
+
+def _fit_structured(task: Task, rng: np.random.Generator) -> Fit:
+    return fit_structured(task, condition(task), rng)
+
+
+_SAMPLERS["structured"] = _fit_structured
 
 
 def _approximate(task: Task, engine: str, rng: np.random.Generator) -> Fit:

@@ -32,12 +32,19 @@ class Design:
         Levels of the grouping column, where the family has one.
     slopes : tuple of str
         The predictors whose slopes vary between groups.
+    blocks : tuple of str
+        The block of each predictor whose coefficients share a scale, ``""`` for those in none;
+        empty for a family without blocks.
+    spread : tuple of int
+        Places of the predictors of the log spread, for the same families.
     """
 
     X: Floats
     predictors: tuple[str, ...]
     groups: tuple[str, ...] = ()
     slopes: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
+    spread: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,9 @@ class Response:
         with a rare level would all share its uncertainty.
     options : Mapping
         What the conditional states about the column, bounds on the scale of ``y``.
+    limits : tuple of ndarray, shape (n,), optional
+        Limits between which each response lies on the model's scale, where it is known up to an
+        interval only; they are equal where it is known exactly.
     """
 
     name: str
@@ -70,6 +80,7 @@ class Response:
     scale: float = 1.0
     reference: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
+    limits: tuple[Floats, Floats] | None = None
 
     @property
     def contrasts(self) -> tuple[str, ...]:

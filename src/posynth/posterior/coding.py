@@ -55,6 +55,8 @@ class Coding:
         What the levels stand for in a numeric column, or ``()``.
     rule : str
         Rule of a passive column, whose one predictor is what the rule gives.
+    spread : tuple of int
+        Places of the predictors of the log spread, for a family of blocks.
     """
 
     encoder: Encoder | None
@@ -73,6 +75,7 @@ class Coding:
     per_group: str = ""
     numbers: tuple[float, ...] = ()
     rule: str = ""
+    spread: tuple[int, ...] = ()
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
         """Return values of the response under this coding."""
@@ -121,4 +124,7 @@ class Coding:
 
     def designed(self, X: Floats) -> Design:
         """Return coded predictor rows with what their columns are."""
-        return Design(X, self.predictors, self.groups.levels, self.groups.slopes)
+        blocks = () if self.encoder is None else self.encoder.blocks
+        return Design(
+            X, self.predictors, self.groups.levels, self.groups.slopes, blocks, self.spread
+        )

@@ -70,6 +70,11 @@ def fit_chain(
         else:
             with Crew((workers or _workers(jobs)) - 1, asked=workers is not None) as crew:
                 done = run(jobs, crew, progress)
+    for target, each in done.items():
+        if each.conditional is not None:
+            chain = replace(chain, spec=chain.spec.with_conditional(each.conditional))
+            family = known[each.conditional.family]
+            jobs[target] = replace(jobs[target], conditional=each.conditional, family=family)
     return Posterior(
         spec=chain.resolved(),
         schema=chain.schema,

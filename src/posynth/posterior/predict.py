@@ -19,6 +19,9 @@ from posynth.posterior.support import check_draws, overflowed
 if TYPE_CHECKING:
     import xarray as xr
 
+#: Parts of a learned scale whose masses a model with a learned residual curve leaves alone.
+PARTS = 12
+
 
 class RowSampler:
     """Draws of one conditional, for any number of rows and any posterior draw.
@@ -95,7 +98,8 @@ class RowSampler:
         if self._as_drawn:
             return self._numbers[drawn.astype(np.int64)] if len(self._numbers) else drawn
         if self._learned is not None:
-            return self._learned.draw(rng).values(self._warp.back(drawn))
+            parts = PARTS if self._facts.design == "structured" else 1
+            return self._learned.draw(rng, parts).values(self._warp.back(drawn))
         natural = self._center + self._scale * drawn
         if checked:
             check_draws(self._target, self._facts, natural)

@@ -20,6 +20,7 @@ from posynth.families.base import Family
 from posynth.posterior.bound import Chain
 from posynth.posterior.coding import Coding
 from posynth.posterior.crew import Crew
+from posynth.posterior.simpler import simpler
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.task import make_task
 from posynth.progress import Progress, Step
@@ -80,6 +81,7 @@ class Done:
     coding: Coding
     rows: int
     seconds: float
+    conditional: Conditional | None = None
 
 
 def run(jobs: dict[str, Job], crew: Crew, progress: Progress) -> dict[str, Done]:
@@ -110,7 +112,7 @@ def run(jobs: dict[str, Job], crew: Crew, progress: Progress) -> dict[str, Done]
             here(waiting.popleft())
         for target in [t for t, f in running.items() if f.done() or not waiting]:
             with _watched(target, crew):
-                result = running.pop(target).result()
+                result = _result(running.pop(target), jobs[target])
             finish(target, result)
     return done
 
@@ -158,9 +160,34 @@ def _fit_elsewhere(
         return _timed(Task(family=families()[family], **plain), coding, target, engine, seed)
 
 
+def _result(future: "Future[Done]", job: Job) -> Done:
+    """Return what another process made of a job, or of a simpler one."""
+    try:
+        return future.result()
+    except FitError as error:
+        return _fit_simpler(job, error)
+
+
 def _fit(job: Job) -> Done:
     conditional = job.conditional
-    return _timed(*job.task(), conditional.target, conditional.engine, job.seed)
+    try:
+        return _timed(*job.task(), conditional.target, conditional.engine, job.seed)
+    except FitError as error:
+        return _fit_simpler(job, error)
+
+
+def _fit_simpler(job: Job, error: FitError) -> Done:
+    """Fit a simpler conditional in place of a default one that failed; else raise its error."""
+    why = str(error).split(": ", 1)[-1]
+    for conditional in simpler(job.conditional, why):
+        family = job.chain.families[conditional.family]
+        try:
+            one = replace(job, conditional=conditional, family=family)
+            done = _timed(*one.task(), conditional.target, conditional.engine, job.seed)
+        except FitError:
+            continue
+        return replace(done, conditional=conditional)
+    raise error
 
 
 def _timed(task: Task, coding: Coding, target: str, engine: str, seed: int) -> Done:

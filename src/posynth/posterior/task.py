@@ -1,6 +1,6 @@
 """A table and one conditional of a chain become a task for an engine."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from posynth.chain.groups import Groups, behind_groups
 from posynth.chain.passive import computed
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale
-from posynth.chain.scores import STRAIGHT, learn_scores
+from posynth.chain.scores import FURTHEST, STRAIGHT, Warp, learn_scores, normal_scores
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.chain.wildcard import expand
 from posynth.engines.base import Task
@@ -30,6 +30,8 @@ from posynth.table.schema import Column, Kind, Schema
 
 #: The family whose spread depends on predictors.
 SPREAD = "location_scale"
+#: Width of an interval of scores that counts as a point.
+NARROW = 0.02
 #: Different numbers up to which a column can be modelled by levels.
 MOST_LEVELS = 50
 
@@ -141,18 +143,48 @@ def make_task(
     else:
         rng = stream(seed, Purpose.SCORE, conditional.target)
         wide, slope = conditional.family == SPREAD, conditional.scales.get("slope", 2.5)
-        scored = learn_scores(learned, observed, X, rng, spread=wide, ridge=1 / slope**2)
+        structured = family.facts.design == "structured"
+        scored = learn_scores(
+            learned, observed, X, rng, spread=wide, ridge=1.0 if structured else 1 / slope**2
+        )
         response, warp = Response(conditional.target, scored.z), scored.warp
+        if structured:
+            response = between(response, learned, warp, observed)
     about = (response.levels, response.center, response.scale, response.reference)
     line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
     coding = Coding(encoder, columns, names, *about, *line, options, learned, warp, groups)
     numbers = tuple(numbers_of(observed).tolist()) if conditional.scale == "levels" else ()
     coding = replace(coding, per_group=conditional.per_group, numbers=numbers)
-    design = Design(behind_groups(rows, groups, X, fitted), names, groups.levels, groups.slopes)
+    spread = spread_places(encoder, conditional.spread) if encoder is not None else ()
+    coding = replace(coding, spread=spread)
+    design = coding.designed(behind_groups(rows, groups, X, fitted))
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
     return Task(family, design, response, prior, scales), coding
+
+
+def spread_places(encoder: Encoder, names: Iterable[str]) -> tuple[int, ...]:
+    """Return where the log spread's predictors are: lines, levels and first curves of columns."""
+    chosen = set(names)
+    wanted = chosen | {f"{name}~{k}" for name in chosen for k in (2, 3)}
+    pairs = zip(encoder.predictors, encoder.blocks, strict=False)
+    return tuple(
+        place
+        for place, (name, block) in enumerate(pairs)
+        if name in wanted or (block in chosen and name.startswith(f"{block}["))
+    )
+
+
+def between(response: Response, learned: Scale, warp: Warp, values: Floats) -> Response:
+    """Return a response known up to the interval that each value is on a learned scale."""
+    low, high = (warp.forward(normal_scores(limit)) for limit in learned.bounds(values))
+    low = np.where(low <= warp.forward(np.array([-FURTHEST]))[0], -np.inf, low)
+    high = np.where(high >= warp.forward(np.array([FURTHEST]))[0], np.inf, high)
+    exact = high - low < NARROW
+    middle = (low + high) / 2
+    limits = (np.where(exact, middle, low), np.where(exact, middle, high))
+    return replace(response, y=np.where(exact, middle, response.y), limits=limits)
 
 
 def _passive_task(rows: Rows, conditional: Conditional, family: Family) -> tuple[Task, Coding]:
@@ -214,7 +246,8 @@ def _design(
         names, X = cells(rows, columns)
         return None, names, X if fitted is None else X[fitted]
     formula = expand(conditional.formula, columns, rows) if conditional.formula else ""
-    curves = Curves(conditional.splines, conditional.interactions)
+    smooth = facts.design == "structured"
+    curves = Curves(conditional.splines, conditional.interactions, smooth)
     encoder, X = learn(rows, columns, formula, fitted, conditional.strata, curves)
     return encoder, encoder.predictors, X
 

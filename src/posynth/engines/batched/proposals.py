@@ -1,4 +1,4 @@
-"""Proposals from a normal with heavier tails, their importance ratios, and what those show."""
+"""Proposals, their importance ratios, and what those show."""
 
 import numpy as np
 
@@ -18,17 +18,12 @@ class Proposals:
     ----------
     density : BatchedDensity
         The posterior.
-    gaussian : Gaussian
-        The normal fitted to it.
     rng : numpy.random.Generator
         Source of randomness.
     """
 
-    def __init__(
-        self, density: BatchedDensity, gaussian: Gaussian, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, density: BatchedDensity, rng: np.random.Generator) -> None:
         self._density, self._rng = density, rng
-        self._wide = Gaussian(gaussian.mean, WIDER * gaussian.factor)
         self.thetas = np.empty((0, density.size))
         self.ratios = np.empty(0)
 
@@ -44,26 +39,16 @@ class Proposals:
         weights = self.weights
         return float(weights.sum() ** 2 / np.sum(weights**2))
 
+    def propose(self, count: int) -> tuple[Floats, Floats]:
+        """Draw points (count, d); return them with their log proposal densities (count,)."""
+        raise NotImplementedError
+
     def extend(self, count: int) -> None:
         """Draw ``count`` more."""
-        x = self._rng.standard_normal((count, self._density.size))
-        heavy = self._rng.random(count) < SHARE
-        x[heavy] *= np.sqrt(FREEDOM / self._rng.chisquare(FREEDOM, int(heavy.sum())))[:, None]
-        thetas = self._wide.at(x)
-        ratios = self._density.values(thetas) - proposal_log_density(x)
+        thetas, log_q = self.propose(count)
+        ratios = self._density.values(thetas) - log_q
         self.thetas = np.concatenate([self.thetas, thetas])
         self.ratios = np.concatenate([self.ratios, np.where(np.isnan(ratios), -np.inf, ratios)])
-
-    def outlasted(self) -> bool:
-        """Whether the posterior falls off more slowly than the normal along some axis.
-
-        Few proposals get that far, so ratios alone cannot show it: k-hat of a few hundred of them
-        passed a fit whose standard deviation was a third too small.
-        """
-        steps = FAR * self._wide.factor.T
-        mean = self._wide.mean
-        found = self._density.values(np.concatenate([mean[None], mean + steps, mean - steps]))
-        return float(np.max(found[1:] - found[0])) + FAR**2 / 2 > OUTLASTS
 
     def path(self, chains: int, pilot: int) -> tuple[Floats, float]:
         """Run independence Metropolis chains; each meets its own share of the proposals once.
@@ -97,3 +82,47 @@ class Proposals:
         chance = self.weights + 1e-3
         chosen = self._rng.choice(len(chance), count, replace=False, p=chance / chance.sum())
         return self.thetas[chosen]
+
+
+class NormalProposals(Proposals):
+    """Proposals from a normal with heavier tails.
+
+    Parameters
+    ----------
+    density : BatchedDensity
+        The posterior.
+    gaussian : Gaussian
+        The normal fitted to it.
+    rng : numpy.random.Generator
+        Source of randomness.
+    """
+
+    def __init__(
+        self, density: BatchedDensity, gaussian: Gaussian, rng: np.random.Generator
+    ) -> None:
+        super().__init__(density, rng)
+        self._wide = Gaussian(gaussian.mean, WIDER * gaussian.factor)
+
+    def propose(self, count: int) -> tuple[Floats, Floats]:
+        """Draw points (count, d); return them with their log proposal densities (count,)."""
+        x = heavy_normal(count, self._density.size, self._rng)
+        return self._wide.at(x), proposal_log_density(x)
+
+    def outlasted(self) -> bool:
+        """Whether the posterior falls off more slowly than the normal along some axis.
+
+        Few proposals get that far, so ratios alone cannot show it: k-hat of a few hundred of them
+        passed a fit whose standard deviation was a third too small.
+        """
+        steps = FAR * self._wide.factor.T
+        mean = self._wide.mean
+        found = self._density.values(np.concatenate([mean[None], mean + steps, mean - steps]))
+        return float(np.max(found[1:] - found[0])) + FAR**2 / 2 > OUTLASTS
+
+
+def heavy_normal(count: int, size: int, rng: np.random.Generator) -> Floats:
+    """Draw from the density of ``proposal_log_density``, (count, size)."""
+    x = rng.standard_normal((count, size))
+    heavy = rng.random(count) < SHARE
+    x[heavy] *= np.sqrt(FREEDOM / rng.chisquare(FREEDOM, int(heavy.sum())))[:, None]
+    return x

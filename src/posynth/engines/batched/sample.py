@@ -18,7 +18,7 @@ from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.batched.cumulative import cumulative_density
 from posynth.engines.batched.density import BatchedDensity, Floats, subsample
 from posynth.engines.batched.gaussian import Gaussian, nearest_gaussian
-from posynth.engines.batched.proposals import Proposals
+from posynth.engines.batched.proposals import NormalProposals, Proposals
 from posynth.engines.batched.softmax import logistic_density, softmax_density
 from posynth.engines.conditioned import Conditioned
 from posynth.engines.diagnostics import convergence
@@ -44,7 +44,7 @@ DENSITIES: dict[str, Make] = {
 
 
 @dataclass(frozen=True)
-class _Whitened:
+class Whitened:
     """A batched density in the coordinates of a normal."""
 
     density: BatchedDensity
@@ -81,15 +81,15 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
         gaussian = nearest_gaussian(density, rng, part)
     except np.linalg.LinAlgError:
         return failed("its curvature is not positive definite")
-    proposals = Proposals(density, gaussian, rng)
+    proposals = NormalProposals(density, gaussian, rng)
     proposals.extend(PILOT)
     found = failed("")
     thetas: Floats = np.empty((0, 0, density.size))
     if proposals.effective > WORTH_METROPOLIS * PILOT and not proposals.outlasted():
-        found, thetas = _metropolis(proposals, task)
+        found, thetas = metropolis(proposals, task)
     if not thetas.size:
         start = gaussian.whitened(proposals.starts(CHAINS))
-        run = run_hmc([_Whitened(density, gaussian)], start, task.need, rng)
+        run = run_hmc([Whitened(density, gaussian)], start, task.need, rng)
         why = f"{found.why}HMC on the density of many points, {run.why}"
         found = Fit(
             *({}, {}, {}, "batched", run.mixed, why), divergences=run.divergences, stats=run.stats
@@ -98,12 +98,12 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
             return found
         shape = run.path.shape
         thetas = gaussian.at(run.path.reshape(-1, density.size)).reshape(shape)
-    return _compared(found, thetas, density, model)
+    return compared(found, thetas, density, model)
 
 
-def _metropolis(proposals: Proposals, task: Task) -> tuple[Fit, Floats]:
+def metropolis(proposals: Proposals, task: Task, pilot: int = PILOT) -> tuple[Fit, Floats]:
     """Extend the proposals until chains over them suffice; give no draws if they never do."""
-    share = proposals.effective / PILOT
+    share = proposals.effective / pilot
     first = first_length(
         task.need, proposals.thetas.shape[1], EFFICIENCY * share / (2 - share), CHAINS
     )
@@ -114,7 +114,7 @@ def _metropolis(proposals: Proposals, task: Task) -> tuple[Fit, Floats]:
         weights = proposals.weights
         if not check.passed or weights.max() > LARGEST_WEIGHT * weights.sum():
             return failed(f"proposals are too uneven ({check}); "), np.empty(0)
-        thetas, accepted = proposals.path(CHAINS, PILOT)
+        thetas, accepted = proposals.path(CHAINS, pilot)
         mixed, length, looks = convergence(thetas), thetas.shape[1], looks + 1
         if mixed.enough(task.need):
             why = f"{check}, then independence Metropolis, {accepted:.0%} accepted"
@@ -125,7 +125,7 @@ def _metropolis(proposals: Proposals, task: Task) -> tuple[Fit, Floats]:
             return failed(f"independence Metropolis fails ({reasons}); "), np.empty(0)
 
 
-def _compared(found: Fit, thetas: Floats, density: BatchedDensity, model: Conditioned) -> Fit:
+def compared(found: Fit, thetas: Floats, density: BatchedDensity, model: Conditioned) -> Fit:
     """Turn draws (chain, draw, d) into parameters if the PyMC model agrees about their density."""
     flat = thetas.reshape(-1, density.size)
     some = flat[subsample(len(flat), COMPARED)]

@@ -1,0 +1,1 @@
+"""Structured additive regression: mean, spread and residual shape, sampled on many points at once."""

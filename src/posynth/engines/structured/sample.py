@@ -1,0 +1,125 @@
+"""Sample the posterior of a structured additive regression.
+
+1. The normal distribution nearest to the posterior (``mode``).
+2. Independent draws: proposals of spread, shape, block scales and mean (``conditional``), taken
+   by their importance.
+3. As for all batched densities, some draws are compared with the PyMC model's log-density.
+"""
+
+import numpy as np
+
+from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task
+from posynth.engines.batched.sample import compared
+from posynth.engines.conditioned import Conditioned
+from posynth.engines.diagnostics import Convergence
+from posynth.engines.laplace import check_ratios, failed
+from posynth.engines.structured.conditional import Conditional
+from posynth.engines.structured.mode import climb
+from posynth.engines.structured.posterior import Blocks, Structured
+from posynth.engines.structured.rows import Target
+from posynth.families.curve_basis import SIZE, Floats
+from posynth.families.structured import contents
+
+PILOT = 256  # proposals that decide how to go on
+WORTH = 0.04  # share of effective proposals without which there are no draws
+WORTH_ADAPTING = 0.3  # share below which proposals are moved to the moments that the pilot shows
+SURPLUS = 1.5  # effective proposals for each draw kept
+ROUNDS = 3  # times that is done
+MOST_CUT = 0.05  # of the weight, by which large weights may exceed that of one draw
+MOST = 16  # times the pilot, after which proposals are given up
+
+
+def make_density(task: Task) -> Structured:
+    """Return the density of a task of family ``structured``."""
+    data = {name: value for name, (value, _) in contents_of(task).items()}
+    place = data["block_of"].astype(np.int64) - 1
+    spread, tau = data["spread_columns"], data["block_scale"]
+    priors = task.priors
+    block = np.concatenate([[-1], place, [-1], np.full(len(spread), len(tau) - 1), [-1] * SIZE])
+    sd = np.concatenate(
+        [
+            [priors["intercept"]],
+            np.full(len(place), priors["slope"]),
+            [priors["spread"]],
+            np.ones(len(spread)),
+            np.full(SIZE, priors["shape"]),
+        ]
+    )
+    target = Target(data["lower"], data["upper"])
+    blocks = Blocks(block.astype(np.int64), sd, tau)
+    return Structured(data["X"], spread, target, blocks)
+
+
+def contents_of(task: Task):  # type: ignore[no-untyped-def]
+    """Return the data that the model of a task holds."""
+    return contents(task.design, task.response, task.priors).data
+
+
+def fit_structured(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit:
+    """Fit by the numbered steps above.
+
+    Parameters
+    ----------
+    task : Task
+        Data and prior of a conditional of family ``structured``.
+    model : Conditioned
+        The PyMC model on the task's data.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Fit
+        Draws with k-hat, R-hat and ESS; ``draws`` is empty if they do not suffice or the density
+        is not that of the PyMC model.
+    """
+    density = make_density(task)
+    try:
+        center = climb(density)
+        proposals = Conditional(density, center, rng)
+        proposals.extend(PILOT)
+    except np.linalg.LinAlgError:
+        return failed("its information is not positive definite")
+    draws = CHAINS * max(25, task.need // (2 * CHAINS))
+    found, thetas = _resampled(proposals, draws, rng)
+    if not thetas.size:
+        return found
+    return compared(found, thetas, density, model)
+
+
+def _resampled(
+    proposals: Conditional, draws: int, rng: np.random.Generator
+) -> tuple[Fit, Floats]:
+    """Draw from the proposals by their importance, none twice; give no draws if they are poor.
+
+    Systematic sampling in random order takes proposal i with probability draws * w_i exactly, as
+    long as that is at most 1; what is above is cut, a twentieth of all weight at most (truncated
+    importance sampling, Ionides 2008, J. Comput. Graph. Stat. 17:295).
+    """
+    for _ in range(ROUNDS):
+        if proposals.effective > WORTH_ADAPTING * PILOT:
+            break
+        proposals.adapt()
+        proposals.extend(PILOT)
+    while True:
+        count = len(proposals.ratios)
+        share = proposals.effective / count
+        weights = proposals.weights / proposals.weights.sum()
+        cut = np.maximum(weights - 1 / draws, 0.0).sum()
+        check = check_ratios(proposals.ratios)
+        enough = proposals.effective >= SURPLUS * draws and cut < MOST_CUT
+        if enough and check.k_hat < K_HAT_LIMIT:
+            break
+        if share < WORTH or count >= MOST * PILOT:
+            return failed(f"{share:.0%} of {count} proposals effective, {check}"), np.empty(0)
+        missing = SURPLUS * draws / share - count
+        proposals.extend(int(np.clip(missing, PILOT / 4, count)))
+    weights = np.minimum(weights, 1 / draws)
+    weights /= weights.sum()
+    order = rng.permutation(count)
+    places = np.searchsorted(np.cumsum(weights[order]), (np.arange(draws) + rng.random()) / draws)
+    taken = rng.permutation(order[np.minimum(places, count - 1)])
+    why = f"{check}, {draws} of {count} proposals taken by importance ({share:.0%} effective)"
+    mixed = Convergence.of_independent(float(draws))
+    found = Fit({}, {}, {}, "structured", mixed, why, independent=True, k_hat=check.k_hat)
+    return found, proposals.thetas[taken].reshape(CHAINS, draws // CHAINS, -1)

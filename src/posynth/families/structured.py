@@ -1,0 +1,177 @@
+r"""Structured additive regression of mean and spread, with residuals of learned shape.
+
+.. math:: y = \alpha + X\beta + \sigma e, \quad \log\sigma = \gamma_0 + Z\gamma, \quad
+    P(e \le t) = \Phi(T_a(t))
+
+on the response's scale, with Z some columns of X. Columns of X come in blocks - the curve of one
+numeric predictor, the levels of one factor, the products of a pair - and the coefficients of a
+block share a scale that is learned:
+
+.. math:: \beta_j \mid \tau \sim N(0, \tau_{g(j)}), \quad \gamma_k \mid \tau \sim N(0, \tau_0),
+    \quad \tau_g \sim C^+(0, 1), \quad \tau_0 \sim C^+(0, 0.3)
+
+so that a curve is as wiggly as the data say, and rare levels shrink towards the others. Straight
+lines are in no block: :math:`N(0, 2.5)`. :math:`\alpha \sim N(0, 2.5)`, :math:`\gamma_0 \sim
+N(0, 2)`. :math:`T_a` is a monotone curve (``families.residual_curve``) with coefficients
+:math:`a_k \sim N(0, 0.5)`; at 0 residuals are normal.
+
+Where the response is known up to an interval only (rounded values, heaps, few different values),
+its likelihood is the probability of that interval.
+
+References
+----------
+Fahrmeir, L., Kneib, T., Lang, S. and Marx, B. (2013). Regression. Springer, chapters 8 to 10.
+Gelman, A. (2006). Prior distributions for variance parameters in hierarchical models. Bayesian
+Analysis 1(3), 515-534. Jones, M. C. and Pewsey, A. (2009). Sinh-arcsinh distributions. Biometrika
+96(4), 761-780.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from posynth.chain.facts import NUMERIC, FamilyFacts
+from posynth.families.base import Contents, Design, Family, Priors, Response
+from posynth.families.residual_curve import SIZE, log_density, normal_score, residual, slopes
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+#: Name of the block of the spread's coefficients.
+SPREAD = "log spread"
+ROOT = 2.0**0.5
+
+
+def blocks(design: Design) -> tuple[str, ...]:
+    """Return the names of the blocks, in the order of their scales tau."""
+    names = tuple(dict.fromkeys(name for name in design.blocks if name))
+    return (*names, SPREAD) if design.spread else names
+
+
+def contents(design: Design, response: Response, priors: Priors) -> Contents:
+    """Return what the model holds."""
+    names = blocks(design)
+    place = {name: i + 1 for i, name in enumerate(names)}  # 0: in no block
+    block = np.array([place.get(name, 0) for name in design.blocks], dtype=np.int64)
+    low, high = response.limits or (response.y, response.y)
+    tau = [priors["spread_block" if name == SPREAD else "block"] for name in names]
+    data = {
+        "X": (design.X, ("row", "predictor")),
+        "y": (response.y, ("row",)),
+        "lower": (low, ("row",)),
+        "upper": (high, ("row",)),
+        "block_of": (block, ("predictor",)),
+        "spread_columns": (np.array(design.spread, dtype=np.int64), ("spread",)),
+        "block_scale": (np.array(tau, dtype=np.float64), ("block",)),
+        **{
+            f"prior_{name}": (np.asarray(priors[name]), ())
+            for name in ("intercept", "slope", "spread", "shape")
+        },
+    }
+    spread = tuple(design.predictors[i] for i in design.spread)
+    shape = tuple(map(str, range(1, SIZE + 1)))
+    return Contents(
+        data, {"predictor": design.predictors, "spread": spread, "block": names, "shape_term": shape}
+    )
+
+
+def _log_probability(
+    y: Any, mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any
+) -> Any:
+    import pytensor.tensor as pt
+
+    known = pt.eq(lower, upper)
+    density = log_density((y - mean) / sigma, powers) - pt.log(sigma)
+    low, high = (_end(limit, mean, sigma, powers) for limit in (lower, upper))
+    mirror = low > 0
+    low, high = pt.switch(mirror, -high, low), pt.switch(mirror, -low, high)
+    above, below = _log_normal(high), _log_normal(low)
+    interval = above + pt.log(-pt.expm1(pt.minimum(below - above, -1e-15)))
+    return pt.switch(known, density, interval)
+
+
+def _log_distribution(
+    y: Any, mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any
+) -> Any:
+    return _log_normal(normal_score((y - mean) / sigma, powers))
+
+
+def _end(limit: Any, mean: Any, sigma: Any, powers: Any) -> Any:
+    """Return the normal score of a limit, which may be infinite."""
+    import pytensor.tensor as pt
+
+    there = pt.lt(pt.abs(limit), 1e300)
+    score = normal_score((pt.switch(there, limit, 0.0) - mean) / sigma, powers)
+    return pt.switch(there, score, pt.sign(limit) * 40.0)
+
+
+def _log_normal(z: Any) -> Any:
+    """Return log Phi(z) without loss in the lower tail."""
+    import pytensor.tensor as pt
+
+    left = pt.minimum(z, 0.0)
+    tail = pt.log(pt.erfcx(-left / ROOT) / 2) - left**2 / 2
+    return pt.switch(pt.lt(z, 0.0), tail, pt.log1p(-pt.erfc(pt.maximum(z, 0.0) / ROOT) / 2))
+
+
+def _draw(mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any, size: Any) -> Any:
+    import pymc as pm
+
+    return mean + sigma * residual(pm.Normal.dist(0.0, 1.0, size=mean.shape), powers)
+
+
+def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
+    """Write the model."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    held = contents(design, response, priors)
+    with pm.Model(coords=held.coords) as model:
+        data = held.declare()
+        tau = pm.HalfCauchy("tau", data["block_scale"], dims="block")
+        sd = pt.concatenate([data["prior_slope"][None], tau])[data["block_of"]]
+        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
+        beta = pm.Normal("beta", 0.0, sd, dims="predictor")
+        gamma0 = pm.Normal("gamma0", 0.0, data["prior_spread"])
+        # The block of the spread, where there is one, is the last.
+        spread_sd = pt.concatenate([tau, [1.0]])[tau.shape[0] - pt.minimum(tau.shape[0], 1)]
+        gamma = pm.Normal("gamma", 0.0, spread_sd, dims="spread")
+        shape = pm.Normal("shape", 0.0, data["prior_shape"], dims="shape_term")
+        mean = alpha + data["X"] @ beta
+        sigma = pt.exp(gamma0 + data["X"][:, data["spread_columns"]] @ gamma)
+        pm.CustomDist(
+            "response",
+            *(mean, sigma, slopes(shape), data["lower"], data["upper"]),
+            logp=_log_probability,
+            logcdf=_log_distribution,
+            dist=_draw,
+            signature="(),(),(k),(),()->()",
+            observed=data["y"],
+            dims="row",
+        )
+    return model
+
+
+FAMILY = Family(
+    FamilyFacts(
+        name="structured",
+        kinds=NUMERIC,
+        summary="structured additive regression: curves and levels for mean and spread, "
+        "residuals of learned shape",
+        priors={
+            "weak": {
+                "intercept": 2.5,
+                "slope": 2.5,
+                "block": 1.0,
+                "spread": 2.0,
+                "spread_block": 0.3,
+                "shape": 0.5,
+            }
+        },
+        response="standardised",
+        design="structured",
+        sampler="structured",
+    ),
+    build,
+    contents=contents,
+)

@@ -1,0 +1,40 @@
+"""A simpler conditional in place of one that cannot be fitted well, and what is said of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from posynth.chain.spec import Conditional
+
+FAMILY, LINEAR = "structured", "gaussian"
+FEW_CURVES = 3
+
+
+def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
+    """Give conditionals to try in turn, each simpler than the one before.
+
+    Parameters
+    ----------
+    conditional : Conditional
+        One of the default chain that could not be fitted.
+    why : str
+        What its engine said.
+
+    Yields
+    ------
+    Conditional
+        Without interactions and a modelled spread; with hardly any curves; straight lines with
+        normal residuals. Each says in its note what it takes the place of. None for a family
+        that was asked for by itself.
+    """
+    if conditional.family != FAMILY:
+        return
+    place = f"{conditional.note}; in place of a larger model, which was not fitted ({why}): "
+    if conditional.interactions or conditional.spread:
+        said = f"{place}no interactions, one spread"
+        yield replace(conditional, interactions=(), spread=(), note=said)
+    if conditional.splines > FEW_CURVES:
+        said = f"{place}no interactions, one spread, curves of {FEW_CURVES} functions"
+        yield replace(conditional, interactions=(), spread=(), splines=FEW_CURVES, note=said)
+    said = f"{place}straight lines, normal residuals"
+    plain = {"interactions": (), "spread": (), "splines": 0, "scales": {}, "prior": ""}
+    yield replace(conditional, family=LINEAR, note=said, **plain)

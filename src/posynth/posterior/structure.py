@@ -1,0 +1,212 @@
+r"""Curves, interactions and spread of a numeric conditional, chosen by its own likelihood.
+
+1. Every predictor enters: numbers by curves, factors by all of their levels; the model shrinks what
+   the data do not ask for (``families.structured``).
+2. A pair of predictors joins where the columns P of its product would raise the marginal
+   likelihood: with working residuals r and weights W at the mode of the main effects, and the
+   coefficients of P normal with variance 1/lambda, the log Bayes factor is
+
+   .. math:: \max_\lambda \tfrac12 \sum_k \log\frac{\lambda}{d_k + \lambda}
+       + \tfrac12 \sum_k \frac{u_k^2}{d_k + \lambda}
+
+   d and u from the eigenvectors of P'WP and the scores P'Wr, cleared of the main effects. It must
+   exceed ``LEAST_GAIN``. The best pairs join together, then the others are looked at again.
+3. The spread depends on a predictor where squared normal scores of residuals go with it (a score
+   test at ``SPREAD_LEVEL``).
+
+Where rows are many, a sample of them is looked at.
+"""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc
+
+from posynth.chain.blocks import Rows
+from posynth.chain.choice import spaced
+from posynth.chain.design import Encoder
+from posynth.chain.smooth import product_block
+from posynth.chain.spec import ChainSpec, Conditional
+from posynth.engines.structured.mode import Center, climb
+from posynth.engines.structured.posterior import Structured
+from posynth.engines.structured.rows import information, scores
+from posynth.engines.structured.sample import make_density
+from posynth.families import family
+from posynth.posterior.task import make_task, spread_places
+
+type Floats = NDArray[np.float64]
+type Pair = tuple[str, str]
+
+FAMILY = "structured"
+LEAST_ROWS, MOST_ROWS = 50, 3000
+MOST_CURVES, LEAST_CURVES = 8, 3
+COLUMNS_A_ROW = 0.25  # of the design, curves included
+MOST_COLUMNS = 240
+ROWS_A_COLUMN = 8  # of the design, products included
+LEAST_GAIN, NEAR, ROUNDS, MOST_PAIRS, MOST_TRIED = 4.0, 0.3, 3, 8, 200
+LAMBDAS = np.exp(np.linspace(-6, 10, 33))
+SPREAD_LEVEL = 0.01
+
+
+def with_structure(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Conditional:
+    """Choose curves, interactions and spread of a numeric conditional.
+
+    Parameters
+    ----------
+    rows : Rows
+        The source, encoded, with learned scales.
+    spec : ChainSpec
+        The chain.
+    conditional : Conditional
+        On the scale that was chosen for it.
+
+    Returns
+    -------
+    Conditional
+        Of family ``structured``; as it was where it has no predictors or too few rows.
+    """
+    columns = spec.predictors(conditional.target)
+    known = np.flatnonzero(~np.isnan(rows.arrays[conditional.target]))
+    if not columns or len(known) < LEAST_ROWS:
+        return conditional
+    splines = _curves(rows, columns, len(known))
+    note = conditional.note.split("; splines of")[0].split("; interactions")[0]
+    start = replace(
+        conditional, family=FAMILY, splines=splines, interactions=(), scales={}, note=note
+    )
+    mask = spaced(known, MOST_ROWS, len(rows))
+    some = _rows_of(rows, mask)
+    found, center, encoder = _fitted(some, spec, start)
+    pairs: tuple[Pair, ...] = ()
+    candidates = _candidates(some, columns)
+    for _ in range(ROUNDS):
+        new = _best_pairs(some, found, center, candidates, MOST_PAIRS - len(pairs))
+        if not new:
+            break
+        pairs += tuple(new)
+        start = replace(start, interactions=pairs)
+        found, center, encoder = _fitted(some, spec, start)
+    spread = _spread(found, center, encoder, columns)
+    return replace(start, spread=spread, note=note + _said(splines, pairs, spread))
+
+
+def _said(splines: int, pairs: tuple[Pair, ...], spread: tuple[str, ...]) -> str:
+    said = [f"; curves of up to {splines} functions, shrunk" if splines else "; straight lines"]
+    said += [f"interactions {', '.join(map(':'.join, pairs))}"] if pairs else []
+    said += [f"spread by {', '.join(spread)}"] if spread else []
+    return "; ".join(said)
+
+
+def _curves(rows: Rows, columns: tuple[str, ...], count: int) -> int:
+    """Return how many functions a numeric predictor gets: as many as rows support."""
+    numeric = sum(name in rows.learned for name in columns)
+    levels = sum(max(len(rows.schema[n].levels), 1) for n in columns if n in rows.schema)
+    room = min(COLUMNS_A_ROW * count, MOST_COLUMNS) - levels
+    each = int(room // max(numeric, 1))
+    return min(each, MOST_CURVES) if each >= LEAST_CURVES else 0
+
+
+def _rows_of(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
+    arrays = {name: values[mask] for name, values in rows.arrays.items()}
+    return replace(rows, arrays=arrays, count=int(mask.sum()))
+
+
+def _fitted(rows: Rows, spec: ChainSpec, conditional: Conditional) -> tuple[Structured, Center, Encoder]:
+    full = spec.with_conditional(conditional)
+    task, coding = make_task(rows, full, conditional, family(FAMILY))
+    density = make_density(task)
+    assert coding.encoder is not None
+    return density, climb(density), coding.encoder
+
+
+def _candidates(rows: Rows, columns: tuple[str, ...]) -> dict[Pair, Floats]:
+    """Return the columns of the product of every pair of predictors."""
+    names = [n for n in columns if n in rows.schema and rows.schema[n].kind.is_modelled]
+    pairs = list(combinations(names, 2))
+    if len(pairs) > MOST_TRIED:
+        return {}
+    return {pair: product_block(rows, pair)[0].values for pair in pairs}
+
+
+def _best_pairs(
+    rows: Rows, density: Structured, center: Center, candidates: dict[Pair, Floats], most: int
+) -> list[Pair]:
+    """Return the pairs that would raise the marginal likelihood most, and drop the hopeless."""
+    if not candidates or most <= 0:
+        return []
+    weight, working, V = _working(density, center)
+    gains = {
+        pair: _gain(density.A, V, weight, working, P[:, P.std(axis=0) > 1e-9])
+        for pair, P in candidates.items()
+    }
+    best = max(gains.values())
+    for pair, gain in gains.items():
+        if gain < 1.0:
+            del candidates[pair]
+    chosen = [p for p in sorted(gains, key=lambda p: -gains[p]) if gains[p] > LEAST_GAIN]
+    chosen = [p for p in chosen if gains[p] > NEAR * best][: min(most, MOST_PAIRS // 3 + 1)]
+    room = MOST_COLUMNS + 120 - density.A.shape[1]
+    kept = []
+    for pair in chosen:
+        width = candidates[pair].shape[1]
+        if width <= room and ROWS_A_COLUMN * (density.A.shape[1] + width) < len(rows):
+            kept.append(pair)
+            room -= width
+        candidates.pop(pair)
+    return kept
+
+
+def _working(density: Structured, center: Center) -> tuple[Floats, Floats, Floats]:
+    """Return weights, working residuals, and the covariance of the mean's coefficients."""
+    b, g, a = density.split(center.phi)
+    mean, log_sd = density.A @ b, density.B @ g
+    weight = np.maximum(information(density.target, mean, log_sd, a).mean, 1e-10)
+    residual = scores(density.target, mean, log_sd, a).mean / weight
+    p = density.A.shape[1]
+    prior = center.quadratic.precision(center.log_tau)[:p]
+    V = np.linalg.inv(density.A.T @ (weight[:, None] * density.A) + np.diag(prior))
+    return weight, residual, V
+
+
+def _gain(A: Floats, V: Floats, weight: Floats, residual: Floats, P: Floats) -> float:
+    """Return the log Bayes factor of a product's columns at its best scale."""
+    if not P.shape[1]:
+        return 0.0
+    WP = weight[:, None] * P
+    cross = A.T @ WP
+    gram = P.T @ WP - cross.T @ V @ cross
+    size, turn = np.linalg.eigh(gram)
+    size = np.maximum(size, 0.0)
+    pull = (turn.T @ (WP.T @ residual)) ** 2
+    lam = LAMBDAS[:, None]
+    gain = 0.5 * np.log(lam / (size + lam)).sum(axis=1) + 0.5 * (pull / (size + lam)).sum(axis=1)
+    return float(gain.max())
+
+
+def _spread(
+    density: Structured, center: Center, encoder: Encoder, columns: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the predictors that squared residuals go with."""
+    b, g, a = density.split(center.phi)
+    found = scores(density.target, density.A @ b, density.B @ g, a).spread
+    found = found - found.mean()
+    level = SPREAD_LEVEL / max(len(columns), 1) ** 0.5
+    return tuple(
+        name
+        for name in columns
+        if _spread_p(found, density.X[:, list(spread_places(encoder, (name,)))]) < level
+    )
+
+
+def _spread_p(found: Floats, Z: Floats) -> float:
+    """Return the p-value of the score test that log spreads do not go with Z (n, q)."""
+    Z = Z[:, Z.std(axis=0) > 1e-9]
+    if not Z.shape[1] or len(Z) < 10 * Z.shape[1]:
+        return 1.0
+    vectors, sizes, _ = np.linalg.svd(Z - Z.mean(axis=0), full_matrices=False)
+    basis = vectors[:, sizes > 1e-6 * sizes[0]]
+    part = basis.T @ found
+    statistic = len(found) * float(part @ part) / max(float(found @ found), 1e-12)
+    return float(chdtrc(basis.shape[1], statistic))
