@@ -240,8 +240,7 @@ def _learn_smooth(
 def _smooth(encoder: Encoder, rows: Rows) -> tuple[list[str], list[str], Floats]:
     """Return labels, blocks and matrix of a design of blocks."""
     made = [
-        smooth_block(rows, name, encoder.splines, name in encoder.heavy)
-        for name in encoder.columns
+        smooth_block(rows, name, encoder.splines, name in encoder.heavy) for name in encoder.columns
     ]
     made += [product_block(rows, pair) for pair in encoder.interactions]
     labels = [label for block, _ in made for label in block.names]

@@ -141,7 +141,9 @@ class Scale:
         if parts > 1:
             share = (np.cumsum(masses) - masses / 2) / masses.sum()
             part = np.minimum((parts * share).astype(np.int64), parts - 1)
-            drawn *= (np.bincount(part, masses) / np.maximum(np.bincount(part, drawn), 1e-300))[part]
+            drawn *= (np.bincount(part, masses) / np.maximum(np.bincount(part, drawn), 1e-300))[
+                part
+            ]
         spreads = {place: tail.draw_spread(rng) for place, tail in self.tails}
         return Drawn(self, drawn / drawn.sum(), spreads)
 

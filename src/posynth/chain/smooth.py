@@ -138,7 +138,9 @@ def _effects(rows: Rows, name: str) -> tuple[list[str], Floats]:
     count = min(IN_PRODUCT, scale.distinct - 2)
     if count < 2:
         return [name], np.nan_to_num(scores)[:, None]
-    bent = natural_spline(scores, count) @ (_ordered(count) / np.linalg.norm(_ordered(count), axis=0))
+    bent = natural_spline(scores, count) @ (
+        _ordered(count) / np.linalg.norm(_ordered(count), axis=0)
+    )
     bent[:, 1:] *= DAMPED
     return [name, *(f"{name}~{k}" for k in range(1, count))], np.nan_to_num(bent)
 

@@ -46,6 +46,7 @@ def _basis() -> Floats:
 
 BASIS = _basis()
 
+
 @dataclass(frozen=True)
 class Curve:
     """T for several sets of coefficients.

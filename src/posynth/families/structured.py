@@ -71,13 +71,12 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
     spread = tuple(design.predictors[i] for i in design.spread)
     shape = tuple(map(str, range(1, SIZE + 1)))
     return Contents(
-        data, {"predictor": design.predictors, "spread": spread, "block": names, "shape_term": shape}
+        data,
+        {"predictor": design.predictors, "spread": spread, "block": names, "shape_term": shape},
     )
 
 
-def _log_probability(
-    y: Any, mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any
-) -> Any:
+def _log_probability(y: Any, mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any) -> Any:
     import pytensor.tensor as pt
 
     known = pt.eq(lower, upper)
@@ -90,9 +89,7 @@ def _log_probability(
     return pt.switch(known, density, interval)
 
 
-def _log_distribution(
-    y: Any, mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any
-) -> Any:
+def _log_distribution(y: Any, mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any) -> Any:
     return _log_normal(normal_score((y - mean) / sigma, powers))
 
 

@@ -1,6 +1,7 @@
 """Fit every conditional of a chain, one after the other or in several processes."""
 
 import os
+from dataclasses import replace
 
 from posynth.arguments import whole
 from posynth.chain.rare import pooled_levels, reference_levels

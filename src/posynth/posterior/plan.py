@@ -9,7 +9,7 @@ from typing import Any
 from posynth.chain.passive import verified
 from posynth.chain.rare import told_levels
 from posynth.chain.refine import refine
-from posynth.chain.spec import ChainSpec, Conditional
+from posynth.chain.spec import ChainSpec
 from posynth.chain.toml import declare, read_chain
 from posynth.engines.threads import one_thread
 from posynth.errors import SpecError, TableError, unknown
@@ -19,15 +19,12 @@ from posynth.families.permission import references
 from posynth.posterior.bound import Chain, conform
 from posynth.posterior.chain_families import own_families
 from posynth.posterior.rehearsal import try_own
-from posynth.posterior.structure import with_structure
+from posynth.posterior.structure import STRUCTURED, structured
 from posynth.posterior.support import check_column
 from posynth.posterior.task import encode_table, learn_scales
 from posynth.posterior.wishes import Wishes, adjusted, new_chain, permitted, translated_chain
 from posynth.table.frame import Table
 from posynth.table.inputs import Data, given_table
-
-#: Families of the default chain that curves and levels take the place of.
-LINEAR = ("gaussian", "location_scale")
 
 
 def plan(
@@ -104,15 +101,9 @@ def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSp
     rows = replace(rows, learned=learned)
     spec = refine(rows, spec, methods)
     for conditional in spec:
-        if conditional.family in LINEAR and not fixed(conditional, methods):
-            spec = spec.with_conditional(with_structure(rows, spec, conditional))
+        if conditional.family == STRUCTURED and not (conditional.formula or conditional.strata):
+            spec = spec.with_conditional(structured(rows, spec, conditional))
     return spec
-
-
-def fixed(conditional: Conditional, methods: Collection[str]) -> bool:
-    """Whether the user named the family of a conditional or says how predictors enter."""
-    named = conditional.target in methods or conditional.indicates
-    return bool(named or conditional.formula or conditional.strata)
 
 
 def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:

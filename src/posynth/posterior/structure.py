@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from posynth.chain.blocks import Rows
-from posynth.chain.choice import spaced
+from posynth.chain.budget import spline_columns
+from posynth.chain.choice import choose, spaced
 from posynth.chain.design import Encoder
 from posynth.chain.smooth import product_block
 from posynth.chain.spec import ChainSpec, Conditional
@@ -39,7 +40,7 @@ from posynth.posterior.task import make_task, spread_places
 type Floats = NDArray[np.float64]
 type Pair = tuple[str, str]
 
-FAMILY = "structured"
+STRUCTURED = "structured"
 LEAST_ROWS, MOST_ROWS = 50, 3000
 MOST_CURVES, LEAST_CURVES = 8, 3
 COLUMNS_A_ROW = 0.25  # of the design, curves included
@@ -48,6 +49,15 @@ ROWS_A_COLUMN = 8  # of the design, products included
 LEAST_GAIN, NEAR, ROUNDS, MOST_PAIRS, MOST_TRIED = 4.0, 0.3, 3, 8, 200
 LAMBDAS = np.exp(np.linspace(-6, 10, 33))
 SPREAD_LEVEL = 0.01
+
+
+def structured(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Conditional:
+    """Choose the scale of a conditional of this family too, as for the default; see ``choose``."""
+    columns = spec.predictors(conditional.target)
+    line = replace(conditional, family="gaussian", scale="natural", scales={})
+    chosen = choose(rows, columns, line, spline_columns(rows, columns, 1))
+    scale = "natural" if chosen.scale == "levels" else chosen.scale
+    return with_structure(rows, spec, replace(chosen, family=STRUCTURED, scale=scale))
 
 
 def with_structure(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Conditional:
@@ -74,7 +84,7 @@ def with_structure(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Con
     splines = _curves(rows, columns, len(known))
     note = conditional.note.split("; splines of")[0].split("; interactions")[0]
     start = replace(
-        conditional, family=FAMILY, splines=splines, interactions=(), scales={}, note=note
+        conditional, family=STRUCTURED, splines=splines, interactions=(), scales={}, note=note
     )
     mask = spaced(known, MOST_ROWS, len(rows))
     some = _rows_of(rows, mask)
@@ -113,9 +123,11 @@ def _rows_of(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
     return replace(rows, arrays=arrays, count=int(mask.sum()))
 
 
-def _fitted(rows: Rows, spec: ChainSpec, conditional: Conditional) -> tuple[Structured, Center, Encoder]:
+def _fitted(
+    rows: Rows, spec: ChainSpec, conditional: Conditional
+) -> tuple[Structured, Center, Encoder]:
     full = spec.with_conditional(conditional)
-    task, coding = make_task(rows, full, conditional, family(FAMILY))
+    task, coding = make_task(rows, full, conditional, family(STRUCTURED))
     density = make_density(task)
     assert coding.encoder is not None
     return density, climb(density), coding.encoder

@@ -150,7 +150,9 @@ class Conditional(Proposals):
 
     def _ratios(self, shapes: Floats) -> Floats:
         """Return the information of a row under other residual curves (s, SIZE), relative."""
-        found = mean_information(np.concatenate([self.center.phi[None, -shapes.shape[1] :], shapes]))
+        found = mean_information(
+            np.concatenate([self.center.phi[None, -shapes.shape[1] :], shapes])
+        )
         return found[1:] / found[0]
 
     def _scores(self, rest: Floats) -> Floats:

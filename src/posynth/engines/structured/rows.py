@@ -199,9 +199,7 @@ def _expected(a: Floats) -> Floats:
     return found
 
 
-def _observe(
-    found: Information, target: Target, mean: Floats, log_sd: Floats, a: Floats
-) -> None:
+def _observe(found: Information, target: Target, mean: Floats, log_sd: Floats, a: Floats) -> None:
     """Fill in the information of intervals by finite differences of their scores."""
     rows = np.flatnonzero(~target.known)
     part, m, s = target.take(rows), mean[rows], log_sd[rows]

@@ -26,7 +26,7 @@ WORTH_ADAPTING = 0.3  # share below which proposals are moved to the moments tha
 SURPLUS = 1.5  # effective proposals for each draw kept
 ROUNDS = 3  # times that is done
 MOST_CUT = 0.05  # of the weight, by which large weights may exceed that of one draw
-MOST = 16  # times the pilot, after which proposals are given up
+MOST = 10  # times the pilot, after which proposals are given up
 
 
 def make_density(task: Task) -> Structured:
@@ -80,16 +80,14 @@ def fit_structured(task: Task, model: Conditioned, rng: np.random.Generator) -> 
         proposals.extend(PILOT)
     except np.linalg.LinAlgError:
         return failed("its information is not positive definite")
-    draws = CHAINS * max(25, task.need // (2 * CHAINS))
+    draws = CHAINS * max(25, task.need // (4 * CHAINS))
     found, thetas = _resampled(proposals, draws, rng)
     if not thetas.size:
         return found
     return compared(found, thetas, density, model)
 
 
-def _resampled(
-    proposals: Conditional, draws: int, rng: np.random.Generator
-) -> tuple[Fit, Floats]:
+def _resampled(proposals: Conditional, draws: int, rng: np.random.Generator) -> tuple[Fit, Floats]:
     """Draw from the proposals by their importance, none twice; give no draws if they are poor.
 
     Systematic sampling in random order takes proposal i with probability draws * w_i exactly, as

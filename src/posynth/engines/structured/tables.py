@@ -1,6 +1,7 @@
 """Likelihoods of many points by tables: residual curves are tabulated, rows look values up.
 
-A row costs two look-ups in single precision; residuals beyond the table are worked out in full.
+Between the points of a table values are cubic, in single precision; residuals beyond it are worked
+out in full.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from scipy.special import ndtr
 from posynth.engines.structured.rows import Target, log_interval, slope_of
 from posynth.families.curve_basis import Curve, Floats, log_density, normal_scores
 
-WIDEST, POINTS = 2.6, 1025
+WIDEST, POINTS = 2.6, 261
 W = np.linspace(-WIDEST, WIDEST, POINTS)  # even in asinh(2 e) / 2
 STEP = W[1] - W[0]
 GRID = np.sinh(2 * W) / 2  # residuals
@@ -39,10 +40,6 @@ class Tables:
         """Tabulate curves."""
         return cls(curve, (POINTS * np.arange(len(curve.slopes), dtype=np.int32))[:, None])
 
-    def tabulated(self, values: Floats) -> np.ndarray:
-        """Return values (s, POINTS) as one table."""
-        return np.ascontiguousarray(values, dtype=np.float32).ravel()
-
     @property
     def grid(self) -> Floats:
         """The residuals at which values are tabulated, (s, POINTS)."""
@@ -54,14 +51,6 @@ class Tables:
         place = (np.clip(w, -WIDEST, WIDEST) + np.float32(WIDEST)) / np.float32(STEP)
         cell = np.minimum(place.astype(np.int32), POINTS - 2)
         return cell + self.rows, place - cell
-
-
-def looked_up(table: np.ndarray, at: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Interpolate linearly."""
-    cell, part = at
-    low = table[cell]
-    found: np.ndarray = low + part * (table[cell + 1] - low)
-    return found
 
 
 def log_likelihoods(target: Target, mean: np.ndarray, log_sd: np.ndarray, curve: Curve) -> Floats:
@@ -82,10 +71,14 @@ def log_likelihoods(target: Target, mean: np.ndarray, log_sd: np.ndarray, curve:
     if known.any():
         here = slice(None) if known.all() else known
         e = (target.lower[here].astype(mean.dtype) - mean[:, here]) * rate[:, here]
-        table = tables.tabulated(log_density(curve, tables.grid))
-        found = looked_up(table, tables.places(e))
+        cubic = _cubic(
+            log_density(curve, tables.grid), slope_of(curve, tables.grid) * np.cosh(2 * W)
+        )
+        found = _interpolated(cubic, tables.places(e))
         for s, i in zip(*np.nonzero(np.abs(e) > FURTHEST), strict=True):
-            found[s, i] = log_density(Curve(curve.slopes[s : s + 1]), np.array([[float(e[s, i])]]))[0, 0]
+            found[s, i] = log_density(Curve(curve.slopes[s : s + 1]), np.array([[float(e[s, i])]]))[
+                0, 0
+            ]
         total += found.sum(axis=1, dtype=np.float64) - log_sd[:, here].sum(axis=1, dtype=np.float64)
     if not known.all():
         total += _log_intervals(target.take(~known), mean[:, ~known], rate[:, ~known], tables)
@@ -140,9 +133,16 @@ def _cubic(values: Floats, slopes: Floats) -> list[np.ndarray]:
 
 def _interpolated(cubic: list[np.ndarray], at: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     cell, part = at
-    zero, one, two, three = (table[cell] for table in cubic)
-    found: np.ndarray = zero + part * (one + part * (two + part * three))
+    found = cubic[-1][cell]
+    for table in cubic[-2::-1]:
+        found = found * part + table[cell]
     return found
+
+
+def _linear(values: Floats) -> list[np.ndarray]:
+    """Return tables of the straight lines between values (s, POINTS) at the points of the grid."""
+    parts = values, np.pad(np.diff(values), ((0, 0), (0, 1)))
+    return [np.ascontiguousarray(part, dtype=np.float32).ravel() for part in parts]
 
 
 def mean_gradients(
@@ -154,13 +154,16 @@ def mean_gradients(
     found = np.empty(log_sd.shape, dtype=mean.dtype)
     if known.any():
         e = (target.lower[known].astype(mean.dtype) - mean[known]) * rate[:, known]
-        table = tables.tabulated(slope_of(curve, tables.grid))
-        found[:, known] = -looked_up(table, tables.places(e)) * rate[:, known]
+        table = _linear(slope_of(curve, tables.grid))
+        found[:, known] = -_interpolated(table, tables.places(e)) * rate[:, known]
     if not known.all():
         some = target.take(~known)
         low, high = ends(some, mean[~known], rate[:, ~known])
-        density = tables.tabulated(np.exp(log_density(curve, tables.grid)))
-        f = [np.where(np.isfinite(e), looked_up(density, tables.places(e)), 0.0) for e in (low, high)]
+        density = _linear(np.exp(log_density(curve, tables.grid)))
+        f = [
+            np.where(np.isfinite(e), _interpolated(density, tables.places(e)), 0.0)
+            for e in (low, high)
+        ]
         chance = np.maximum(chances(low, high, tables), 1e-12)
         found[:, ~known] = (f[0] - f[1]) / chance * rate[:, ~known]
     return found
