@@ -21,8 +21,8 @@ from posynth.engines.mode import Mode, find_mode, refine
 from posynth.engines.own import fit_own
 from posynth.engines.own_rows import observed_data
 from posynth.engines.reuse import same_form
-from posynth.engines.warp import plain, warp
 from posynth.engines.structured.sample import fit_structured
+from posynth.engines.warp import plain, warp
 from posynth.errors import FitError
 from posynth.families.base import Contents
 

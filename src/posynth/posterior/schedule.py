@@ -20,8 +20,8 @@ from posynth.families.base import Family
 from posynth.posterior.bound import Chain
 from posynth.posterior.coding import Coding
 from posynth.posterior.crew import Crew
-from posynth.posterior.simpler import simpler
 from posynth.posterior.seeds import Purpose, stream
+from posynth.posterior.simpler import simpler
 from posynth.posterior.task import make_task
 from posynth.progress import Progress, Step
 

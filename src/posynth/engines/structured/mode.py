@@ -6,7 +6,7 @@ import numpy as np
 
 from posynth.engines.structured.hierarchy import Quadratic
 from posynth.engines.structured.posterior import Structured
-from posynth.families.curve_basis import SIZE, Floats
+from posynth.families.curve_basis import Floats
 
 STEPS, HALVINGS, CLOSE = 40, 12, 0.5
 ROUNDS, CONVERGED, SETTLED = 25, 0.05, 0.5

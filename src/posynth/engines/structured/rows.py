@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr
+from scipy.special import log_ndtr
 
 from posynth.families.curve_basis import (
     BASIS,
@@ -14,7 +14,6 @@ from posynth.families.curve_basis import (
     Floats,
     hats,
     log_density,
-    normal_scores,
 )
 
 GRID = np.linspace(-2.6, 2.6, 781)  # of w, on which densities are tabulated; e up to 90
