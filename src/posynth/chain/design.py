@@ -169,10 +169,10 @@ def learn(
         If the formula names a column that is not visited before, or cannot be evaluated, or if
         a stratum is too small.
     """
-    fill = _fill(rows, columns) if formula else {}
     bent = curves or Curves()
     if bent.smooth:
         return _learn_smooth(rows, columns, fitted, bent)
+    fill = _fill(rows, columns) if formula else {}
     draft = Encoder(columns, formula, fill=fill, **bent._asdict())
     labels, matrix, state = _coded(draft, rows, learning=True)
     if formula:
@@ -181,8 +181,7 @@ def learn(
     blocks = [] if formula else [rows.block(name, bent.splines) for name in columns]
     groups, pooled = rare_groups(blocks, matrix, least_cases(len(matrix)))
     labels, matrix = [*labels, *pooled], with_groups(matrix, groups)
-    center = np.nan_to_num(_nanmean(matrix))
-    scale = np.sqrt(np.nan_to_num(_nanmean((matrix - center) ** 2)))
+    center, scale = _moments(matrix)
     dummy = _is_dummy(matrix)
     rare = dummy & (np.minimum(center, 1 - center) * len(matrix) < least_cases(len(matrix)))
     keep = np.flatnonzero((scale > 1e-10 * np.abs(center)) & ~rare)
@@ -221,8 +220,7 @@ def _learn_smooth(
     draft = Encoder(columns, heavy=heavy, **bent._asdict())
     labels, groups, matrix = _smooth(draft, rows)
     matrix = matrix if fitted is None else matrix[fitted]
-    center = np.nan_to_num(_nanmean(matrix))
-    spread = np.sqrt(np.nan_to_num(_nanmean((matrix - center) ** 2)))
+    center, spread = _moments(matrix)
     keep = np.flatnonzero(spread > 1e-10 * np.maximum(np.abs(center), 1.0))
     line = np.array([not group for group in groups], dtype=bool) & ~_is_dummy(matrix)
     scale = np.where(line, spread, 1.0)[keep]
@@ -260,6 +258,12 @@ def _is_dummy(matrix: Floats) -> Mask:
     """Whether each column holds nothing but 0 and 1."""
     mask: Mask = np.all((matrix == 0) | (matrix == 1), axis=0)
     return mask
+
+
+def _moments(matrix: Floats) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation of each column over its finite values, else 0."""
+    center = np.nan_to_num(_nanmean(matrix))
+    return center, np.sqrt(np.nan_to_num(_nanmean((matrix - center) ** 2)))
 
 
 def _nanmean(matrix: Floats) -> Floats:

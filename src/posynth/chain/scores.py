@@ -185,6 +185,14 @@ def _interpolated(x: Floats, knots: Floats, values: Floats) -> Floats:
 
 
 def normal_scores(u: Floats) -> Floats:
+    """Return the normal scores of probabilities u (n,), at most ``FURTHEST`` on either side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> normal_scores(np.array([0.0, 0.5, 1.0]))
+    array([-8.,  0.,  8.])
+    """
     scores: Floats = np.clip(ndtri(u), -FURTHEST, FURTHEST)
     return scores
 

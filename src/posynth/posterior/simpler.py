@@ -36,5 +36,5 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
         said = f"{place}no interactions, one spread, curves of {FEW_CURVES} functions"
         yield replace(conditional, interactions=(), spread=(), splines=FEW_CURVES, note=said)
     said = f"{place}straight lines, normal residuals"
-    plain = {"interactions": (), "spread": (), "splines": 0, "scales": {}, "prior": ""}
-    yield replace(conditional, family=LINEAR, note=said, **plain)
+    line = replace(conditional, interactions=(), spread=(), splines=0, scales={}, prior="")
+    yield replace(line, family=LINEAR, note=said)

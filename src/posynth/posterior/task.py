@@ -136,32 +136,42 @@ def make_task(
         found = gather(rows, conditional.per_group, X, ~holes)
         require_constant(conditional, observed, found)
         X, observed = found.X, values[found.first]
-    warp = STRAIGHT
     learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
     if learned is None:
-        response = _response(rows.schema, conditional, family.facts, observed)
+        response, warp = _response(rows.schema, conditional, family.facts, observed), STRAIGHT
     else:
-        rng = stream(seed, Purpose.SCORE, conditional.target)
-        wide, slope = conditional.family == SPREAD, conditional.scales.get("slope", 2.5)
-        structured = family.facts.design == "structured"
-        scored = learn_scores(
-            learned, observed, X, rng, spread=wide, ridge=1.0 if structured else 1 / slope**2
-        )
-        response, warp = Response(conditional.target, scored.z), scored.warp
-        if structured:
-            response = between(response, learned, warp, observed)
+        response, warp = _scored(learned, conditional, family.facts, observed, X, seed)
     about = (response.levels, response.center, response.scale, response.reference)
     line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
     coding = Coding(encoder, columns, names, *about, *line, options, learned, warp, groups)
     numbers = tuple(numbers_of(observed).tolist()) if conditional.scale == "levels" else ()
-    coding = replace(coding, per_group=conditional.per_group, numbers=numbers)
     spread = spread_places(encoder, conditional.spread) if encoder is not None else ()
-    coding = replace(coding, spread=spread)
+    coding = replace(coding, per_group=conditional.per_group, numbers=numbers, spread=spread)
     design = coding.designed(behind_groups(rows, groups, X, fitted))
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
     return Task(family, design, response, prior, scales), coding
+
+
+def _scored(
+    learned: Scale,
+    conditional: Conditional,
+    facts: FamilyFacts,
+    observed: Floats,
+    X: Floats,
+    seed: int,
+) -> tuple[Response, Warp]:
+    """Return the response as scores on its learned scale, and the warp that made them."""
+    rng = stream(seed, Purpose.SCORE, conditional.target)
+    wide, slope = conditional.family == SPREAD, conditional.scales.get("slope", 2.5)
+    structured = facts.design == "structured"
+    ridge = 1.0 if structured else 1 / slope**2
+    scored = learn_scores(learned, observed, X, rng, spread=wide, ridge=ridge)
+    response = Response(conditional.target, scored.z)
+    if structured:
+        response = between(response, learned, scored.warp, observed)
+    return response, scored.warp
 
 
 def spread_places(encoder: Encoder, names: Iterable[str]) -> tuple[int, ...]:

@@ -32,7 +32,24 @@ class Curvature:
     information: Floats
 
 
-class BatchedDensity(Protocol):
+class ManyPoints(Protocol):
+    """A log-density that is evaluated at many parameter vectors at once."""
+
+    @property
+    def size(self) -> int:
+        """Number of parameters d."""
+        ...
+
+    def values(self, thetas: Floats) -> Floats:
+        """Return log p at each row of thetas (s, d), up to a constant, (s,)."""
+        ...
+
+    def model_order(self, thetas: Floats) -> Floats:
+        """Return thetas (s, d) in the order and coordinates of the PyMC model."""
+        ...
+
+
+class BatchedDensity(ManyPoints, Protocol):
     """A log-density that is evaluated at many parameter vectors in a few matrix products.
 
     Rows are held in single precision, in pieces that fit the cache; sums over rows are in double
@@ -40,17 +57,8 @@ class BatchedDensity(Protocol):
     compares the two (see ``posynth.engines.batched.sample``).
     """
 
-    @property
-    def size(self) -> int:
-        """Number of parameters d."""
-        ...
-
     def start(self) -> Floats:
         """Return a point to climb from, (d,)."""
-        ...
-
-    def values(self, thetas: Floats) -> Floats:
-        """Return log p at each row of thetas (s, d), up to a constant, (s,)."""
         ...
 
     def gradients(self, thetas: Floats) -> tuple[Floats, Floats]:
@@ -59,10 +67,6 @@ class BatchedDensity(Protocol):
 
     def curvature(self, thetas: Floats) -> Curvature:
         """Return log p, gradients and the mean curvature over the rows of thetas (s, d)."""
-        ...
-
-    def model_order(self, thetas: Floats) -> Floats:
-        """Return thetas (s, d) in the order and coordinates of the PyMC model."""
         ...
 
 

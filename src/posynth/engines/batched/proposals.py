@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from posynth.engines.batched.density import BatchedDensity, Floats
+from posynth.engines.batched.density import BatchedDensity, Floats, ManyPoints
 from posynth.engines.batched.gaussian import Gaussian
 from posynth.engines.laplace import FREEDOM, SHARE, proposal_log_density
 
@@ -16,13 +16,13 @@ class Proposals:
 
     Parameters
     ----------
-    density : BatchedDensity
+    density : ManyPoints
         The posterior.
     rng : numpy.random.Generator
         Source of randomness.
     """
 
-    def __init__(self, density: BatchedDensity, rng: np.random.Generator) -> None:
+    def __init__(self, density: ManyPoints, rng: np.random.Generator) -> None:
         self._density, self._rng = density, rng
         self.thetas = np.empty((0, density.size))
         self.ratios = np.empty(0)

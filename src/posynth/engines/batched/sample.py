@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.batched.cumulative import cumulative_density
-from posynth.engines.batched.density import BatchedDensity, Floats, subsample
+from posynth.engines.batched.density import BatchedDensity, Floats, ManyPoints, subsample
 from posynth.engines.batched.gaussian import Gaussian, nearest_gaussian
 from posynth.engines.batched.proposals import NormalProposals, Proposals
 from posynth.engines.batched.softmax import logistic_density, softmax_density
@@ -44,7 +44,7 @@ DENSITIES: dict[str, Make] = {
 
 
 @dataclass(frozen=True)
-class Whitened:
+class _Whitened:
     """A batched density in the coordinates of a normal."""
 
     density: BatchedDensity
@@ -86,10 +86,10 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
     found = failed("")
     thetas: Floats = np.empty((0, 0, density.size))
     if proposals.effective > WORTH_METROPOLIS * PILOT and not proposals.outlasted():
-        found, thetas = metropolis(proposals, task)
+        found, thetas = _metropolis(proposals, task)
     if not thetas.size:
         start = gaussian.whitened(proposals.starts(CHAINS))
-        run = run_hmc([Whitened(density, gaussian)], start, task.need, rng)
+        run = run_hmc([_Whitened(density, gaussian)], start, task.need, rng)
         why = f"{found.why}HMC on the density of many points, {run.why}"
         found = Fit(
             *({}, {}, {}, "batched", run.mixed, why), divergences=run.divergences, stats=run.stats
@@ -101,7 +101,7 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
     return compared(found, thetas, density, model)
 
 
-def metropolis(proposals: Proposals, task: Task, pilot: int = PILOT) -> tuple[Fit, Floats]:
+def _metropolis(proposals: Proposals, task: Task, pilot: int = PILOT) -> tuple[Fit, Floats]:
     """Extend the proposals until chains over them suffice; give no draws if they never do."""
     share = proposals.effective / pilot
     first = first_length(
@@ -125,7 +125,7 @@ def metropolis(proposals: Proposals, task: Task, pilot: int = PILOT) -> tuple[Fi
             return failed(f"independence Metropolis fails ({reasons}); "), np.empty(0)
 
 
-def compared(found: Fit, thetas: Floats, density: BatchedDensity, model: Conditioned) -> Fit:
+def compared(found: Fit, thetas: Floats, density: ManyPoints, model: Conditioned) -> Fit:
     """Turn draws (chain, draw, d) into parameters if the PyMC model agrees about their density."""
     flat = thetas.reshape(-1, density.size)
     some = flat[subsample(len(flat), COMPARED)]

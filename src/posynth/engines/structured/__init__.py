@@ -1,1 +1,1 @@
-"""Structured additive regression: mean, spread and residual shape, sampled on many points at once."""
+"""Structured additive regression of mean and spread, sampled at many points at once."""

@@ -150,10 +150,10 @@ class Conditional(Proposals):
 
     def _ratios(self, shapes: Floats) -> Floats:
         """Return the information of a row under other residual curves (s, SIZE), relative."""
-        found = mean_information(
-            np.concatenate([self.center.phi[None, -shapes.shape[1] :], shapes])
-        )
-        return found[1:] / found[0]
+        center = self.center.phi[None, -shapes.shape[1] :]
+        sizes = mean_information(np.concatenate([center, shapes]))
+        ratios: Floats = sizes[1:] / sizes[0]
+        return ratios
 
     def _scores(self, rest: Floats) -> Floats:
         """Return the gradient by the mean's coefficients at their centre, (s, p)."""

@@ -7,15 +7,15 @@ in block g, coefficients are integrated out exactly: with :math:`\Lambda = diag(
 .. math:: \log p(\tau) = \tfrac12 \log|\Lambda| - \tfrac12 \log|A| + \tfrac12 c' A^{-1} c
     + \log \pi(\tau)
 
-and given them :math:`\phi \sim N(A^{-1} c, A^{-1})`. The mode over log tau is found by Newton steps;
-each log tau is then proposed from its own conditional density given the others at the mode, on a
-grid, by the eigenvalues of its block's Schur complement.
+and given them :math:`\phi \sim N(A^{-1} c, A^{-1})`. The mode over log tau is found by Newton
+steps; each log tau is then proposed from its own conditional density given the others at the mode,
+on a grid, by the eigenvalues of its block's Schur complement.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, lapack
+from scipy.linalg import cho_factor, cho_solve
 
 from posynth.engines.structured.posterior import Blocks
 from posynth.families.curve_basis import Floats
@@ -126,23 +126,6 @@ class Quadratic:
             chance = np.exp(log_p - log_p.max()) + FLOOR
             chances[g] = chance / chance.sum()
         return Grids(points, chances)
-
-    def propose(
-        self, log_taus: Floats, rng: np.random.Generator, wider: float
-    ) -> tuple[Floats, Floats]:
-        """Draw coefficients given log taus (s, G): return them (s, d) and log densities (s,)."""
-        d = len(self.c)
-        z = rng.standard_normal((len(log_taus), d))
-        phi, log_q = np.empty_like(z), np.empty(len(z))
-        for i, log_tau in enumerate(log_taus):
-            A = self.H + np.diag(self.precision(log_tau))
-            L, bad = lapack.dpotrf(A, lower=1, clean=0)
-            if bad:
-                raise np.linalg.LinAlgError("the information is not positive definite")
-            mean = lapack.dpotrs(L, self.c, lower=1)[0]
-            phi[i] = mean + wider * lapack.dtrtrs(L, z[i], lower=1, trans=1)[0]
-            log_q[i] = np.log(np.diag(L)).sum()
-        return phi, log_q - 0.5 * np.sum(z**2, axis=1)
 
 
 @dataclass(frozen=True)

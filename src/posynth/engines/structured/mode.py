@@ -42,7 +42,7 @@ def start(density: Structured) -> Floats:
     high = np.where(np.isfinite(target.upper), target.upper, target.lower)
     middle = (low + high) / 2
     phi = np.zeros(density.coefficients)
-    phi[0], phi[density.A.shape[1]] = middle.mean(), np.log(max(middle.std(), 1e-3))
+    phi[0], phi[density.A.shape[1]] = middle.mean(), np.log(max(float(middle.std()), 1e-3))
     return phi
 
 
@@ -88,7 +88,7 @@ def _step(quadratic: Quadratic, phi: Floats, log_tau: Floats) -> tuple[Floats, f
     """Return the step to the centre, and its length in posterior standard deviations."""
     A = quadratic.H + np.diag(quadratic.precision(log_tau))
     step = np.linalg.solve(A, quadratic.c) - phi
-    return step, float(np.sqrt(max(step @ A @ step, 0.0)))
+    return step, max(float(step @ A @ step), 0.0) ** 0.5
 
 
 def around(density: Structured, phi: Floats, width: Floats | None = None) -> Quadratic:
@@ -117,9 +117,8 @@ def _uphill(density: Structured, phi: Floats, log_tau: Floats, step: Floats) -> 
     """Halve a step until the posterior given the log taus is higher at its end."""
     theta = np.concatenate([phi, log_tau])[None]
     value = density.values(theta)[0]
-    fractions = 0.5 ** np.arange(HALVINGS)
-    for fraction in fractions:
-        there = phi + fraction * step
+    for halved in range(HALVINGS):
+        there: Floats = phi + 0.5**halved * step
         found = density.values(np.concatenate([there, log_tau])[None])[0]
         if found > value - 1e-6:
             return there

@@ -1,6 +1,7 @@
 """The posterior of a structured additive regression, at many parameter vectors at once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,22 +72,30 @@ class Structured:
     target: Target
     blocks: Blocks
 
-    def __post_init__(self) -> None:
-        one = np.ones((len(self.X), 1))
-        object.__setattr__(self, "A", np.hstack([one, self.X]))
-        object.__setattr__(self, "B", np.hstack([one, self.X[:, self.spread]]))
-        object.__setattr__(self, "A32", self.A.astype(np.float32))
-        object.__setattr__(self, "B32", self.B.astype(np.float32))
+    @cached_property
+    def A(self) -> Floats:
+        """Predictors of the mean behind a column of ones, (n, 1 + p)."""
+        return np.hstack([np.ones((len(self.X), 1)), self.X])
 
-    A: Floats = None  # type: ignore[assignment]
-    B: Floats = None  # type: ignore[assignment]
-    A32: NDArray[np.float32] = None  # type: ignore[assignment]
-    B32: NDArray[np.float32] = None  # type: ignore[assignment]
+    @cached_property
+    def B(self) -> Floats:
+        """Predictors of the log spread behind a column of ones, (n, 1 + q)."""
+        return np.hstack([np.ones((len(self.X), 1)), self.X[:, self.spread]])
+
+    @cached_property
+    def A32(self) -> NDArray[np.float32]:
+        """A in single precision."""
+        return self.A.astype(np.float32)
+
+    @cached_property
+    def B32(self) -> NDArray[np.float32]:
+        """B in single precision."""
+        return self.B.astype(np.float32)
 
     @property
     def coefficients(self) -> int:
         """Number d of coefficients."""
-        return self.A.shape[1] + self.B.shape[1] + SIZE
+        return int(self.X.shape[1]) + len(self.spread) + 2 + SIZE
 
     @property
     def size(self) -> int:

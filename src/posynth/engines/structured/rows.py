@@ -1,6 +1,7 @@
 """The likelihood of rows given predictor, log spread and residual curve, with derivatives."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +35,13 @@ class Target:
     lower: Floats
     upper: Floats
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "known", self.lower == self.upper)
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """Which rows are known exactly, (n,)."""
+        exact: NDArray[np.bool_] = self.lower == self.upper
+        return exact
 
-    known: NDArray[np.bool_] = None  # type: ignore[assignment]
-
-    def take(self, rows: NDArray[np.intp] | slice) -> "Target":
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> "Target":
         """Return some of the rows."""
         return Target(self.lower[rows], self.upper[rows])
 
@@ -166,15 +168,18 @@ class Information:
     spread_shape: Floats
     shape: Floats
 
+    @classmethod
+    def zero(cls, n: int, size: int) -> "Information":
+        """Return that of n rows about which nothing is known yet."""
+        mean, both, spread = np.zeros((3, n))
+        mean_shape, spread_shape = np.zeros((2, n, size))
+        return cls(mean, both, spread, mean_shape, spread_shape, np.zeros((size, size)))
+
 
 def information(target: Target, mean: Floats, log_sd: Floats, a: Floats) -> Information:
     """Return the expected information of rows known exactly, the observed one of intervals."""
-    n, size, known = len(mean), len(a), target.known
-    found = Information(
-        *(np.zeros(n) for _ in range(3)),
-        *(np.zeros((n, size)) for _ in range(2)),
-        np.zeros((size, size)),
-    )
+    known = target.known
+    found = Information.zero(len(mean), len(a))
     if known.any():
         E = _expected(a)
         rate = np.exp(-log_sd[known])

@@ -31,7 +31,8 @@ MOST = 10  # times the pilot, after which proposals are given up
 
 def make_density(task: Task) -> Structured:
     """Return the density of a task of family ``structured``."""
-    data = {name: value for name, (value, _) in contents_of(task).items()}
+    held = contents(task.design, task.response, task.priors)
+    data = {name: value for name, (value, _) in held.data.items()}
     place = data["block_of"].astype(np.int64) - 1
     spread, tau = data["spread_columns"], data["block_scale"]
     priors = task.priors
@@ -48,11 +49,6 @@ def make_density(task: Task) -> Structured:
     target = Target(data["lower"], data["upper"])
     blocks = Blocks(block.astype(np.int64), sd, tau)
     return Structured(data["X"], spread, target, blocks)
-
-
-def contents_of(task: Task):  # type: ignore[no-untyped-def]
-    """Return the data that the model of a task holds."""
-    return contents(task.design, task.response, task.priors).data
 
 
 def fit_structured(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit:
