@@ -89,7 +89,7 @@ def test_facts_are_consistent(name):
     assert facts.default_prior in facts.priors
     assert all(0 < v < np.inf for scales in facts.priors.values() for v in scales.values())
     assert facts.response in ("standardised", "natural", "codes")
-    assert facts.design in ("standardised", "grouped", "cells")
+    assert facts.design in ("standardised", "grouped", "cells", "structured")
     assert set(facts.exact_priors) <= set(facts.priors)
     assert bool(facts.exact) == bool(facts.exact_priors)
     assert not facts.exact or facts.exact in _SAMPLERS
@@ -269,7 +269,8 @@ def _score(hits, p):
 def test_fits_pass_the_gate_of_their_engine(name, prior, fitted):
     task, _, found = fitted(name, prior)
     assert found.mixed.enough(task.need) and not found.divergences
-    assert found.engine in ("exact", "gibbs", "batched", "laplace", "hmc", "nuts") and found.why
+    engines = ("exact", "gibbs", "batched", "structured", "laplace", "hmc", "nuts")
+    assert found.engine in engines and found.why
     if found.engine == "laplace":
         assert found.k_hat < 0.7 or "largest ratio" in found.why
 

@@ -68,9 +68,9 @@ class Response:
         with a rare level would all share its uncertainty.
     options : Mapping
         What the conditional states about the column, bounds on the scale of ``y``.
-    limits : tuple of ndarray, shape (n,), optional
-        Limits between which each response lies on the model's scale, where it is known up to an
-        interval only; they are equal where it is known exactly.
+    cells : tuple of ndarray, shape (c,), optional
+        Lower and upper ends, in increasing order, of intervals of the model's scale: of a response
+        in one of them, ``lower <= y < upper``, no more is known than that (rounded values).
     """
 
     name: str
@@ -80,7 +80,7 @@ class Response:
     scale: float = 1.0
     reference: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
-    limits: tuple[Floats, Floats] | None = None
+    cells: tuple[Floats, Floats] | None = None
 
     @property
     def contrasts(self) -> tuple[str, ...]:

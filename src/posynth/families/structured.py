@@ -31,7 +31,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posynth.chain.facts import NUMERIC, FamilyFacts
-from posynth.families.base import Contents, Design, Family, Priors, Response
+from posynth.families.base import (
+    Contents,
+    Design,
+    Family,
+    Floats,
+    Priors,
+    Response,
+    regression_contents,
+)
 from posynth.families.residual_curve import SIZE, log_density, normal_score, residual, slopes
 
 if TYPE_CHECKING:
@@ -52,41 +60,60 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
     """Return what the model holds."""
     names = blocks(design)
     place = {name: i + 1 for i, name in enumerate(names)}  # 0: in no block
-    block = np.array([place.get(name, 0) for name in design.blocks], dtype=np.int64)
-    low, high = response.limits or (response.y, response.y)
-    tau = [priors["spread_block" if name == SPREAD else "block"] for name in names]
+    groups = design.blocks or ("",) * len(design.predictors)
+    block = np.array([place.get(name, 0) for name in groups], dtype=np.int64)
+    lower, upper = response.cells or (np.empty(0), np.empty(0))
+    held = regression_contents(design, response, priors)
     data = {
-        "X": (design.X, ("row", "predictor")),
-        "y": (response.y, ("row",)),
-        "lower": (low, ("row",)),
-        "upper": (high, ("row",)),
+        # The first cell is empty: a response below all others is in none.
+        "cell_lower": (np.concatenate([[-np.inf], lower]), ("cell",)),
+        "cell_upper": (np.concatenate([[-np.inf], upper]), ("cell",)),
         "block_of": (block, ("predictor",)),
         "spread_columns": (np.array(design.spread, dtype=np.int64), ("spread",)),
-        "block_scale": (np.array(tau, dtype=np.float64), ("block",)),
-        **{
-            f"prior_{name}": (np.asarray(priors[name]), ())
-            for name in ("intercept", "slope", "spread", "shape")
-        },
+        "of_spread": (np.array([name == SPREAD for name in names], dtype=np.int64), ("block",)),
     }
-    spread = tuple(design.predictors[i] for i in design.spread)
-    shape = tuple(map(str, range(1, SIZE + 1)))
-    return Contents(
-        data,
-        {"predictor": design.predictors, "spread": spread, "block": names, "shape_term": shape},
-    )
+    coords = {
+        "spread": tuple(design.predictors[i] for i in design.spread),
+        "block": names,
+        "shape_term": tuple(map(str, range(1, SIZE + 1))),
+        "cell": tuple(map(str, range(len(lower) + 1))),
+    }
+    return Contents({**held.data, **data}, {**held.coords, **coords})
+
+
+def known_between(response: Response) -> tuple[Floats, Floats]:
+    """Return the limits between which each response is known to lie, (n,) each.
+
+    They are equal where a response is in no cell.
+
+    Examples
+    --------
+    >>> cells = (np.array([0.0, 2.0]), np.array([1.0, np.inf]))
+    >>> known_between(Response("y", np.array([-1.0, 0.5, 1.5, 7.0]), cells=cells))
+    (array([-1. ,  0. ,  1.5,  2. ]), array([-1. ,  1. ,  1.5,  inf]))
+    """
+    y = np.asarray(response.y, dtype=np.float64)
+    if response.cells is None or not len(response.cells[0]):
+        return y, y
+    lower, upper = response.cells
+    place = np.searchsorted(lower, y, side="right") - 1
+    inside = (place >= 0) & (y < upper[place])
+    return np.where(inside, lower[place], y), np.where(inside, upper[place], y)
 
 
 def _log_probability(y: Any, mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any) -> Any:
     import pytensor.tensor as pt
 
-    known = pt.eq(lower, upper)
+    cell = pt.searchsorted(lower, y, side="right") - 1
+    inside = pt.lt(y, upper[cell])
     density = log_density((y - mean) / sigma, powers) - pt.log(sigma)
-    low, high = (_end(limit, mean, sigma, powers) for limit in (lower, upper))
+    ends = (pt.switch(inside, limits[cell], y) for limits in (lower, upper))
+    low, high = (_end(limit, mean, sigma, powers) for limit in ends)
     mirror = low > 0
     low, high = pt.switch(mirror, -high, low), pt.switch(mirror, -low, high)
     above, below = _log_normal(high), _log_normal(low)
     interval = above + pt.log(-pt.expm1(pt.minimum(below - above, -1e-15)))
-    return pt.switch(known, density, interval)
+    return pt.switch(inside, interval, density)
 
 
 def _log_distribution(y: Any, mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any) -> Any:
@@ -97,9 +124,9 @@ def _end(limit: Any, mean: Any, sigma: Any, powers: Any) -> Any:
     """Return the normal score of a limit, which may be infinite."""
     import pytensor.tensor as pt
 
-    there = pt.lt(pt.abs(limit), 1e300)
-    score = normal_score((pt.switch(there, limit, 0.0) - mean) / sigma, powers)
-    return pt.switch(there, score, pt.sign(limit) * 40.0)
+    endless = pt.isinf(limit)
+    score = normal_score((pt.switch(endless, 0.0, limit) - mean) / sigma, powers)
+    return pt.switch(endless, pt.sign(limit) * 40.0, score)
 
 
 def _log_normal(z: Any) -> Any:
@@ -125,7 +152,8 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     held = contents(design, response, priors)
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
-        tau = pm.HalfCauchy("tau", data["block_scale"], dims="block")
+        scale = pt.where(data["of_spread"], data["prior_spread_block"], data["prior_block"])
+        tau = pm.HalfCauchy("tau", scale, dims="block")
         sd = pt.concatenate([data["prior_slope"][None], tau])[data["block_of"]]
         alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
         beta = pm.Normal("beta", 0.0, sd, dims="predictor")
@@ -138,11 +166,11 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
         sigma = pt.exp(gamma0 + data["X"][:, data["spread_columns"]] @ gamma)
         pm.CustomDist(
             "response",
-            *(mean, sigma, slopes(shape), data["lower"], data["upper"]),
+            *(mean, sigma, slopes(shape), data["cell_lower"], data["cell_upper"]),
             logp=_log_probability,
             logcdf=_log_distribution,
             dist=_draw,
-            signature="(),(),(k),(),()->()",
+            signature="(),(),(k),(c),(c)->()",
             observed=data["y"],
             dims="row",
         )

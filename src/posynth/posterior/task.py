@@ -170,7 +170,7 @@ def _scored(
     scored = learn_scores(learned, observed, X, rng, spread=wide, ridge=ridge)
     response = Response(conditional.target, scored.z)
     if structured:
-        response = between(response, learned, scored.warp, observed)
+        response = in_cells(response, learned, scored.warp, observed)
     return response, scored.warp
 
 
@@ -186,15 +186,25 @@ def spread_places(encoder: Encoder, names: Iterable[str]) -> tuple[int, ...]:
     )
 
 
-def between(response: Response, learned: Scale, warp: Warp, values: Floats) -> Response:
-    """Return a response known up to the interval that each value is on a learned scale."""
+def in_cells(response: Response, learned: Scale, warp: Warp, values: Floats) -> Response:
+    """Return a response known up to the interval that each value is on a learned scale.
+
+    Intervals narrower than ``NARROW`` are their middles; of others the response is a point inside
+    that is in no other interval.
+    """
     low, high = (warp.forward(normal_scores(limit)) for limit in learned.bounds(values))
-    low = np.where(low <= warp.forward(np.array([-FURTHEST]))[0], -np.inf, low)
-    high = np.where(high >= warp.forward(np.array([FURTHEST]))[0], np.inf, high)
-    exact = high - low < NARROW
-    middle = (low + high) / 2
-    limits = (np.where(exact, middle, low), np.where(exact, middle, high))
-    return replace(response, y=np.where(exact, middle, response.y), limits=limits)
+    least, most = warp.forward(np.array([-FURTHEST, FURTHEST]))
+    low, high = np.where(low <= least, -np.inf, low), np.where(high >= most, np.inf, high)
+    wide = high - low >= NARROW
+    lower, place = np.unique(low[wide], return_inverse=True)
+    upper = np.full(len(lower), -np.inf)
+    np.maximum.at(upper, place, high[wide])
+    end = np.minimum(upper, np.append(lower[1:], np.inf))
+    first = np.where(np.isinf(lower), np.nan_to_num(end, posinf=1.0) - 1.0, lower)
+    last = np.where(np.isinf(end), first + 1.0, end)
+    y = np.empty(len(values))
+    y[wide], y[~wide] = ((first + last) / 2)[place], (low[~wide] + high[~wide]) / 2
+    return replace(response, y=y, cells=(lower, upper))
 
 
 def _passive_task(rows: Rows, conditional: Conditional, family: Family) -> tuple[Task, Coding]:

@@ -18,7 +18,7 @@ from posynth.engines.structured.mode import climb
 from posynth.engines.structured.posterior import Blocks, Structured
 from posynth.engines.structured.rows import Target
 from posynth.families.curve_basis import SIZE, Floats
-from posynth.families.structured import contents
+from posynth.families.structured import contents, known_between
 
 PILOT = 256  # proposals that decide how to go on
 WORTH = 0.04  # share of effective proposals without which there are no draws
@@ -34,8 +34,8 @@ def make_density(task: Task) -> Structured:
     held = contents(task.design, task.response, task.priors)
     data = {name: value for name, (value, _) in held.data.items()}
     place = data["block_of"].astype(np.int64) - 1
-    spread, tau = data["spread_columns"], data["block_scale"]
-    priors = task.priors
+    spread, priors = data["spread_columns"], task.priors
+    tau = np.where(data["of_spread"], priors["spread_block"], priors["block"])
     block = np.concatenate([[-1], place, [-1], np.full(len(spread), len(tau) - 1), [-1] * SIZE])
     sd = np.concatenate(
         [
@@ -46,7 +46,7 @@ def make_density(task: Task) -> Structured:
             np.full(SIZE, priors["shape"]),
         ]
     )
-    target = Target(data["lower"], data["upper"])
+    target = Target(*known_between(task.response))
     blocks = Blocks(block.astype(np.int64), sd, tau)
     return Structured(data["X"], spread, target, blocks)
 
