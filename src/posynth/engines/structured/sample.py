@@ -26,7 +26,8 @@ WORTH_ADAPTING = 0.3  # share below which proposals are moved to the moments tha
 SURPLUS = 1.5  # effective proposals for each draw kept
 ROUNDS = 3  # times that is done
 MOST_CUT = 0.05  # of the weight, by which large weights may exceed that of one draw
-MOST = 10  # times the pilot, after which proposals are given up
+MOST = 12  # times the pilot, after which proposals are given up
+FEWEST, COPY = 100, 4  # draws, and of those needed one in so many, where proposals are poor
 
 
 def make_density(task: Task) -> Structured:
@@ -76,15 +77,17 @@ def fit_structured(task: Task, model: Conditioned, rng: np.random.Generator) -> 
         proposals.extend(PILOT)
     except np.linalg.LinAlgError:
         return failed("its information is not positive definite")
-    draws = CHAINS * max(25, task.need // (4 * CHAINS))
-    found, thetas = _resampled(proposals, draws, rng)
+    found, thetas = _resampled(proposals, task.need, rng)
     if not thetas.size:
         return found
     return compared(found, thetas, density, model)
 
 
-def _resampled(proposals: Conditional, draws: int, rng: np.random.Generator) -> tuple[Fit, Floats]:
+def _resampled(proposals: Conditional, need: int, rng: np.random.Generator) -> tuple[Fit, Floats]:
     """Draw from the proposals by their importance, none twice; give no draws if they are poor.
+
+    There are as many draws as are needed, or as ``MOST`` proposals give, but at least one for each
+    copy: independent draws serve a copy each.
 
     Systematic sampling in random order takes proposal i with probability draws * w_i exactly, as
     long as that is at most 1; what is above is cut, a twentieth of all weight at most (truncated
@@ -95,6 +98,9 @@ def _resampled(proposals: Conditional, draws: int, rng: np.random.Generator) -> 
             break
         proposals.adapt()
         proposals.extend(PILOT)
+    affordable = MOST * PILOT * proposals.effective / len(proposals.ratios) / SURPLUS
+    fewest = max(FEWEST, need // COPY)
+    draws = CHAINS * -(-int(np.clip(affordable, fewest, max(need, fewest))) // CHAINS)
     while True:
         count = len(proposals.ratios)
         share = proposals.effective / count

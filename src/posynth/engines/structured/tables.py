@@ -70,8 +70,8 @@ class Tables:
 
     def places(self, e: Numbers) -> Place:
         """Return the place of residuals (s, n) in the table, and how far behind it they are."""
-        w = np.arcsinh(2 * np.nan_to_num(e)) / 2
-        place = (np.clip(w, -WIDEST, WIDEST) + np.float32(WIDEST)) / np.float32(STEP)
+        w = np.arcsinh(2 * np.clip(np.nan_to_num(e), -FURTHEST, FURTHEST)) / 2
+        place = (w + np.float32(WIDEST)) / np.float32(STEP)
         cell = np.minimum(place.astype(np.int32), POINTS - 2)
         return cell + self.rows, place - cell
 
