@@ -237,6 +237,7 @@ def _check_predictors(
             raise SpecError(
                 f"column {conditional.column!r}, interactions: {unknown('predictor', name, given)}"
             )
+    _check_structured(conditional, given, facts)
     if conditional.formula and conditional.predictors is not None:
         raise SpecError(
             f"column {conditional.column!r} has both a formula and predictors; keep one of them"
@@ -248,6 +249,26 @@ def _check_predictors(
         _check_strata(conditional, schema, earlier)
     if facts.design == "cells":
         _check_cells(conditional, spec, schema)
+
+
+def _check_structured(conditional: Conditional, given: tuple[str, ...], facts: FamilyFacts) -> None:
+    """Refuse a modelled spread without predictors for it, and blocks beside a formula or strata."""
+    where = f"column {conditional.column!r}"
+    for name in conditional.spread:
+        if facts.design != "structured":
+            raise SpecError(
+                f"{where}: spread is for family 'structured'; under family {facts.name!r} leave "
+                "it out, or use family 'location_scale', whose spread depends on all predictors"
+            )
+        if name not in given:
+            raise SpecError(f"{where}, spread: {unknown('predictor', name, given)}")
+    for key in ("formula", "strata"):
+        if facts.design == "structured" and getattr(conditional, key):
+            raise SpecError(
+                f"{where}: family {facts.name!r} has curves, levels and products of its own, which "
+                f"take no {key} ({getattr(conditional, key)!r}); leave it out and name pairs in "
+                "interactions, or use family 'gaussian'"
+            )
 
 
 def _check_strata(conditional: Conditional, schema: Schema, earlier: tuple[str, ...]) -> None:

@@ -158,6 +158,15 @@ def _check_coding(where: str, coding: Any) -> None:
             f"{where}, encoder: keep, center and scale must have one entry a predictor, places "
             "from 0 and scales above 0"
         )
+    predictors, blocks = len(coding.get("predictors", ())), len(encoder.get("blocks", ()))
+    if blocks not in (0, predictors):
+        raise StoreError(f"{where}, encoder: {blocks} blocks for {predictors} predictors")
+    spread = coding.get("spread", ())
+    if not all(0 <= place < predictors for place in spread):
+        raise StoreError(
+            f"{where}: spread = {list(spread)}; each must be the place of a predictor, from 0 to "
+            f"{predictors - 1}"
+        )
 
 
 def check_chain_and_schema(spec: ChainSpec, schema: Schema, links: Sequence[str]) -> None:
