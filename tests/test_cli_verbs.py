@@ -167,6 +167,9 @@ def test_evaluate_prints_compact_tables_and_writes_everything(run, tmp_path):
     content = strict(tmp_path / "e.json")
     rows = list(csv.DictReader((tmp_path / "e.csv").read_text("utf-8").splitlines()))
     assert len(rows) == len(content["results"])
+    # Both files say that they are the data holder's, the CSV on every line.
+    assert content["confidential"].startswith("for the data holder")
+    assert {row["confidential"] for row in rows} == {content["confidential"]}
     missing = [r for r in content["results"] if r["measure"] == "DCR share"]
     assert missing[0]["value"] is None
 

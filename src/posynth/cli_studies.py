@@ -123,7 +123,7 @@ def sbc(  # noqa: PLR0913, PLR0917 - options of a command
             to.mkdir(parents=True, exist_ok=True)
             for path in older:
                 path.unlink()
-            write_results(to / CALIBRATION, results)
+            write_results(to / CALIBRATION, results, data is not None)
             if not whole:
                 from posynth.evaluation.validity.output import save_calibrations
 

@@ -257,7 +257,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - options of a command
             content = {"evaluation_seed": seed, "results": [r.to_dict() for r in results]}
             readout.write_json(json, {**readout.trace(copies.manifest(), True), **content})
         if csv is not None:
-            readout.write_results(csv, results)
+            readout.write_results(csv, results, True)
 
 
 def _print_evaluation(

@@ -80,9 +80,21 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, text + "\n")
 
 
-def write_results(path: Path, results: Sequence[Result]) -> None:
-    """Write one line a result, as CSV."""
-    write_text(path, to_frame(results).to_csv(index=False))
+def write_results(path: Path, results: Sequence[Result], confidential: bool) -> None:
+    """Write one line a result, as CSV.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    results : sequence of Result
+        The results.
+    confidential : bool
+        Whether the source was looked at: then each line says so, in a column ``confidential``, so
+        that lines taken out of the file say it too.
+    """
+    mark = {"confidential": CONFIDENTIAL} if confidential else {}
+    write_text(path, to_frame(results).assign(**mark).to_csv(index=False))
 
 
 def trace(manifest: Mapping[str, Any], confidential: bool) -> dict[str, Any]:

@@ -164,7 +164,9 @@ def test_only_conditionals_that_a_target_enters_are_looked_at(heart):
     table = heart[["sex", "age", "smoking"]].copy()
     table.loc[::3, "age"] = np.nan
     spec = posynth.specify(table).spec
-    assert intruder.touched(spec, ["sex"]) == ["sex", "age", "smoking"]
+    # Whether age is missing has sex as a predictor: its 100 cases support a coefficient.
+    assert spec.given("age_missing") == ("sex",)
+    assert intruder.touched(spec, ["sex"]) == ["sex", "age_missing", "age", "smoking"]
     assert intruder.touched(spec, ["age"]) == ["age", "smoking"]
     assert intruder.touched(spec, ["smoking"]) == ["smoking"]
 
