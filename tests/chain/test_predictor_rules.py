@@ -167,9 +167,13 @@ def test_strata_must_be_visited_before_and_have_levels(schema):
 
 @pytest.fixture
 def regions(rng):
-    """Give 1000 rows of a column of 30 levels: two are common, 28 have a handful of rows each."""
+    """Give 1000 rows of a column of 30 levels: two are common, 28 have four rows each.
+
+    A level of five rows has a coefficient of its own.
+    """
     levels = tuple(f"r{i:02d}" for i in range(30))
-    codes = np.where(rng.random(1000) < 0.85, rng.integers(0, 2, 1000), rng.integers(2, 30, 1000))
+    rare = np.repeat(np.arange(2, 30), 4)
+    codes = rng.permutation(np.concatenate([rare, rng.integers(0, 2, 1000 - len(rare))]))
     schema = Schema((Column("region", Kind.NOMINAL, "str", levels=levels),), 1000)
     return Rows(schema, {"region": codes.astype(float)}, {}, 1000)
 
@@ -185,6 +189,10 @@ def test_rare_levels_count_as_one(regions):
 
 
 def test_rare_levels_that_are_few_even_together_count_as_the_reference(regions):
-    codes = np.where(np.arange(1000) < 15, 2 + np.arange(1000) % 3, regions.arrays["region"] % 2)
+    codes = np.where(np.arange(1000) < 4, 2 + np.arange(1000) % 3, regions.arrays["region"] % 2)
     encoder, _ = learn(replace(regions, arrays={"region": codes}), ("region",))
     assert encoder.predictors == ("region[T.r01]",) and encoder.pooled == ()
+    assert encoder.merged == ("region[T.r02]", "region[T.r03]", "region[T.r04]")
+    codes = np.where(np.arange(1000) < 5, 2 + np.arange(1000) % 3, regions.arrays["region"] % 2)
+    encoder, _ = learn(replace(regions, arrays={"region": codes}), ("region",))
+    assert encoder.predictors == ("region[T.r01]", "region[3 rare levels]")

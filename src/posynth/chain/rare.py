@@ -41,7 +41,8 @@ def rare_groups(
     Returns
     -------
     tuple of groups and names
-        Positions of the levels of each group, and the name of its pooled contrast. A column whose
+        Positions of the levels of each group, and the name of its pooled contrast, with the number
+        of levels that occur. A column whose
         rare levels have fewer cases even together has no group: they count as the reference.
     """
     groups, names, start = [], [], 0
@@ -54,7 +55,7 @@ def rare_groups(
         if len(rare) > 1 and sum(cases[j] for j in rare) >= least:
             column = block.names[rare[0] - places[0]].partition("[")[0]
             groups.append(rare)
-            names.append(f"{column}[{len(rare)}{POOLED}")
+            names.append(f"{column}[{sum(cases[j] > 0 for j in rare)}{POOLED}")
     return tuple(groups), tuple(names)
 
 
