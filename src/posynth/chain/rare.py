@@ -42,8 +42,8 @@ def rare_groups(
     -------
     tuple of groups and names
         Positions of the levels of each group, and the name of its pooled contrast, with the number
-        of levels that occur. A column whose
-        rare levels have fewer cases even together has no group: they count as the reference.
+        of levels that occur. A column whose rare levels have fewer cases even together has no
+        group: they count as the reference.
     """
     groups, names, start = [], [], 0
     for block in blocks:
