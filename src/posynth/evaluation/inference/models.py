@@ -55,6 +55,19 @@ _HELD = {
     ),
 }
 
+#: Words of a warning of statsmodels -> what it says of the fit, and the next step.
+_MEANT = {
+    "failed to converge": (
+        "the estimates and errors are not those of a maximum of the likelihood, which may have "
+        "none, as where a level of a term has one level of the response only; merge rare levels, "
+        "leave the term out, or allow more iterations (in Python fit={'maxiter': 500})"
+    ),
+    "Perfect separation": (
+        "the terms tell the levels of the response apart, so that coefficients grow without end "
+        "and their errors mean nothing; merge rare levels, or leave the term out"
+    ),
+}
+
 _EVERY_ROW = (
     "no status is given, so that each row counts as an event ({n} events in {n} rows, none "
     "censored); name the column of events by --status COLUMN (status= in Python)"
@@ -336,7 +349,14 @@ def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
     from statsmodels.tools.sm_exceptions import ModelWarning
 
     return [
-        f"{item.category.__name__}: {' '.join(str(item.message).split())}"
+        f"{item.category.__name__}: {_explained(str(item.message))}"
         for item in caught
         if issubclass(item.category, (ModelWarning, RuntimeWarning))
     ]
+
+
+def _explained(message: str) -> str:
+    """Return what a warning says, with what follows from it."""
+    said = " ".join(message.split())
+    meant = [text for words, text in _MEANT.items() if words in said]
+    return ": ".join([said.rstrip(".") if meant else said, *meant])
