@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Share of effective proposals below which HMC gives more effective draws for the same work.
 WORTH_A_TRY = 0.85
+#: Numbers in a design of blocks up to which engines without use of its form are tried too.
+MOST_CELLS = 100_000
 _FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}
 #: Markov chains that serve families which are not PyMC models, by name.
 _CHAINS = {"backfitting": fit_additive}
@@ -116,9 +118,9 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
             found = _SAMPLERS.get(task.family.facts.sampler, _fit_batched)(task, rng)
             if found.draws:
                 return found
-            if task.family.facts.sampler == "structured":
-                raise FitError(f"column {task.response.name!r}: {found.why}")
             tried = f"the sampler of this family fails: {found.why}; "
+            if task.design.blocks and task.design.X.size > MOST_CELLS:
+                raise FitError(f"{tried}its design is too large for the other engines in 'auto'")
         found = _approximate(task, engine, rng)
         return found.because(tried + found.why) if tried else found
     except FitError as error:

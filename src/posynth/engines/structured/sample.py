@@ -7,6 +7,7 @@
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task
 from posynth.engines.batched.sample import compared
@@ -24,8 +25,9 @@ PILOT = 256  # proposals that decide how to go on
 WORTH = 0.04  # share of effective proposals without which there are no draws
 WORTH_ADAPTING = 0.3  # share below which proposals are moved to the moments that the pilot shows
 SURPLUS = 1.5  # effective proposals for each draw kept
-ROUNDS = 3  # times that is done
-MOST_CUT = 0.05  # of the weight, by which large weights may exceed that of one draw
+MANY = 4  # times the pilot, at which they are moved too where importance is uneven
+ROUNDS = 3  # times proposals are moved
+LARGEST = 0.04  # weight of one proposal among all
 MOST = 12  # times the pilot, after which proposals are given up
 FEWEST, COPY = 100, 4  # draws, and of those needed one in so many, where proposals are poor
 
@@ -84,42 +86,67 @@ def fit_structured(task: Task, model: Conditioned, rng: np.random.Generator) -> 
 
 
 def _resampled(proposals: Conditional, need: int, rng: np.random.Generator) -> tuple[Fit, Floats]:
-    """Draw from the proposals by their importance, none twice; give no draws if they are poor.
+    """Draw from the proposals by their importance; give no draws if they are poor.
 
     There are as many draws as are needed, or as ``MOST`` proposals give, but at least one for each
     copy: independent draws serve a copy each.
-
-    Systematic sampling in random order takes proposal i with probability draws * w_i exactly, as
-    long as that is at most 1; what is above is cut, a twentieth of all weight at most (truncated
-    importance sampling, Ionides 2008, J. Comput. Graph. Stat. 17:295).
     """
-    for _ in range(ROUNDS):
-        if proposals.effective > WORTH_ADAPTING * PILOT:
-            break
-        proposals.adapt()
-        proposals.extend(PILOT)
-    affordable = MOST * PILOT * proposals.effective / len(proposals.ratios) / SURPLUS
-    fewest = max(FEWEST, need // COPY)
-    draws = CHAINS * -(-int(np.clip(affordable, fewest, max(need, fewest))) // CHAINS)
+    adapted = 0
     while True:
         count = len(proposals.ratios)
         share = proposals.effective / count
-        weights = proposals.weights / proposals.weights.sum()
-        cut = np.maximum(weights - 1 / draws, 0.0).sum()
+        draws = _affordable(share, need)
         check = check_ratios(proposals.ratios)
-        enough = proposals.effective >= SURPLUS * draws and cut < MOST_CUT
-        if enough and check.k_hat < K_HAT_LIMIT:
+        weights = proposals.weights / proposals.weights.sum()
+        even = check.k_hat < K_HAT_LIMIT and weights.max() < LARGEST
+        if even and proposals.effective >= SURPLUS * draws:
             break
-        if share < WORTH or count >= MOST * PILOT:
+        few = count == PILOT and share < WORTH_ADAPTING
+        if adapted < ROUNDS and (few or (count >= MANY * PILOT and not even)):
+            proposals.adapt()
+            proposals.extend(PILOT)
+            adapted += 1
+        elif share < WORTH or count >= MOST * PILOT:
             return failed(f"{share:.0%} of {count} proposals effective, {check}"), np.empty(0)
-        missing = SURPLUS * draws / share - count
-        proposals.extend(int(np.clip(missing, PILOT / 4, count)))
-    weights = np.minimum(weights, 1 / draws)
-    weights /= weights.sum()
-    order = rng.permutation(count)
-    places = np.searchsorted(np.cumsum(weights[order]), (np.arange(draws) + rng.random()) / draws)
-    taken = rng.permutation(order[np.minimum(places, count - 1)])
+        else:
+            missing = SURPLUS * draws / share - count
+            proposals.extend(int(np.clip(missing, PILOT, count)))
+    taken = systematic(weights, draws, rng)
     why = f"{check}, {draws} of {count} proposals taken by importance ({share:.0%} effective)"
     mixed = Convergence.of_independent(float(draws))
     found = Fit({}, {}, {}, "structured", mixed, why, independent=True, k_hat=check.k_hat)
     return found, proposals.thetas[taken].reshape(CHAINS, draws // CHAINS, -1)
+
+
+def _affordable(share: float, need: int) -> int:
+    """Return the number of draws that ``MOST`` proposals give, of which a share is effective."""
+    fewest = max(FEWEST, need // COPY)
+    draws = int(np.clip(MOST * PILOT * share / SURPLUS, fewest, max(need, fewest)))
+    return CHAINS * -(-draws // CHAINS)
+
+
+def systematic(weights: Floats, draws: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Take places by systematic sampling in random order: place i ``draws * weights[i]`` times.
+
+    That is its expectation; the number of times is one of the two whole numbers beside it. So a
+    mean over the draws has the variance of as many independent ones, as long as effective
+    proposals are no fewer.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (s,)
+        Probabilities, which add up to 1.
+    draws : int
+        How many places to take.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of int, shape (draws,)
+        In random order.
+    """
+    order = rng.permutation(len(weights))
+    total = np.cumsum(weights[order])
+    places = np.searchsorted(total, (np.arange(draws) + rng.random()) / draws * total[-1])
+    return rng.permutation(order[np.minimum(places, len(order) - 1)])
