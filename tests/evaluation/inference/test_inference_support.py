@@ -84,11 +84,12 @@ def test_an_effect_may_differ_between_strata(frames):
         ("mixed", "t ~ x", {"groups": "key"}, "every group of 'key' has a single row"),
         ("mixed", "t ~ x + h", {"groups": "h"}, "already tells the 2 groups of 'h' apart"),
         ("mixed", "t ~ C(g)", {"groups": "g"}, "already tells the 3 groups of 'g' apart"),
+        ("mixed", "t ~ x", {"groups": "g", "re_formula": "~ C(key)"}, "g' has 3 groups, too few"),
         ("ols", "t ~ h", {"cluster": "h"}, "cluster: variances by groups of 'h' are 0"),
         ("logit", "d ~ C(g)", {"cluster": "g"}, "by groups of 'g' are 0, because the formula fits"),
     ],
 )
-def test_groups_that_the_formula_tells_apart_are_refused(frames, model, formula, options, said):
+def test_groups_that_tell_nothing_are_refused(frames, model, formula, options, said):
     with pytest.raises(MeasureError, match=said):
         _pool(frames, model, formula, **options)
 

@@ -108,13 +108,19 @@ def _check_strata(data: ModelData) -> None:
 
 
 def _check_groups(data: ModelData) -> None:
-    """Refuse groups of one row, and those that the fixed effects tell apart already."""
+    """Refuse groups of one row, too few groups, and those that fixed effects tell apart."""
     codes = pd.factorize(np.asarray(data.per_row["groups"]))[0]
     count = int(codes.max()) + 1
     if count == len(data.y):
         raise MeasureError(
             f"every group of {data.groups!r} has a single row, so that differences between groups "
             "cannot be told from those between rows; use model 'ols', or name the column of groups"
+        )
+    effects = np.shape(data.per_row.get("exog_re", np.empty((0, 1))))[1]
+    if effects > count:
+        raise MeasureError(
+            f"re_formula gives each group {effects} random effects, and {data.groups!r} has "
+            f"{count} groups, too few for their covariance matrix; name fewer terms in re_formula"
         )
     X = data.X.to_numpy()
     if count > X.shape[1]:
