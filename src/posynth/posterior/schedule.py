@@ -177,7 +177,7 @@ def _fit(job: Job) -> Done:
 
 
 def _fit_simpler(job: Job, error: FitError) -> Done:
-    """Fit a simpler conditional in place of a default one that failed; else raise its error."""
+    """Fit a simpler conditional in place of one that failed; else raise its error."""
     why = str(error).split(": ", 1)[-1]
     for conditional in simpler(job.conditional, why):
         family = job.chain.families[conditional.family]
@@ -186,7 +186,9 @@ def _fit_simpler(job: Job, error: FitError) -> Done:
             done = _timed(*one.task(), conditional.target, conditional.engine, job.seed)
         except FitError:
             continue
-        return replace(done, conditional=conditional)
+        said = f"in place of family {job.conditional.family!r}, which was not fitted ({why})"
+        fit = replace(done.fit, why="; ".join(filter(None, (done.fit.why, said))))
+        return replace(done, fit=fit, conditional=conditional)
     raise error
 
 

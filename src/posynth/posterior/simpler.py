@@ -15,7 +15,7 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
     Parameters
     ----------
     conditional : Conditional
-        One of the default chain that could not be fitted.
+        One that could not be fitted.
     why : str
         What its engine said.
 
@@ -23,10 +23,10 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
     ------
     Conditional
         Without interactions and a modelled spread; with hardly any curves; straight lines with
-        normal residuals. Each says in its note what it takes the place of. None for a family
-        that was asked for by itself.
+        normal residuals. Each says in its note what it takes the place of. None for other
+        families, and none where an engine was named.
     """
-    if conditional.family != FAMILY:
+    if conditional.family != FAMILY or conditional.engine != "auto":
         return
     place = f"{conditional.note}; in place of a larger model, which was not fitted ({why}): "
     if conditional.interactions or conditional.spread:

@@ -303,6 +303,7 @@ def _link_from_dict(data: Mapping[str, Any], learned: Mapping[str, Scale]) -> Li
     if coding["encoder"] is not None:
         coding["encoder"] = Encoder.from_json(json.dumps(coding["encoder"]))
     coding["numbers"] = tuple(coding.get("numbers", ()))
+    coding["spread"] = tuple(coding.get("spread", ()))
     for key in ("columns", "predictors", "levels"):
         coding[key] = tuple(coding[key])
     diagnosis: dict[str, Any] = {

@@ -1,0 +1,123 @@
+"""Columns of family ``structured`` from table to copies, and simpler ones in their place."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import posynth
+from posynth.errors import SpecError
+from posynth.posterior.simpler import simpler
+
+ROWS = 150
+METHODS = {"pay": "structured", "visits": "structured"}
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(3)
+    x, site = rng.normal(size=ROWS), np.r_[["rare"] * 3, rng.choice(["a", "b"], ROWS - 3)]
+    pay = np.sin(2 * x) + (site == "a") + np.exp(0.5 * x) * 0.4 * rng.standard_t(4, ROWS)
+    visits = rng.poisson(np.exp(1 + 0.4 * x))
+    pay[rng.random(ROWS) < 0.1] = np.nan
+    return pd.DataFrame({"x": x, "site": site, "pay": pay.round(2), "visits": visits})
+
+
+@pytest.fixture(scope="module")
+def chain(table):
+    chain = posynth.specify(table, methods=METHODS)
+    return chain.change("pay", spread=("x",), interactions=(("x", "site"),))
+
+
+@pytest.fixture(scope="module")
+def posterior(table, chain):
+    return posynth.fit(table, chain, seed=4)
+
+
+def test_it_is_drawn_by_its_own_sampler_and_the_chain_says_what_it_is_made_of(posterior, chain):
+    assert chain.spec["visits"].scale == "learned" and chain.spec["pay"].splines > 2
+    for target in METHODS:
+        assert posterior.links[target].diagnosis.engine == "structured"
+    draws = posterior.draws["pay"]
+    assert {"x", "site", "x:site", "log spread"} == set(draws["block"].values)
+    assert "site[rare]" in draws["predictor"].values  # 3 rows
+    assert set(draws["spread"].values) >= {"x"}
+
+
+def test_a_chain_file_and_two_processes_give_the_same_draws(posterior, table, chain, tmp_path):
+    path = tmp_path / "chain.toml"
+    path.write_text(chain.to_toml())
+    again = posynth.fit(table, path, seed=4, workers=2)
+    assert again.spec["pay"].spread == ("x",)
+    for target in METHODS:
+        for name, values in posterior.draws[target].data_vars.items():
+            np.testing.assert_array_equal(values, again.draws[target][name])
+
+
+def test_a_stored_posterior_gives_the_same_copies(posterior, tmp_path):
+    posynth.save_posterior(posterior, tmp_path / "posterior")
+    loaded = posynth.load_posterior(tmp_path / "posterior")
+    assert loaded.links["pay"].coding == posterior.links["pay"].coding
+    first, again = (posynth.draw(p, m=1, seed=5)[0] for p in (posterior, loaded))
+    pd.testing.assert_frame_equal(first, again)
+    assert set(first["site"]) <= {"a", "b", "rare"} and (first["visits"] >= 0).all()
+
+
+def test_coefficients_and_log_likelihoods_of_both_scales_are_finite(posterior, table):
+    for target in METHODS:
+        assert np.isfinite(posterior.coefficients(target)["slope"]).all()
+        found = posynth.log_likelihood(posterior, target, table, draws=20)
+        assert np.isfinite(found["log_likelihood"][target]).all()
+
+
+def test_its_prior_has_rows_of_the_table(table, chain):
+    tree = posynth.prior_predictive(chain, "visits", table, draws=5, seed=1)
+    assert tree["prior_predictive"]["visits"].notnull().all()
+    assert set(np.unique(tree["prior_predictive"]["visits"])) <= set(table["visits"])
+
+
+def _poor(monkeypatch):
+    """Make its own sampler give no draws, and no other engine take over."""
+    monkeypatch.setattr("posynth.engines.structured.sample.WORTH", 1.1)
+    monkeypatch.setattr("posynth.engines.choose.MOST_CELLS", 0)
+
+
+def test_a_simpler_model_takes_its_place_and_chain_note_and_why_say_so(table, chain, monkeypatch):
+    _poor(monkeypatch)
+    posterior = posynth.fit(table, chain, seed=4)
+    found, diagnosis = posterior.spec["pay"], posterior.links["pay"].diagnosis
+    assert (found.family, found.splines, found.interactions) == ("gaussian", 0, ())
+    assert "in place of a larger model, which was not fitted (" in found.note
+    assert "straight lines, normal residuals" in found.note
+    assert diagnosis.family == "gaussian"
+    assert "in place of family 'structured', which was not fitted (" in diagnosis.why
+    assert "proposals effective" in diagnosis.why
+    assert np.isfinite(posynth.draw(posterior, m=1, seed=1)[0]["visits"]).all()
+
+
+def test_simpler_models_come_in_steps(chain):
+    steps = list(simpler(chain.spec["pay"], "why"))
+    assert [(s.family, bool(s.interactions), s.splines) for s in steps] == [
+        ("structured", False, chain.spec["pay"].splines),
+        ("structured", False, 3),
+        ("gaussian", False, 0),
+    ]
+    assert not list(simpler(chain.spec["x"], "why"))
+
+
+def test_where_an_engine_is_named_nothing_takes_its_place(chain):
+    named = chain.change("pay", engine="laplace")
+    assert not list(simpler(named.spec["pay"], "why"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"spread": ("sit",)}, r"column 'pay', spread: unknown predictor 'sit'.*'site'"),
+        ({"family": "gaussian", "spread": ("x",)}, "spread is for family 'structured'"),
+        ({"strata": "site"}, "family 'structured' has curves.*take no strata"),
+        ({"formula": "x + site"}, "family 'structured' has curves.*take no formula"),
+    ],
+)
+def test_what_it_has_no_place_for_is_refused(chain, changes, text):
+    with pytest.raises(SpecError, match=text):
+        chain.change("pay", **changes)
