@@ -40,6 +40,9 @@ ASKED = Conditional(
     improper=True,
     copies_values=True,
 )
+STRUCTURED = Conditional(
+    "weight", "structured", splines=9, interactions=(("age", "edu"),), spread=("age", "edu")
+)
 RULED = Conditional("total", "passive", passive="age + `bmi of birth`")
 
 
@@ -51,12 +54,12 @@ def spec() -> ChainSpec:
 def test_every_field_differs_from_its_default_somewhere(spec):
     plain = Conditional("", "")
     for field in fields(Conditional):
-        every = (*spec, ASKED, RULED)
+        every = (*spec, ASKED, STRUCTURED, RULED)
         assert any(getattr(c, field.name) != getattr(plain, field.name) for c in every), field.name
 
 
 def test_a_chain_survives_plain_data(spec):
-    whole = replace(spec, conditionals=(*spec, ASKED, RULED))
+    whole = replace(spec, conditionals=(*spec, ASKED, STRUCTURED, RULED))
     assert ChainSpec.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
 
 
