@@ -117,11 +117,23 @@ def smooth_block(rows: Rows, name: str, columns: int, heavy: bool) -> tuple[Bloc
 
 
 def product_block(rows: Rows, pair: Sequence[str]) -> tuple[Block, list[str]]:
-    """Return products of two predictors' functions, all in one block; 0 where one is missing."""
+    """Return products of two predictors' functions; 0 where one is missing.
+
+    Products of straight lines, which analysts look for, are not shrunk towards those of curves:
+    that of two numbers is in no block, those with levels are a block of their own.
+    """
     (left, A), (right, B) = (_effects(rows, name) for name in pair)
     names = tuple(f"{a}:{b}" for a in left for b in right)
     values = (A[:, :, None] * B[:, None, :]).reshape(len(rows), -1)
-    return Block(names, values), [":".join(pair)] * len(names)
+    numbers = [rows.schema[name].kind.is_numeric for name in pair]
+    together = ":".join(pair)
+    straight = ALONE if all(numbers) else together
+    groups = []
+    for i in range(len(left)):
+        for j in range(len(right)):
+            bent = (i > 0 and numbers[0]) or (j > 0 and numbers[1])
+            groups.append(f"{together}~" if bent else straight)
+    return Block(names, values), groups
 
 
 def _effects(rows: Rows, name: str) -> tuple[list[str], Floats]:

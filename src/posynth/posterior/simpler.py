@@ -29,12 +29,15 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
     if conditional.family != FAMILY or conditional.engine != "auto":
         return
     place = f"{conditional.note}; in place of a larger model, which was not fitted ({why}): "
-    if conditional.interactions or conditional.spread:
-        said = f"{place}no interactions, one spread"
-        yield replace(conditional, interactions=(), spread=(), note=said)
-    if conditional.splines > FEW_CURVES:
-        said = f"{place}no interactions, one spread, curves of {FEW_CURVES} functions"
-        yield replace(conditional, interactions=(), spread=(), splines=FEW_CURVES, note=said)
+    few = min(conditional.splines, FEW_CURVES)
+    if conditional.spread:
+        yield replace(conditional, spread=(), note=f"{place}one spread")
+    if conditional.splines > few:
+        said = f"{place}one spread, curves of {few} functions"
+        yield replace(conditional, spread=(), splines=few, note=said)
+    if conditional.interactions:
+        said = f"{place}no interactions, one spread, curves of {few} functions"
+        yield replace(conditional, interactions=(), spread=(), splines=few, note=said)
     said = f"{place}straight lines, normal residuals"
     line = replace(conditional, interactions=(), spread=(), splines=0, scales={}, prior="")
     yield replace(line, family=LINEAR, note=said)

@@ -19,6 +19,7 @@ Where rows are many, a sample of them is looked at.
 
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ from posynth.chain.blocks import Rows
 from posynth.chain.budget import spline_columns
 from posynth.chain.choice import choose, spaced
 from posynth.chain.design import Encoder
-from posynth.chain.smooth import product_block
+from posynth.chain.smooth import product_block, smooth_block
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.engines.structured.mode import Center, climb
 from posynth.engines.structured.posterior import Structured
@@ -40,7 +41,7 @@ from posynth.posterior.task import make_task, spread_places
 type Floats = NDArray[np.float64]
 type Pair = tuple[str, str]
 
-STRUCTURED = "structured"
+STRUCTURED, LINE = "structured", "gaussian"
 LEAST_ROWS, MOST_ROWS = 50, 3000
 MOST_CURVES, LEAST_CURVES = 8, 3
 COLUMNS_A_ROW = 0.25  # of the design, curves included
@@ -54,10 +55,53 @@ SPREAD_LEVEL = 0.01
 def structured(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Conditional:
     """Choose the scale of a conditional of this family too, as for the default; see ``choose``."""
     columns = spec.predictors(conditional.target)
-    line = replace(conditional, family="gaussian", scale="natural", scales={})
+    line = replace(conditional, family=LINE, scale="natural", scales={})
     chosen = choose(rows, columns, line, spline_columns(rows, columns, 1))
     scale = "natural" if chosen.scale == "levels" else chosen.scale
     return with_structure(rows, spec, replace(chosen, family=STRUCTURED, scale=scale))
+
+
+def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Conditional:
+    """Keep a line on the natural scale unless curves or products raise its likelihood.
+
+    Parameters
+    ----------
+    rows, spec, conditional
+        As in ``with_structure``; a conditional of straight lines on the natural scale.
+
+    Returns
+    -------
+    Conditional
+        As it was, since analysts fit such lines; or of family ``structured``, where the log Bayes
+        factor of a predictor's curve or of a product exceeds ``LEAST_GAIN``.
+    """
+    columns = spec.predictors(conditional.target)
+    known = np.flatnonzero(~np.isnan(rows.arrays[conditional.target]))
+    if conditional.scale != "natural" or not columns or len(known) < LEAST_ROWS:
+        return conditional
+    some = part(rows, spaced(known, MOST_ROWS, len(rows)))
+    line = replace(conditional, **_start(0, "natural"))
+    density, center, _ = _fitted(some, spec, line)
+    weight, working, V = _working(density, center)
+    terms = _curves_of(some, columns) | _candidates(some, columns)
+    gains = {name: _gain(density.A, V, weight, working, P) for name, P in terms.items()}
+    name = max(gains, key=lambda name: gains[name], default="")
+    if not name or gains[name] <= LEAST_GAIN:
+        return conditional
+    said = name if isinstance(name, str) else ":".join(name)
+    note = f"{conditional.note}; bent: log Bayes factor {gains[name]:.1f} for {said}"
+    return with_structure(rows, spec, replace(conditional, note=note))
+
+
+def _curves_of(rows: Rows, columns: tuple[str, ...]) -> dict[Any, Floats]:
+    """Return the columns of each numeric predictor's curve."""
+    found: dict[Any, Floats] = {}
+    for name in columns:
+        if name in rows.learned and name in rows.schema:
+            block, groups = smooth_block(rows, name, MOST_CURVES, False)
+            curved = [i for i, group in enumerate(groups) if group]
+            found[name] = np.nan_to_num(block.values[:, curved])
+    return found
 
 
 def with_structure(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Conditional:
@@ -82,24 +126,47 @@ def with_structure(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Con
     if not columns or len(known) < LEAST_ROWS:
         return conditional
     splines = _curves(rows, columns, len(known))
+    some = part(rows, spaced(known, MOST_ROWS, len(rows)))
+    start = replace(conditional, **_start(splines, conditional.scale))
+    chosen, density, center, encoder = _with_pairs(some, spec, start)
+    spread = _spread(density, center, encoder, columns)
     note = conditional.note.split("; splines of")[0].split("; interactions")[0]
-    start = replace(
-        conditional, family=STRUCTURED, splines=splines, interactions=(), scales={}, note=note
-    )
-    mask = spaced(known, MOST_ROWS, len(rows))
-    some = _rows_of(rows, mask)
-    found, center, encoder = _fitted(some, spec, start)
-    pairs: tuple[Pair, ...] = ()
-    candidates = _candidates(some, columns)
+    note += _said(splines, chosen.interactions, spread)
+    return replace(chosen, spread=spread, note=note)
+
+
+def part(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
+    """Return some of the rows."""
+    arrays = {name: values[mask] for name, values in rows.arrays.items()}
+    return replace(rows, arrays=arrays, count=int(mask.sum()))
+
+
+def _start(splines: int, scale: str) -> dict[str, Any]:
+    """Return the fields of a conditional of curves alone."""
+    return {
+        "family": STRUCTURED,
+        "splines": splines,
+        "scale": scale,
+        "interactions": (),
+        "scales": {},
+        "prior": "",
+    }
+
+
+def _with_pairs(
+    rows: Rows, spec: ChainSpec, start: Conditional
+) -> tuple[Conditional, Structured, Center, Encoder]:
+    """Let the pairs of predictors join that it asks for; return it and its fit."""
+    density, center, encoder = _fitted(rows, spec, start)
+    candidates = _candidates(rows, spec.predictors(start.target))
     for _ in range(ROUNDS):
-        new = _best_pairs(some, found, center, candidates, MOST_PAIRS - len(pairs))
+        room = MOST_PAIRS - len(start.interactions)
+        new = _best_pairs(rows, density, center, candidates, room)
         if not new:
             break
-        pairs += tuple(new)
-        start = replace(start, interactions=pairs)
-        found, center, encoder = _fitted(some, spec, start)
-    spread = _spread(found, center, encoder, columns)
-    return replace(start, spread=spread, note=note + _said(splines, pairs, spread))
+        start = replace(start, interactions=(*start.interactions, *new))
+        density, center, encoder = _fitted(rows, spec, start)
+    return start, density, center, encoder
 
 
 def _said(splines: int, pairs: tuple[Pair, ...], spread: tuple[str, ...]) -> str:
@@ -116,11 +183,6 @@ def _curves(rows: Rows, columns: tuple[str, ...], count: int) -> int:
     room = min(COLUMNS_A_ROW * count, MOST_COLUMNS) - levels
     each = int(room // max(numeric, 1))
     return min(each, MOST_CURVES) if each >= LEAST_CURVES else 0
-
-
-def _rows_of(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
-    arrays = {name: values[mask] for name, values in rows.arrays.items()}
-    return replace(rows, arrays=arrays, count=int(mask.sum()))
 
 
 def _fitted(
