@@ -241,9 +241,9 @@ def run(case, number):
     return found
 
 
-def measured(name, runs):
+def measured(name, case, runs):
     """Return one row an estimand."""
-    case, rows = CASES[name], []
+    rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = [run(case, number) for number in range(runs)]
@@ -263,20 +263,20 @@ def measured(name, runs):
     return rows
 
 
-def main():
+def main(about, cases, results):
     """Measure the cases named, or all, and write what was found beside what is there."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("names", nargs="*", choices=[*CASES, []], default=[])
+    parser = argparse.ArgumentParser(description=about.partition("\n")[0])
+    parser.add_argument("names", nargs="*", choices=[*cases, []], default=[])
     parser.add_argument("--runs", type=int, default=RUNS)
     given = parser.parse_args()
-    for name in given.names or CASES:
-        rows = pd.DataFrame(measured(name, given.runs))
+    for name in given.names or cases:
+        rows = pd.DataFrame(measured(name, cases[name], given.runs))
         print(rows.round(3).to_string(index=False), flush=True)
-        if RESULTS.exists():
-            before = pd.read_csv(RESULTS)
+        if results.exists():
+            before = pd.read_csv(results)
             rows = pd.concat([before[before["case"] != name], rows])
-        rows.to_csv(RESULTS, index=False, float_format="%.4g")
+        rows.to_csv(results, index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, CASES, RESULTS)

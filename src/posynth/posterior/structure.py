@@ -10,7 +10,7 @@ r"""Curves, interactions and spread of a numeric conditional, chosen by its own 
        + \tfrac12 \sum_k \frac{u_k^2}{d_k + \lambda}
 
    d and u from the eigenvectors of P'WP and the scores P'Wr, cleared of the main effects. It must
-   exceed ``LEAST_GAIN``. The best pairs join together, then the others are looked at again.
+   exceed ``BASE_GAIN`` plus the log of the number of products tried. The best pairs join together, then the others are looked at again.
 3. The spread depends on a predictor where squared normal scores of residuals go with it (a score
    test at ``SPREAD_LEVEL``).
 
@@ -47,7 +47,7 @@ MOST_CURVES, LEAST_CURVES = 8, 3
 COLUMNS_A_ROW = 0.25  # of the design, curves included
 MOST_COLUMNS = 240
 ROWS_A_COLUMN = 8  # of the design, products included
-LEAST_GAIN, NEAR, ROUNDS, MOST_PAIRS, MOST_TRIED = 4.0, 0.3, 3, 8, 200
+BASE_GAIN, NEAR, ROUNDS, MOST_PAIRS, MOST_TRIED = 3.0, 0.3, 3, 8, 200
 LAMBDAS = np.exp(np.linspace(-6, 10, 33))
 SPREAD_LEVEL = 0.01
 
@@ -73,7 +73,7 @@ def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> C
     -------
     Conditional
         As it was, since analysts fit such lines; or of family ``structured``, where the log Bayes
-        factor of a predictor's curve or of a product exceeds ``LEAST_GAIN``.
+        factor of a predictor's curve or of a product exceeds ``least_gain``.
     """
     columns = spec.predictors(conditional.target)
     known = np.flatnonzero(~np.isnan(rows.arrays[conditional.target]))
@@ -86,11 +86,16 @@ def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> C
     terms = _curves_of(some, columns) | _candidates(some, columns)
     gains = {name: _gain(density.A, V, weight, working, P) for name, P in terms.items()}
     name = max(gains, key=lambda name: gains[name], default="")
-    if not name or gains[name] <= LEAST_GAIN:
+    if not name or gains[name] <= least_gain(len(gains)):
         return conditional
     said = name if isinstance(name, str) else ":".join(name)
     note = f"{conditional.note}; bent: log Bayes factor {gains[name]:.1f} for {said}"
     return with_structure(rows, spec, replace(conditional, note=note))
+
+
+def least_gain(tried: int) -> float:
+    """Return the log Bayes factor that the best of so many terms must exceed."""
+    return BASE_GAIN + float(np.log(max(tried, 1)))
 
 
 def _curves_of(rows: Rows, columns: tuple[str, ...]) -> dict[Any, Floats]:
@@ -159,9 +164,10 @@ def _with_pairs(
     """Let the pairs of predictors join that it asks for; return it and its fit."""
     density, center, encoder = _fitted(rows, spec, start)
     candidates = _candidates(rows, spec.predictors(start.target))
+    tried = len(candidates)
     for _ in range(ROUNDS):
         room = MOST_PAIRS - len(start.interactions)
-        new = _best_pairs(rows, density, center, candidates, room)
+        new = _best_pairs(density, center, candidates, room, tried)
         if not new:
             break
         start = replace(start, interactions=(*start.interactions, *new))
@@ -205,7 +211,7 @@ def _candidates(rows: Rows, columns: tuple[str, ...]) -> dict[Pair, Floats]:
 
 
 def _best_pairs(
-    rows: Rows, density: Structured, center: Center, candidates: dict[Pair, Floats], most: int
+    density: Structured, center: Center, candidates: dict[Pair, Floats], most: int, tried: int
 ) -> list[Pair]:
     """Return the pairs that would raise the marginal likelihood most, and drop the hopeless."""
     if not candidates or most <= 0:
@@ -219,13 +225,14 @@ def _best_pairs(
     for pair, gain in gains.items():
         if gain < 1.0:
             del candidates[pair]
-    chosen = [p for p in sorted(gains, key=lambda p: -gains[p]) if gains[p] > LEAST_GAIN]
+    least = least_gain(tried)
+    chosen = [p for p in sorted(gains, key=lambda p: -gains[p]) if gains[p] > least]
     chosen = [p for p in chosen if gains[p] > NEAR * best][: min(most, MOST_PAIRS // 3 + 1)]
     room = MOST_COLUMNS + 120 - density.A.shape[1]
     kept = []
     for pair in chosen:
         width = candidates[pair].shape[1]
-        if width <= room and ROWS_A_COLUMN * (density.A.shape[1] + width) < len(rows):
+        if width <= room and ROWS_A_COLUMN * (density.A.shape[1] + width) < len(density.X):
             kept.append(pair)
             room -= width
         candidates.pop(pair)
