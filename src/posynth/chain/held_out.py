@@ -84,7 +84,7 @@ class Column:
 
 def log_scores(column: Column, ridge: float = 0.16) -> dict[Choice, Floats]:
     """Return the held-out log score of every row (n,) under each candidate."""
-    edges = _edges(column)
+    edges = bin_edges(column)
     fold = np.random.default_rng(0).permutation(len(column.y)) % FOLDS
     scores = {choice: np.empty(len(column.y)) for choice in column.candidates}
     low = np.concatenate([[-np.inf], edges])[np.searchsorted(edges, column.y)]
@@ -106,7 +106,7 @@ def _fold(
     natural = tuple((edge - center) / unit for edge in bins)
     found = {NATURAL: _mass(line, column.straight[test], natural)}
     scale = learn_scale(y[train], column.decimals) or column.scale
-    normal = tuple(ndtri(_below(scale, edge)) for edge in bins)
+    normal = tuple(ndtri(below(scale, edge)) for edge in bins)
     for choice in column.candidates[1:]:
         if choice is LEVELS:
             found[choice] = _level_mass(column, test, max(ridge, LEVEL_SLOPE**-2))
@@ -138,7 +138,7 @@ def _mass(line: Line, X: Floats, bins: tuple[Floats, ...]) -> Floats:
     return np.maximum(mass, 0.0)
 
 
-def _below(scale: Scale, edges: Floats) -> Floats:
+def below(scale: Scale, edges: Floats) -> Floats:
     """Return F at edges, where infinite ones have 0 and 1."""
     inside = np.isfinite(edges)
     found = (edges > 0).astype(float)
@@ -146,7 +146,7 @@ def _below(scale: Scale, edges: Floats) -> Floats:
     return found
 
 
-def _edges(column: Column) -> Floats:
+def bin_edges(column: Column) -> Floats:
     """Return the upper ends of all bins but the last."""
     if column.is_few:
         numbers = numbers_of(column.y)

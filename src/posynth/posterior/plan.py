@@ -19,7 +19,7 @@ from posynth.families.permission import references
 from posynth.posterior.bound import Chain, conform
 from posynth.posterior.chain_families import own_families
 from posynth.posterior.rehearsal import try_own
-from posynth.posterior.structure import LINE, STRUCTURED, bent_where_asked, structured
+from posynth.posterior.structure import NUMERIC_DEFAULTS, STRUCTURED, bent_where_asked, structured
 from posynth.posterior.support import check_column
 from posynth.posterior.task import encode_table, learn_scales
 from posynth.posterior.wishes import Wishes, adjusted, new_chain, permitted, translated_chain
@@ -105,7 +105,7 @@ def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSp
             continue
         if conditional.family == STRUCTURED:
             spec = spec.with_conditional(structured(rows, spec, conditional))
-        elif conditional.family == LINE and conditional.target not in methods:
+        elif conditional.family in NUMERIC_DEFAULTS and conditional.target not in methods:
             spec = spec.with_conditional(bent_where_asked(rows, spec, conditional))
     return spec
 

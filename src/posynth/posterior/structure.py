@@ -36,17 +36,21 @@ from posynth.engines.structured.posterior import Structured
 from posynth.engines.structured.rows import information, scores
 from posynth.engines.structured.sample import make_density
 from posynth.families import family
+from posynth.posterior.held_out_scales import held_out_scores, part
 from posynth.posterior.task import make_task, spread_places
 
 type Floats = NDArray[np.float64]
 type Pair = tuple[str, str]
 
 STRUCTURED, LINE = "structured", "gaussian"
+#: What the default chain has for numbers before it is seen whether they bend.
+NUMERIC_DEFAULTS = (LINE, "location_scale")
 LEAST_ROWS, MOST_ROWS = 50, 3000
 MOST_CURVES, LEAST_CURVES = 8, 3
 COLUMNS_A_ROW = 0.25  # of the design, curves included
 MOST_COLUMNS = 240
 ROWS_A_COLUMN = 8  # of the design, products included
+MOST_HEAPED, MOST_COMPARED = 0.2, 1000  # share in heaps, rows of the comparison of scales
 BASE_GAIN, NEAR, ROUNDS, MOST_PAIRS, MOST_TRIED = 3.0, 0.3, 3, 8, 200
 LAMBDAS = np.exp(np.linspace(-6, 10, 33))
 SPREAD_LEVEL = 0.01
@@ -62,22 +66,24 @@ def structured(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Conditi
 
 
 def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Conditional:
-    """Keep a line on the natural scale unless curves or products raise its likelihood.
+    """Keep a default conditional of a number unless lines on its natural scale bend.
 
     Parameters
     ----------
     rows, spec, conditional
-        As in ``with_structure``; a conditional of straight lines on the natural scale.
+        As in ``with_structure``; a conditional as ``choose`` leaves it.
 
     Returns
     -------
     Conditional
-        As it was, since analysts fit such lines; or of family ``structured``, where the log Bayes
-        factor of a predictor's curve or of a product exceeds ``least_gain``.
+        Of family ``structured`` on the natural scale, where the log Bayes factor of a predictor's
+        curve or of a product exceeds ``least_gain`` and, if a learned scale was chosen, held-out
+        rows do not prefer that. Else as it was: analysts fit straight lines, and on a learned
+        scale it has curves and products already.
     """
     columns = spec.predictors(conditional.target)
     known = np.flatnonzero(~np.isnan(rows.arrays[conditional.target]))
-    if conditional.scale != "natural" or not columns or len(known) < LEAST_ROWS:
+    if not columns or len(known) < LEAST_ROWS:
         return conditional
     some = part(rows, spaced(known, MOST_ROWS, len(rows)))
     line = replace(conditional, **_start(0, "natural"))
@@ -89,8 +95,34 @@ def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> C
     if not name or gains[name] <= least_gain(len(gains)):
         return conditional
     said = name if isinstance(name, str) else ":".join(name)
-    note = f"{conditional.note}; bent: log Bayes factor {gains[name]:.1f} for {said}"
-    return with_structure(rows, spec, replace(conditional, note=note))
+    begun = conditional.note.split(": ")[0]
+    note = f"{begun}: the natural scale, bent: log Bayes factor {gains[name]:.1f} for {said}"
+    if conditional.scale != "natural":
+        pair = () if isinstance(name, str) else (name,)
+        bent = _start(_curves(rows, columns, len(known)), "natural") | {"interactions": pair}
+        kept, why = _compared(rows, known, spec, replace(conditional, **bent))
+        if not kept:
+            return conditional
+        note += why
+    return with_structure(rows, spec, replace(conditional, scale="natural", note=note))
+
+
+def _compared(
+    rows: Rows, known: NDArray[np.intp], spec: ChainSpec, bent: Conditional
+) -> tuple[bool, str]:
+    """Tell whether held-out rows keep the natural scale of a bent conditional, and why."""
+    scale = rows.learned[bent.target]
+    atoms = np.equal(scale.lower, scale.upper)
+    if np.asarray(scale.counts)[atoms].sum() > MOST_HEAPED * scale.masses.sum():
+        return False, ""
+    some = part(rows, spaced(known, MOST_COMPARED, len(rows)))
+    other = replace(bent, scale="learned")
+    natural, learned = (_fitted(some, spec, each)[1] for each in (bent, other))
+    scores = held_out_scores(some, spec, (bent, natural), (other, learned))
+    gain = scores[1] - scores[0]
+    kept = float(gain.mean()) <= float(np.std(gain, ddof=1)) / len(gain) ** 0.5
+    means = [f"{each.mean():.3f}" for each in scores]
+    return kept, f"; held-out log score so bent {means[0]} a row, {means[1]} on the learned scale"
 
 
 def least_gain(tried: int) -> float:
@@ -138,12 +170,6 @@ def with_structure(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Con
     note = conditional.note.split("; splines of")[0].split("; interactions")[0]
     note += _said(splines, chosen.interactions, spread)
     return replace(chosen, spread=spread, note=note)
-
-
-def part(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
-    """Return some of the rows."""
-    arrays = {name: values[mask] for name, values in rows.arrays.items()}
-    return replace(rows, arrays=arrays, count=int(mask.sum()))
 
 
 def _start(splines: int, scale: str) -> dict[str, Any]:

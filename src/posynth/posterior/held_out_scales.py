@@ -1,0 +1,97 @@
+"""Natural or learned scale for a column whose relations bend: log scores of rows held out.
+
+On each of three folds both are fitted to the other rows, the learned scale anew, and judged by the
+log probability of the bin that each held-out value falls in (``chain.held_out``). The natural
+scale is taken unless the learned one is better by more than a standard error of the difference.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from posynth.chain.blocks import Rows
+from posynth.chain.held_out import BLUR, FOLDS, Column, below, bin_edges
+from posynth.chain.quantiles import learn_scale
+from posynth.chain.spec import ChainSpec, Conditional
+from posynth.engines.structured.mode import Center, climb
+from posynth.engines.structured.sample import make_density
+from posynth.families import family
+from posynth.families.curve_basis import Curve, normal_scores
+from posynth.posterior.task import make_task
+
+type Floats = NDArray[np.float64]
+type Candidate = tuple[Conditional, Center]
+
+
+def held_out_scores(
+    rows: Rows, spec: ChainSpec, natural: Candidate, learned: Candidate
+) -> tuple[Floats, Floats]:
+    """Return the held-out log score of every row under both, (n,) each.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows with a value of the target, n of them.
+    spec : ChainSpec
+        The chain.
+    natural, learned : Conditional and Center
+        The conditionals of family ``structured``, with their fits to all rows.
+    """
+    target = natural[0].target
+    y, decimals = rows.arrays[target], rows.schema[target].decimals
+    none = np.empty((len(y), 0))
+    edges = bin_edges(Column(y, none, none, decimals, rows.learned[target]))
+    place = np.searchsorted(edges, y)
+    low, high = (np.r_[-np.inf, edges][place], np.r_[edges, np.inf][place])
+    fold = np.random.default_rng(0).permutation(len(y)) % FOLDS
+    scores = np.empty((2, len(y)))
+    for k in range(FOLDS):
+        test = fold == k
+        for i, candidate in enumerate((natural, learned)):
+            mass = _masses(rows, spec, candidate, test, (low[test], high[test]))
+            scores[i, test] = np.log((1 - BLUR) * mass + BLUR / (len(edges) + 1))
+    return scores[0], scores[1]
+
+
+def _masses(
+    rows: Rows,
+    spec: ChainSpec,
+    candidate: Candidate,
+    test: NDArray[np.bool_],
+    bins: tuple[Floats, Floats],
+) -> Floats:
+    """Return the probability of its bin for each row held out."""
+    conditional, center = candidate
+    train, target = part(rows, ~test), conditional.target
+    scale = learn_scale(train.arrays[target], rows.schema[target].decimals)
+    if scale is not None:
+        train = replace(train, learned={**rows.learned, target: scale})
+    full = spec.with_conditional(conditional)
+    task, coding = make_task(train, full, conditional, family(conditional.family))
+    density = make_density(task)
+    same = density.size == len(center.phi) + len(center.log_tau)
+    start = (center.phi, center.log_tau) if same else ()
+    b, g, a = density.split(climb(density, *start).phi)
+    X = coding.design(part(rows, test))
+    mean, sd = b[0] + X @ b[1:], np.exp(g[0] + X[:, density.spread] @ g[1:])
+    if coding.learned is None:
+        ends = [(edge - coding.center) / coding.scale for edge in bins]
+    else:
+        ends = [coding.warp.forward(ndtri(below(coding.learned, edge))) for edge in bins]
+    low, high = (_probability(Curve.of(a[None]), (end - mean) / sd) for end in ends)
+    return np.maximum(high - low, 0.0)
+
+
+def _probability(curve: Curve, e: Floats) -> Floats:
+    there = np.isfinite(e)
+    scores = normal_scores(curve, np.where(there, e, 0.0)[None])[0]
+    found: Floats = ndtr(np.where(there, scores, e))
+    return found
+
+
+def part(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
+    """Return some of the rows."""
+    arrays = {name: values[mask] for name, values in rows.arrays.items()}
+    return replace(rows, arrays=arrays, count=int(mask.sum()))
