@@ -10,7 +10,8 @@ r"""Curves, interactions and spread of a numeric conditional, chosen by its own 
        + \tfrac12 \sum_k \frac{u_k^2}{d_k + \lambda}
 
    d and u from the eigenvectors of P'WP and the scores P'Wr, cleared of the main effects. It must
-   exceed ``BASE_GAIN`` plus the log of the number of products tried. The best pairs join together, then the others are looked at again.
+   exceed ``BASE_GAIN`` plus the log of the number of products tried. The best pairs join
+   together, then the others are looked at again.
 3. The spread depends on a predictor where squared normal scores of residuals go with it (a score
    test at ``SPREAD_LEVEL``).
 
