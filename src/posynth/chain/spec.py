@@ -18,7 +18,7 @@ ENGINES = ("auto", "exact", "laplace", "hmc", "nuts")
 MISSING_MODES = ("pattern", "error")
 SCALES = ("natural", "learned", "levels")
 #: Most columns of the spline of one predictor.
-MOST_SPLINES = 12
+MOST_SPLINES = 8
 #: With fewer missing values (or values present) than this an indicator predicts nothing:
 #: a handful of persons would decide coefficients of every later conditional.
 LEAST_EVENTS = 20
