@@ -68,3 +68,12 @@ def test_copies_hold_the_product():
 
     copy = posynth.synthesize(frame, m=1, seed=3)[0]
     assert abs(slope(copy) - slope(frame)) < 4 * np.sqrt(2) * 0.05
+
+
+@pytest.mark.parametrize("asked", [{"formula": "x * z"}, {"formula": "poly(x, 2) + z"}])
+def test_a_formula_takes_the_place_of_curves_that_were_chosen(asked):
+    chain = posynth.specify(_table(400, 1, lambda x, z, g: x * z))
+    assert chain.spec["y"].family == "structured"
+    found = chain.change("y", **asked).spec["y"]
+    assert (found.family, found.splines, found.interactions) == ("gaussian", 0, ())
+    assert found.formula == asked["formula"] and "dropped: interactions x:z" in found.note

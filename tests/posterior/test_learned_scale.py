@@ -95,7 +95,7 @@ WRONG = [
     ("g", {"scale": "learned"}, r"column 'g': scale 'learned' is for numeric columns"),
     ("y", {"scale": "rank"}, r"conditional 'y': unknown scale 'rank'; allowed: .*'learned'"),
     # A family structured has up to 12 columns of a curve.
-    ("y", {"splines": 13}, r"conditional 'y': splines = 13; it must be 0 .* to 12 columns"),
+    ("y", {"splines": 9}, r"conditional 'y': splines = 9; it must be 0 .* to 8 columns"),
     ("y", {"formula": "g", "splines": 2}, r"'y': splines or interactions together with a formula"),
     ("x", {"interactions": (("g", "y"),)}, r"'x', interactions: unknown predictor 'y'"),
 ]

@@ -29,6 +29,9 @@ from posynth.table.source import Source
 if TYPE_CHECKING:
     import pymc as pm
 
+#: A default of curves and products, and what stands in for it beside a formula or strata.
+STRUCTURED, LINE = "structured", "gaussian"
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -125,6 +128,8 @@ class Chain:
             changes = {"options": {}, **translation.settings, **changes}
             changes["family"] = translation.family
             may_run |= references([translation.family])
+        if old.family == STRUCTURED and "family" not in changes and {"formula", "strata"} & {*asked}:
+            changes = {"family": LINE, "scales": {}, "prior": "", **changes}
         # The grounds of the old choice would stand beside the new one, also in the chain file.
         changes = {"note": f"changed: {', '.join(asked)}"} | changes if asked else changes
         opened = replace(self, own=own, allowed=may_run)
