@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: Share of effective proposals below which HMC gives more effective draws for the same work.
 WORTH_A_TRY = 0.85
 #: Numbers in a design of blocks up to which engines without use of its form are tried too.
-MOST_CELLS = 10_000
+MOST_CELLS = 1000
 _FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}
 #: Markov chains that serve families which are not PyMC models, by name.
 _CHAINS = {"backfitting": fit_additive}
