@@ -9,7 +9,7 @@ from posynth.engines import choose
 from posynth.engines.batched import sample
 from posynth.engines.batched.density import Curvature
 from posynth.engines.batched.gaussian import Gaussian, nearest_gaussian
-from posynth.engines.batched.proposals import Proposals
+from posynth.engines.batched.proposals import NormalProposals
 from posynth.engines.batched.sample import DENSITIES
 
 #: Family, prior, and rows a level: one level is shown by a single row.
@@ -117,8 +117,8 @@ def test_the_nearest_normal_of_a_normal_is_itself(rng):
 def test_a_posterior_that_outlasts_the_normal_is_noticed(rng):
     """The normal is a third too narrow, as where a level has two rows."""
     normal = _Normal(np.zeros(3), np.eye(3))
-    assert not Proposals(normal, Gaussian(np.zeros(3), np.eye(3)), rng).outlasted()
-    assert Proposals(normal, Gaussian(np.zeros(3), 0.6 * np.eye(3)), rng).outlasted()
+    assert not NormalProposals(normal, Gaussian(np.zeros(3), np.eye(3)), rng).outlasted()
+    assert NormalProposals(normal, Gaussian(np.zeros(3), 0.6 * np.eye(3)), rng).outlasted()
 
 
 def test_a_density_that_is_not_pymcs_is_not_used(task, monkeypatch):

@@ -97,7 +97,8 @@ def test_a_simpler_model_takes_its_place_and_chain_note_and_why_say_so(table, ch
 def test_simpler_models_come_in_steps(chain):
     steps = list(simpler(chain.spec["pay"], "why"))
     assert [(s.family, bool(s.interactions), s.splines) for s in steps] == [
-        ("structured", False, chain.spec["pay"].splines),
+        ("structured", True, chain.spec["pay"].splines),
+        ("structured", True, 3),
         ("structured", False, 3),
         ("gaussian", False, 0),
     ]

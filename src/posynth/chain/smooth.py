@@ -119,20 +119,16 @@ def smooth_block(rows: Rows, name: str, columns: int, heavy: bool) -> tuple[Bloc
 def product_block(rows: Rows, pair: Sequence[str]) -> tuple[Block, list[str]]:
     """Return products of two predictors' functions; 0 where one is missing.
 
-    Products of straight lines, which analysts look for, are not shrunk towards those of curves:
-    that of two numbers is in no block, those with levels are a block of their own.
+    They are one block, but for the product of two straight lines: analysts look for it, and with
+    those of curves it would be shrunk as they are.
     """
     (left, A), (right, B) = (_effects(rows, name) for name in pair)
     names = tuple(f"{a}:{b}" for a in left for b in right)
     values = (A[:, :, None] * B[:, None, :]).reshape(len(rows), -1)
-    numbers = [rows.schema[name].kind.is_numeric for name in pair]
     together = ":".join(pair)
-    straight = ALONE if all(numbers) else together
-    groups = []
-    for i in range(len(left)):
-        for j in range(len(right)):
-            bent = (i > 0 and numbers[0]) or (j > 0 and numbers[1])
-            groups.append(f"{together}~" if bent else straight)
+    groups = [together] * len(names)
+    if names and all(rows.schema[name].kind.is_numeric for name in pair):
+        groups[0] = ALONE
     return Block(names, values), groups
 
 

@@ -128,7 +128,8 @@ class Chain:
             changes = {"options": {}, **translation.settings, **changes}
             changes["family"] = translation.family
             may_run |= references([translation.family])
-        if old.family == STRUCTURED and "family" not in changes and {"formula", "strata"} & {*asked}:
+        by_default = old.family == STRUCTURED and old.note.startswith("default")
+        if by_default and "family" not in changes and {"formula", "strata"} & {*asked}:
             changes = {"family": LINE, "scales": {}, "prior": "", **changes}
         # The grounds of the old choice would stand beside the new one, also in the chain file.
         changes = {"note": f"changed: {', '.join(asked)}"} | changes if asked else changes

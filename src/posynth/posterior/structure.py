@@ -52,6 +52,7 @@ COLUMNS_A_ROW = 0.25  # of the design, curves included
 MOST_COLUMNS = 240
 ROWS_A_COLUMN = 8  # of the design, products included
 MOST_HEAPED, MOST_COMPARED = 0.2, 1000  # share in heaps, rows of the comparison of scales
+EXACT = -6.0  # log residual sd, in sds of the column, of a line that leaves nothing over
 BASE_GAIN, NEAR, ROUNDS, MOST_PAIRS, MOST_TRIED = 3.0, 0.3, 3, 8, 200
 LAMBDAS = np.exp(np.linspace(-6, 10, 33))
 SPREAD_LEVEL = 0.01
@@ -89,6 +90,8 @@ def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> C
     some = part(rows, spaced(known, MOST_ROWS, len(rows)))
     line = replace(conditional, **_start(0, "natural"))
     density, center, _ = _fitted(some, spec, line)
+    if center.phi[density.A.shape[1]] < EXACT:
+        return conditional
     weight, working, V = _working(density, center)
     terms = _curves_of(some, columns) | _candidates(some, columns)
     gains = {name: _gain(density.A, V, weight, working, P) for name, P in terms.items()}
