@@ -41,7 +41,7 @@ ASKED = Conditional(
     copies_values=True,
 )
 STRUCTURED = Conditional(
-    "weight", "structured", splines=9, interactions=(("age", "edu"),), spread=("age", "edu")
+    "weight", "structured", splines=8, interactions=(("age", "edu"),), spread=("age", "edu")
 )
 RULED = Conditional("total", "passive", passive="age + `bmi of birth`")
 
