@@ -22,8 +22,8 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
     Yields
     ------
     Conditional
-        Without interactions and a modelled spread; with hardly any curves; straight lines with
-        normal residuals. Each says in its note what it takes the place of. None for other
+        Without a modelled spread; with hardly any curves; without interactions; straight lines
+        with normal residuals. Each says in its note what it takes the place of. None for other
         families, and none where an engine was named.
     """
     if conditional.family != FAMILY or conditional.engine != "auto":

@@ -54,8 +54,8 @@ class Weights:
             A.T @ (((2.0 if i == j else 4.0) * weight * B[:, i] * B[:, j])[:, None] * A)
             for i, j in zip(*pairs, strict=True)
         ]
-        shape = (0, A.shape[1], A.shape[1])
-        return cls(A.T @ (weight[:, None] * A), first, np.array(second).reshape(-1, *shape[1:]))
+        zero = A.T @ (weight[:, None] * A)
+        return cls(zero, first, np.array(second).reshape(-1, *zero.shape))
 
     def at(self, delta: Floats) -> Floats:
         """Return the information at spread coefficients moved by delta (q,)."""

@@ -25,14 +25,11 @@ class Center:
         Mean of the coefficients, and the log taus that are likeliest with them integrated out.
     quadratic : Quadratic
         The likelihood as a normal one around them.
-    converged : bool
-        Whether the steps ended.
     """
 
     phi: Floats
     log_tau: Floats
     quadratic: Quadratic
-    converged: bool
 
 
 def start(density: Structured) -> Floats:
@@ -81,7 +78,7 @@ def _settle(density: Structured, phi: Floats, log_tau: Floats) -> Center:
         if size < CONVERGED:
             break
         phi = phi + min(1.0, 2.0 / size) * (1.0 if turn < 2 else 0.7) * step
-    return Center(phi, log_tau, quadratic, size < SETTLED)
+    return Center(phi, log_tau, quadratic)
 
 
 def _step(quadratic: Quadratic, phi: Floats, log_tau: Floats) -> tuple[Floats, float]:
