@@ -97,6 +97,12 @@ def test_what_is_assumed_is_said(frames):
     assert "taken to be" not in posynth.pool(frames, "ols", FORMULA, n=N, proper=True).text
 
 
+@pytest.mark.parametrize("names", ["w", ["x", "w"]])
+def test_original_columns_are_columns_of_the_copies(frames, names):
+    with pytest.raises(MeasureError, match="unsynthesised: unknown column 'w'; allowed: 'g', 'x'"):
+        posynth.pool(frames, "ols", FORMULA, n=N, unsynthesised=names)
+
+
 def test_missing_values_matter_only_in_the_columns_of_the_model(frames):
     holed = [frame.assign(z=frame["z"].where(frame["x"] > -1)) for frame in frames]
     assert posynth.pool(holed, "ols", FORMULA, n=N).provenance.missing == "none"

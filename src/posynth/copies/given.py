@@ -1,6 +1,6 @@
 """Data frames given as copies, with what a manifest would have said of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from posynth.arguments import truth
 from posynth.copies.codebook import Codebook
 from posynth.copies.container import Copies
 from posynth.copies.distinct import require_each_once
-from posynth.errors import MeasureError, TableError
+from posynth.errors import MeasureError, TableError, unknown
 from posynth.table.arrays import dtype_name
 from posynth.table.inputs import as_frame
 from posynth.table.names import Names, as_names
@@ -82,19 +82,29 @@ def copies_of_frames(
     require_each_once(list(named.values()))
     rows = _rows_of_source(n, named)
     alike = _alike(named)
+    original = _among(as_names(unsynthesised), alike[0].columns)
     holed = any(frame.isna().to_numpy().any() for frame in alike)
     written = {
         "n": rows,
         "k": len(alike[0]),
         "m": len(alike),
         "proper": proper is None or truth("proper", proper),
-        "unsynthesised": list(as_names(unsynthesised)),
+        "unsynthesised": original,
         "missing": missing or ("pattern" if holed else "none"),
         "nests": nests,
     }
     columns = tuple(_column(name, [f[name] for f in alike]) for name in alike[0].columns)
     remarks = (ASSUMED,) if proper is None else ()
     return Copies(alike, Codebook(Schema(columns, rows), Source(), remarks), (), written)
+
+
+def _among(names: Iterable[str], columns: Iterable[str]) -> list[str]:
+    """Refuse names of columns that hold original values and are no columns of the copies."""
+    asked, known = list(names), list(columns)
+    for name in asked:
+        if name not in known:
+            raise MeasureError(f"unsynthesised: {unknown('column', name, known)}")
+    return asked
 
 
 def _named(frames: Any) -> dict[str, pd.DataFrame]:

@@ -302,6 +302,26 @@ def test_fitted_results_with_groups_are_recognised(pupils):
     for fit in (robust, smf.mixedlm("y ~ z + x", pupils, groups="school").fit()):
         assert as_estimate(fit).clusters == Clusters("", GROUPS)
     assert as_estimate(smf.ols("y ~ z", pupils).fit()).clusters is None
+    gee = smf.gee("y ~ z", "school", pupils).fit()
+    hazards = smf.phreg("rank ~ z", pupils.assign(rank=pupils["y"].rank())).fit(groups=codes)
+    count = pupils.assign(count=pupils["y"].rank().astype(int) % 7)
+    within = smf.conditional_poisson("count ~ 0 + x", count, groups=codes).fit(disp=0)
+    panel = {"groups": codes, "time": pupils.index.to_numpy(), "maxlags": 1}
+    by_time = smf.ols("y ~ z", pupils).fit(cov_type="hac-panel", cov_kwds=panel)
+    for fit in (gee, hazards, within, by_time):
+        assert as_estimate(fit).clusters == Clusters("", GROUPS)
+
+
+def test_robust_results_of_the_users_own_have_the_df_of_their_groups(pupils):
+    import statsmodels.formula.api as smf
+
+    from posynth.evaluation.inference.estimates import as_estimate
+
+    kwds = {"groups": pupils["school"].cat.codes}
+    robust = smf.ols("y ~ z", pupils).fit(cov_type="cluster", cov_kwds=kwds, use_t=True)
+    assert as_estimate(robust).df_com == GROUPS - 1
+    hc = smf.ols("y ~ z", pupils).fit(cov_type="HC1", use_t=True)
+    assert as_estimate(hc).df_com == N - 2
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from posynth.evaluation.inference.estimates import (
     combine_imputations,
     fit_copies,
 )
+from posynth.evaluation.inference.models import fit_statsmodels
 
 FRAMES = [pd.DataFrame({"x": [1.0, 2.0, 3.0 + i]}) for i in range(3)]
 
@@ -32,6 +33,29 @@ def test_a_statsmodels_result_may_be_returned_as_it_is(heart):
     assert found.names == ("Intercept", "sex[T.Male]")
     assert found.df_com == 297
     assert found.std_error[1] == pytest.approx(smf.ols("age ~ sex", heart).fit().bse.iloc[1])
+
+
+def test_a_multinomial_result_is_read_as_the_model_of_that_name(heart):
+    import statsmodels.formula.api as smf
+
+    frame = heart.assign(stage=pd.cut(heart["age"], [0, 55, 65, 99], labels=["a", "b", "c"]))
+    frame["code"] = frame["stage"].cat.codes.astype(int)
+    (own,) = fit_copies(lambda f: smf.mnlogit("code ~ sex + platelets", f).fit(disp=0), [frame])
+    model = fit_statsmodels("code ~ sex + platelets", "mnlogit")(frame)
+    assert [name.split(": ")[0] for name in own.names] == ["1"] * 3 + ["2"] * 3
+    assert own.q == pytest.approx(model.q, rel=1e-5)
+    assert own.cov == pytest.approx(model.cov, rel=1e-4)
+
+
+def test_other_results_of_several_equations_are_refused(heart):
+    class Several:
+        params = np.zeros((2, 2))
+
+        def cov_params(self):
+            return np.eye(4)
+
+    with pytest.raises(MeasureError, match=r"a table of coefficients, \(2, 2\)"):
+        fit_copies(lambda _: Several(), [heart])
 
 
 def test_coefficients_in_another_order_are_put_right():

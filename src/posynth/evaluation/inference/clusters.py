@@ -241,14 +241,17 @@ def of_mixed(result: Any, column: str) -> Clusters:
 def of_result(result: Any) -> Clusters | None:
     """Recognise groups in a fitted statsmodels result of the user's own, by an unknown column."""
     model: Any = getattr(result, "model", None)
+    if str(getattr(result, "cov_type", "")).casefold().startswith(("cluster", "hac-", "nw-")):
+        labels = np.asarray((getattr(result, "cov_kwds", None) or {}).get("groups", ()))
+        ways = labels.reshape(len(labels), -1).T if labels.size else ()
+        return Clusters("", min((len(np.unique(way)) for way in ways), default=0))
+    if isinstance(getattr(model, "groups", None), np.ndarray) and hasattr(model, "ties"):  # PHReg
+        return Clusters("", len(np.unique(model.groups)))
+    # MixedLM, GEE, and the conditional models, whose likelihood is that of rows within groups.
+    count = getattr(model, "num_group", getattr(model, "_n_groups", None))
     if hasattr(model, "exog_re_li"):
-        return Clusters("", int(model.n_groups))
-    if getattr(result, "cov_type", "") == "cluster":
-        labels = (getattr(result, "cov_kwds", None) or {}).get("groups", ())
-        return Clusters("", len(np.unique(np.asarray(labels))))
-    if hasattr(model, "cluster_list"):
-        return Clusters("", len(model.cluster_list))
-    return None
+        count = model.n_groups
+    return None if count is None else Clusters("", int(count))
 
 
 def robust(built: Any, frame: pd.DataFrame, column: str, fit: dict[str, Any]) -> tuple[Any, Any]:

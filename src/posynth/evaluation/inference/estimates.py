@@ -188,18 +188,49 @@ def as_estimate(found: Any, name: str = "estimate") -> Estimate:
     if isinstance(found, Estimate):
         return found
     if hasattr(found, "params") and hasattr(found, "cov_params"):
-        df_com = float(found.df_resid) if getattr(found, "use_t", False) else float("inf")
-        fitted = pd.Series(found.params)
-        cov = np.asarray(found.cov_params())
-        return Estimate(
-            tuple(fitted.index), fitted.to_numpy(), cov, df_com, clusters=of_result(found)
-        )
+        return _of_result(found)
     if isinstance(found, tuple) and len(found) in (2, 3):
         return _from_parts(name, *found)
     raise MeasureError(
         f"the analysis returned {type(found).__name__}; return an Estimate, a fitted statsmodels "
         "result, or a pair (estimates by name, covariance matrix)"
     )
+
+
+def _of_result(found: Any) -> Estimate:
+    """Make an Estimate of a fitted statsmodels result."""
+    df_com = float("inf")
+    if getattr(found, "use_t", False):  # with groups of rows, statsmodels has one df less than them
+        df_com = float(getattr(found, "df_resid_inference", None) or found.df_resid)
+    params, cov = found.params, np.asarray(found.cov_params())
+    if np.ndim(params) == 1:
+        series = pd.Series(params)
+        names, q = tuple(series.index), series.to_numpy()
+    else:
+        names, q = _by_level(found)
+    return Estimate(names, q, cov, df_com, clusters=of_result(found))
+
+
+def _by_level(found: Any) -> tuple[tuple[str, ...], Floats]:
+    """Return the coefficients of a multinomial model, those of each level together.
+
+    Raises
+    ------
+    MeasureError
+        If it is another model of several equations.
+    """
+    model: Any = getattr(found, "model", None)
+    levels = getattr(model, "_ynames_map", None)
+    params = np.asarray(found.params, dtype=float)
+    if levels is None or len(levels) != params.shape[1] + 1:
+        raise MeasureError(
+            f"the result of {type(model).__name__} has a table of coefficients, {params.shape}, "
+            "whose order in its covariance matrix is not known here; return (estimates, "
+            "covariance matrix, names) in place of it"
+        )
+    terms = tuple(map(str, model.exog_names))
+    names = tuple(f"{levels[at]}: {term}" for at in sorted(levels)[1:] for term in terms)
+    return names, params.ravel(order="F")
 
 
 def _from_parts(name: str, values: Any, cov: Any, names: Any = None) -> Estimate:

@@ -23,7 +23,7 @@ from posynth.evaluation.inference.predictors import (
     usable,
 )
 from posynth.evaluation.inference.responses import Coded, codes, number, one_coding, order, status
-from posynth.table.schema import Column
+from posynth.table.schema import Column, Kind
 from posynth.table.series import unusable
 
 
@@ -87,7 +87,8 @@ class _Reading:
         response = self._response(rows)
         per_row, told = self._per_row(rows, kept)
         if right.offsets:
-            per_row["offset"] = self._offset(right, coded)
+            # Both count, as in R: that of the formula, and the column of the option.
+            per_row["offset"] = self._offset(right, coded) + per_row.get("offset", 0.0)
         if random is not None:
             matrix = self._matrix(random, self._predictors(rows, random))
             labels = list(matrix.labels)
@@ -232,6 +233,8 @@ class _Reading:
         request = self.request
         event = None if "status" in request.per_row else request.event
         if self.name is not None:
+            if self._is_date(self.name):
+                return self._days(self.name, rows)
             column = self._by_level(self.name, as_numpy(rows[self.name]))
             try:
                 return request.response(column, request.levels, event)
@@ -252,6 +255,24 @@ class _Reading:
         values = pd.DataFrame(matrix.values, index=rows.index, columns=[self.left])
         self._require_finite(values)
         return request.response(values[self.left], request.levels, event)
+
+    def _is_date(self, name: str) -> bool:
+        schema = self.request.schema
+        declared = schema is not None and name in schema and schema[name].kind is Kind.DATE
+        return declared or pd.api.types.is_datetime64_any_dtype(self.frame[name].dtype)
+
+    def _days(self, name: str, rows: pd.DataFrame) -> Coded:
+        """Return a response of dates as numbers of days, as predictors have them."""
+        request = self.request
+        if request.response is not number or request.levels is not None:
+            raise MeasureError(
+                f"response {name!r} holds dates, which are numbers of days here, not levels; use "
+                "model 'ols', 'glm', 'mixed' or 'phreg', without levels, or a condition as "
+                f"response, as I({written(name)} > 18000) ~ x"
+            )
+        days = self._predictors(rows, read_formula(written(name), self.columns))[name]
+        coded = request.response(days, None, request.event)
+        return coded._replace(note=f"{name!r} is counted in days since 1970-01-01")
 
     def _by_level(self, name: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
         """Give a response of levels the order that is declared, and one coding in all tables."""
@@ -283,6 +304,9 @@ class _Reading:
             elif isinstance(value, str):
                 column = as_numpy(rows[value])
                 by_level = option in ("groups", "strata")
+                if not by_level and self._is_date(value):
+                    formula = read_formula(written(value), self.columns)
+                    column = self._predictors(rows, formula)[value]
                 found[option] = column if by_level else _numbers(option, column)
             else:
                 self._require_one_table(option)
@@ -306,7 +330,8 @@ class _Reading:
         parts = [self._matrix(term, coded).values[:, 1:] for term in terms]
         if any(part.shape[1] != 1 for part in parts):
             raise MeasureError(
-                f"formula {self.request.formula!r}: offset(...) needs one number a row"
+                f"formula {self.request.formula!r}: offset(...) needs one number a row; write "
+                "products and sums of columns as offset(I(...))"
             )
         return pd.Series(np.sum(parts, axis=0)[:, 0], index=coded.index, name="offset")
 

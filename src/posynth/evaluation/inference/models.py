@@ -26,34 +26,19 @@ from posynth.evaluation.inference.clusters import (
 )
 from posynth.evaluation.inference.estimates import Estimate
 from posynth.evaluation.inference.model_data import model_data
+from posynth.evaluation.inference.model_options import (
+    HELD,
+    check_cluster,
+    check_fit,
+    check_options,
+    glm_family,
+)
 from posynth.evaluation.inference.model_request import ModelData, Request, require_readable
 from posynth.evaluation.inference.model_support import check_support
 from posynth.evaluation.inference.rank import check_rank
 from posynth.evaluation.inference.responses import Coding, codes, event, number, order
+from posynth.evaluation.inference.separation import separation_notes
 from posynth.table.schema import Schema
-
-FAMILIES = {
-    "binomial": "Binomial",
-    "gamma": "Gamma",
-    "gaussian": "Gaussian",
-    "inverse_gaussian": "InverseGaussian",
-    "negative_binomial": "NegativeBinomial",
-    "poisson": "Poisson",
-    "tweedie": "Tweedie",
-}
-
-
-#: What a family named by a text holds at a value that nobody chose.
-_HELD = {
-    "negative_binomial": (
-        "the dispersion alpha of the negative binomial is held at 1, not estimated (in Python "
-        "family=statsmodels.api.families.NegativeBinomial(alpha=...) takes another value)",
-    ),
-    "tweedie": (
-        "the variance power of tweedie is held at 1, as of counts (in Python "
-        "family=statsmodels.api.families.Tweedie(var_power=...) takes another value)",
-    ),
-}
 
 #: Words of a warning of statsmodels -> what it says of the fit, and the next step.
 _MEANT = {
@@ -67,6 +52,12 @@ _MEANT = {
         "and their errors mean nothing; merge rare levels, or leave the term out"
     ),
 }
+
+#: What the warning of perfect separation means where the response is a number.
+_EXACT = (
+    "the terms give the response of every row exactly, so that nothing is left over from which "
+    "errors could be estimated; leave out the term that determines it"
+)
 
 _EVERY_ROW = (
     "no status is given, so that each row counts as an event ({n} events in {n} rows, none "
@@ -166,26 +157,29 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
         require_readable(formula, schema)
     plain = {**kind.defaults, **{n: v for n, v in options.items() if n in kind.plain}}
     if model == "glm":
-        plain["family"] = _family(plain.get("family", "gaussian"))
+        plain["family"] = glm_family(plain.get("family", "gaussian"))
         binomial = type(plain["family"]).__name__ == "Binomial"
         kind = kind if binomial else replace(kind, response=number)
-    per_row = {name: value for name, value in options.items() if name in kind.per_row}
+    per_row = {n: v for n, v in options.items() if n in kind.per_row and v is not None}
+    arguments = {**kind.quiet, **check_fit(model, kind.path, fit, cluster)}
     random = str(plain.pop("re_formula", ""))
     about = (formula, kind.response, levels, event, per_row, schema, as_basis(basis))
     request = Request(*about, kind.intercept, random)
 
     def analyse(frame: pd.DataFrame) -> Estimate:
         data = model_data(request, frame)
+        _require_offset(model, kind, data, formula)
         _check_design(data.X, data.by_level, kind.intercept)
         check_support(kind.path[1], data, plain)
         with caught_warnings() as caught:
-            result, clusters = _fitted(kind, data, frame, (formula, plain, fit or {}, cluster))
+            result, clusters = _fitted(kind, data, frame, (formula, plain, arguments, cluster))
             names, q, cov = kind.read(result, data.levels)
         df_com = clusters.count - 1.0 if clusters and cluster else _df_com(result)
         every = [_EVERY_ROW.format(n=len(data.y))] if _without_status(kind, options) else []
         every += exact_notes(names, cov, clusters if cluster else None)
-        every += _HELD.get(str(options.get("family")), ())
-        notes = tuple(dict.fromkeys((*_notes(caught), *every, *data.notes)))
+        every += HELD.get(str(options.get("family")), ())
+        every += separation_notes(result, names)
+        notes = tuple(dict.fromkeys((*_notes(caught, kind), *every, *data.notes)))
         return Estimate(tuple(names), q, cov, df_com, notes, clusters)
 
     def together(frames: tuple[pd.DataFrame, ...]) -> Callable[[pd.DataFrame], Estimate]:
@@ -201,22 +195,26 @@ def _model_named(model: str, options: Mapping[str, Any], cluster: str) -> _Model
     if model not in MODELS:
         raise MeasureError(unknown("model", model, MODELS))
     kind = MODELS[model]
+    check_cluster(cluster)
     if cluster and model not in ROBUST:
         raise MeasureError(f"cluster: {unknown('model', model, ROBUST)}; mixed takes groups")
-    for name in options:
-        if name not in (*kind.per_row, *kind.plain):
-            raise MeasureError(
-                f"model {model!r}: {unknown('option', name, (*kind.per_row, *kind.plain))}"
-            )
-    if model == "mixed" and ("groups" not in options or options["groups"] is None):
-        raise MeasureError(
-            "model 'mixed' needs the column of its groups: --groups COLUMN (groups= in Python)"
-        )
+    check_options(model, (kind.per_row, kind.plain), options)
     return kind
 
 
 def _without_status(kind: _Model, options: Mapping[str, Any]) -> bool:
     return "status" in kind.per_row and options.get("status") is None
+
+
+def _require_offset(model: str, kind: _Model, data: ModelData, formula: str) -> None:
+    """Refuse an offset in the formula of a model that has no place for one."""
+    if "offset" in data.per_row and "offset" not in kind.per_row:
+        numeric = kind.response is number
+        step = "subtract it from the response, as I(y - z) ~ x" if numeric else "leave it out"
+        raise MeasureError(
+            f"formula {formula!r}: model {model!r} takes no offset(...); {step}, or use one of the "
+            f"models {', '.join(n for n, each in MODELS.items() if 'offset' in each.per_row)}"
+        )
 
 
 def _check_design(X: pd.DataFrame, by_level: pd.DataFrame, intercept: bool) -> None:
@@ -231,22 +229,11 @@ def _listed(levels: str) -> list[str]:
     return [level.strip() for level in levels.split(",")]
 
 
-def _family(family: Any) -> Any:
-    import statsmodels.api as sm
-
-    if not isinstance(family, str):
-        return family
-    if family not in FAMILIES:
-        raise MeasureError(unknown("glm family", family, FAMILIES))
-    with caught_warnings():  # what it assumes is among the notes
-        return getattr(sm.families, FAMILIES[family])()
-
-
 def _fitted(
     kind: _Model,
     data: ModelData,
     frame: pd.DataFrame,
-    how: tuple[str, Mapping[str, Any], Mapping[str, Any], str],
+    how: tuple[str, Mapping[str, Any], dict[str, Any], str],
 ) -> tuple[Any, Clusters | None]:
     module, name = kind.path
     formula, plain, fit, cluster = how
@@ -256,7 +243,6 @@ def _fitted(
     # Optimisers raise many kinds of error; the analyst needs one sentence.
     try:
         built = getattr(import_module(module), name)(y, data.X, **given)
-        fit = {**kind.quiet, **fit}
         if cluster:
             return robust(built, frame.reset_index(drop=True), cluster, fit)
         result = built.fit(**fit)
@@ -345,18 +331,19 @@ def _df_com(result: Any) -> float:
     return float(result.df_resid) if getattr(result, "use_t", False) else float("inf")
 
 
-def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+def _notes(caught: Sequence[warnings.WarningMessage], kind: _Model) -> list[str]:
     from statsmodels.tools.sm_exceptions import ModelWarning
 
     return [
-        f"{item.category.__name__}: {_explained(str(item.message))}"
+        f"{item.category.__name__}: {_explained(str(item.message), kind)}"
         for item in caught
         if issubclass(item.category, (ModelWarning, RuntimeWarning))
     ]
 
 
-def _explained(message: str) -> str:
+def _explained(message: str, kind: _Model) -> str:
     """Return what a warning says, with what follows from it."""
     said = " ".join(message.split())
-    meant = [text for words, text in _MEANT.items() if words in said]
+    exact = {"Perfect separation": _EXACT} if kind.response is number else {}
+    meant = [text for words, text in {**_MEANT, **exact}.items() if words in said]
     return ": ".join([said.rstrip(".") if meant else said, *meant])

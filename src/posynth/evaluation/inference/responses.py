@@ -139,9 +139,16 @@ def codes(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
 def number(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
     """Keep numbers and refuse levels."""
     _refuse_event(column, event)
-    if pd.api.types.is_bool_dtype(column.dtype):
+    logical = pd.api.types.is_bool_dtype(column.dtype)
+    if levels is not None and (logical or pd.api.types.is_numeric_dtype(column.dtype)):
+        raise MeasureError(
+            f"response {column.name!r} holds {'True and False' if logical else 'numbers'}, and "
+            "this model takes no levels; leave them out (--levels, levels=), or use model 'logit', "
+            "'mnlogit' or 'ordered'"
+        )
+    if logical:
         return _varying(column.astype(float))
-    if pd.api.types.is_numeric_dtype(column.dtype) and levels is None:
+    if pd.api.types.is_numeric_dtype(column.dtype):
         infinite = int(np.isinf(column.to_numpy(dtype=float)).sum())
         if infinite:
             raise MeasureError(
