@@ -87,6 +87,7 @@ def how_made(
     """
     used = list(named(copies.schema, formula, **options))
     made = _about(provenance(copies, used), copies, used, options)
+    made = _with_kept_spread(made, _of_response(copies.schema, formula), options)
     if made.missing == "pattern" and not any(
         frame[used].isna().to_numpy().any() for frame in copies.frames
     ):
@@ -120,6 +121,27 @@ def _about(
         kept_groups=tuple(name for name in made.kept_groups if name in columns),
         grouped={name: of for name, of in made.grouped.items() if name in columns},
     )
+
+
+def _with_kept_spread(
+    made: Provenance, response: Sequence[str], options: Mapping[str, Any]
+) -> Provenance:
+    """Count a response among the columns with the group effects of the source, if it has them.
+
+    Groups of an analysis are drawn anew only where the conditional of its response says so; with
+    the column of groups as a predictor, it has the effects of the source.
+    """
+    asked = [each for key in ("groups", "cluster") if isinstance(each := options.get(key), str)]
+    kept = [name for name in response for of in filter(None, asked) if made.grouped.get(name) != of]
+    return replace(made, kept_groups=tuple(dict.fromkeys((*made.kept_groups, *kept))))
+
+
+def _of_response(schema: "Schema", formula: str) -> tuple[str, ...]:
+    """Return the columns of the left side; none of an analysis of one's own or a wrong formula."""
+    try:
+        return read_formula(split_formula(formula)[0], schema.names).columns if formula else ()
+    except SpecError:
+        return ()
 
 
 def named(schema: "Schema", formula: str, **options: Any) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ class Provenance:
     tightened : tuple of str
         Columns whose slopes a prior draws towards 0.
     kept_groups : tuple of str
-        Columns drawn with the group effects of the source.
+        Columns drawn with the group effects of the source, as far as is known.
     groups : Mapping of str to int
         Column of groups -> how many groups the source has.
     grouped : Mapping of str to str
@@ -70,6 +70,11 @@ class Provenance:
     def complete(self) -> bool:
         """Whether every column was synthesised."""
         return not self.unsynthesised
+
+    @property
+    def drawn_anew(self) -> bool:
+        """Whether every column was synthesised, and the spread between its groups drawn anew."""
+        return self.complete and not self.kept_groups
 
     @property
     def share(self) -> float:

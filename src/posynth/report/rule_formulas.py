@@ -71,7 +71,7 @@ def rule_formula(rule: str, made: Provenance) -> RuleFormula:
 
 def _t_p_star(made: Provenance) -> RuleFormula:
     theory = "v + V" if made.proper else "v"
-    exact = made.proper and made.complete
+    exact = made.proper and made.drawn_anew
     doubt = "(1 / dfn + 1 / dfk) / m" if exact else "1 / dfn + 1 / (m * dfk)"
     return RuleFormula(
         (

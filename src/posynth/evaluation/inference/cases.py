@@ -73,10 +73,11 @@ CASES = (
         "some columns hold original values, " + _OWN_SPREAD,
     ),
     Case(
-        "with the group effects of the source", ">= 2",
+        "with the group effects of the source, as far as is known", ">= 2",
         lambda p: p.m > 1 and bool(p.kept_groups),
         "t_p_star",
-        "the copies keep the group effects of the source, " + _OWN_SPREAD,
+        "the copies keep the group effects of the source, or nothing says that they draw them "
+        "anew, " + _OWN_SPREAD,
     ),
     Case(
         "proper but for some plug-in columns", ">= 2",
@@ -162,7 +163,8 @@ WARNINGS: tuple[tuple[Callable[[Provenance], bool], str], ...] = (
     ),
     (
         lambda p: p.m == 1 and bool(p.kept_groups or p.plug_in),
-        "some columns were drawn with the group effects of the source or without parameter "
-        "uncertainty, for which this single-copy rule is an upper limit; make 2 or more copies",
+        "some columns were drawn with the group effects of the source, as far as is known, or "
+        "without parameter uncertainty, for which this single-copy rule is an upper limit; make 2 "
+        "or more copies",
     ),
 )

@@ -102,6 +102,21 @@ def of_source(
     return np.array(scaled), max(df, 1.0)
 
 
+def as_drawn(estimates: "Sequence[Estimate]", provenance: Provenance) -> Provenance:
+    """Count group effects as those of the source unless the copies are known to draw them anew.
+
+    Of a chain with the column of groups as a predictor every copy has the group effects of the
+    source, as with ``keep_groups``: the spread between groups has its degrees of freedom once.
+    """
+    clusters = estimates[0].clusters
+    if clusters is None or provenance.kept_groups:
+        return provenance
+    by = set(provenance.grouped.values())
+    if by and (not clusters.column or clusters.column in by):
+        return provenance
+    return replace(provenance, kept_groups=(clusters.column or "groups",))
+
+
 def _unknown(clusters: Clusters, groups: int | None, p: Provenance) -> str:
     what = (
         f"how many groups of {clusters.column!r} the source has is not recorded"

@@ -38,7 +38,8 @@ class Moments:
     df_com : float
         Degrees of freedom of the analysis of one copy; infinite for a normal reference.
     proper, complete : bool
-        Whether every copy took posterior draws of its own, and whether every column was drawn.
+        Whether every copy took posterior draws of its own, and whether every column was drawn, the
+        spread between its groups included.
     source : array, optional
         V̂ where it is not v̄·k/n, as for groups of rows (see `Clusters`).
     df_source : float, optional
@@ -232,7 +233,7 @@ def _moments(q: Floats, v: Floats, outer: Any, provenance: Provenance, df_com: f
         k=provenance.k,
         df_com=df_com,
         proper=provenance.proper,
-        complete=provenance.complete,
+        complete=provenance.drawn_anew,
     )
 
 

@@ -192,14 +192,15 @@ def pool(
     if not isinstance(level, Real) or not 0 < level < 1:
         raise MeasureError(f"level {level!r} is not between 0 and 1; 0.95 is usual")
     same = aligned(estimates)
-    choice = choose(provenance, rule)
+    drawn = clusters.as_drawn(same, provenance)
+    choice = choose(drawn, rule)
     used = rule_named(rule if isinstance(rule, Rule) else choice.rule)
     check_enough(used, provenance, estimand)
     q, cov = np.array([e.q for e in same]), np.array([e.cov for e in same])
     source, df_source = clusters.of_source(same, provenance)
     df = min(estimate.df_com for estimate in same)
     parts = None if source is None else _diagonals(source)
-    x = scalar_moments(q, _diagonals(cov), provenance, df, parts, df_source)
+    x = scalar_moments(q, _diagonals(cov), drawn, df, parts, df_source)
     table = _table(same[0].names, x, used, estimand, level)
     fits = shared_notes(same)
     return Pooled(
@@ -208,7 +209,7 @@ def pool(
         estimand=estimand,
         level=level,
         provenance=provenance,
-        moments=matrix_moments(q, cov, provenance, df, source, df_source),
+        moments=matrix_moments(q, cov, drawn, df, source, df_source),
         notes=(
             *provenance.failed,
             *choice.warnings,

@@ -106,8 +106,9 @@ def scaled(x: Moments) -> Spread:
     copies cover .90 to .94 instead of .95. :math:`\nu_V` is that of V̂: 1/(1/ν_n + 1/(m ν_k)) with
     the residual degrees of freedom ν_n and ν_k of the analysis of the source and of a copy; for
     posterior draws of every column m/(1/ν_n + 1/ν_k), since E v̄k/n then is the variance of the
-    posterior and exceeds V by what the t reference of the source would add. Derived here; its
-    coverage is in tests/truth/results/rules.csv.
+    posterior and exceeds V by what the t reference of the source would add. Not so for groups of
+    rows whose effects the copies keep: their spread in all copies is that of the source, and its
+    df do not grow with m. Derived here; its coverage is in tests/truth/results/rules.csv.
     """
     noise = x.between / x.m
     steady = ((x.m - 1) * x.between + THEORY * x.noise) / (x.m - 1 + THEORY) / x.m
