@@ -176,7 +176,8 @@ def test_evaluate_prints_compact_tables_and_writes_everything(run, tmp_path):
 
 def test_evaluate_checks_conditionals_and_scores_a_holdout_on_request(run, tmp_path, heart):
     held = tmp_path / "held.csv"
-    heart[["sex", "age", "platelets", "smoking", "deceased"]].head(60).to_csv(held, index=False)
+    rows = heart[["sex", "age", "platelets", "smoking", "deceased"]].head(60)
+    rows.assign(platelets=rows["platelets"] + 1).to_csv(held, index=False)
     files = ("--json", tmp_path / "e.json", "--csv", tmp_path / "e.csv")
     result = run("evaluate", "--keys", "sex", "--checks", "--holdout", held, *files)
     assert result.exit_code == 0, result.output

@@ -11,9 +11,11 @@ import statsmodels.formula.api as smf
 import posynth
 from posynth import judge
 from posynth.errors import MeasureError, StoreError, TableError
+from posynth.evaluation.holdout import check_holdout
 from posynth.evaluation.inference import mean
 from posynth.report import risk_tables
 from posynth.report.example_model import example_model
+from posynth.table.frame import table_from_frame
 
 FORMULA = "platelets ~ age + sex"
 
@@ -133,8 +135,33 @@ def test_advice_follows_the_chain_and_not_the_table():
     assert charged == {"first"}
 
 
+def _others(source, count):
+    """Return rows that are none of the source."""
+    rows = pd.read_csv(source)[:count]
+    return rows.assign(platelets=rows["platelets"] + 1)
+
+
+def test_rows_of_the_source_are_no_holdout(copies, source):
+    table = pd.read_csv(source)
+    for held, found in ((table, "299 of its 299"), (table[:100], "100 of its 100")):
+        with pytest.raises(MeasureError, match=f"the holdout: {found} rows are rows of the table"):
+            posynth.lay_beside(copies, source, holdout=held)
+    mixed = pd.concat([_others(source, 90), table[90:100].astype({"age": "float64"})])
+    with pytest.raises(MeasureError, match=r"10 of its 100 rows .*about [0-2] would"):
+        posynth.lay_beside(copies, source, holdout=mixed)
+
+
+def test_rows_that_are_alike_by_chance_may_be_held_out():
+    rng = np.random.default_rng(3)
+    names = list("abc")
+    source, held = (pd.DataFrame(rng.integers(0, 3, (n, 3)), columns=names) for n in (300, 100))
+    schema = table_from_frame(source).schema
+    assert len(held.merge(source.drop_duplicates())) == 100
+    check_holdout(held, source, schema)
+
+
 def test_a_holdout_measures_membership(copies, source):
-    held = pd.read_csv(source).sample(40, random_state=1)
+    held = _others(source, 40)
     found = posynth.evaluate(copies, source, keys=["sex"], target="deceased", holdout=held)
     assert all(np.isfinite(r.value) for r in found if r.measure in ("MIA AUC", "DCR share"))
 
@@ -176,7 +203,7 @@ def test_a_function_that_was_not_stored_is_named_and_stops_nothing(tmp_path, hea
 
 
 def test_tables_are_laid_side_by_side_in_one_call(copies, source, judged_folder):
-    tables = posynth.lay_beside(judged_folder[0], source, holdout=pd.read_csv(source)[:30])
+    tables = posynth.lay_beside(judged_folder[0], source, holdout=_others(source, 30))
     assert tables.provenance.m == len(tables.copies) == len(copies)
     assert len(tables.original) == 299
     assert len(tables.holdout) == 30

@@ -12,6 +12,7 @@ from posynth.copies.given import Frames, copies_of_frames
 from posynth.copies.reading import load_copies
 from posynth.errors import MeasureError, TableError
 from posynth.evaluation.base import Comparison, Provenance
+from posynth.evaluation.holdout import check_holdout
 from posynth.table.inputs import Data
 from posynth.table.matching import match_table
 
@@ -112,7 +113,8 @@ def lay_beside(copies: Source, data: Data, holdout: Data | None = None) -> Compa
     data : DataFrame, path or Table
         The table that was synthesised.
     holdout : DataFrame, path or Table, optional
-        Rows of the same population that no conditional was fitted on.
+        Rows of the same population that no conditional was fitted on; rows of the source are
+        refused.
 
     Returns
     -------
@@ -122,7 +124,8 @@ def lay_beside(copies: Source, data: Data, holdout: Data | None = None) -> Compa
     Raises
     ------
     MeasureError, StoreError, TableError
-        If the copies are none, their folder is incomplete, or the data are another table.
+        If the copies are none, their folder is incomplete, the data are another table, or rows
+        of the holdout are rows of the data.
 
     Examples
     --------
@@ -136,4 +139,7 @@ def lay_beside(copies: Source, data: Data, holdout: Data | None = None) -> Compa
     taken = take(copies)
     schema = taken.schema
     held = None if holdout is None else match_table(holdout, schema, "the holdout")
-    return Comparison(original(data, taken), taken.frames, schema, provenance(taken), held)
+    source = original(data, taken)
+    if held is not None:
+        check_holdout(held, source, schema)
+    return Comparison(source, taken.frames, schema, provenance(taken), held)

@@ -86,9 +86,8 @@ def test_a_saved_posterior_draws_the_same(copies, tmp_path):
 
 
 def test_every_measure_takes_such_a_column(table, copies):
-    results = posynth.evaluate(
-        copies, table, keys=["x"], target=["y"], holdout=table.sample(200, random_state=1)
-    )
+    others = table.sample(200, random_state=1).assign(x=lambda rows: rows["x"] + 0.01)
+    results = posynth.evaluate(copies, table, keys=["x"], target=["y"], holdout=others)
     told = {(r.measure, str(r.subject)) for r in results}
     assert ("attribute risk", "y") in told
     assert all(
