@@ -39,6 +39,9 @@ class Task:
         Draws to keep in each of four chains.
     need : int
         Effective draws without which the fit is not trusted, max(400, 20 m).
+    replaceable : bool
+        Whether a simpler conditional takes its place where it cannot be fitted: then ``"auto"``
+        leaves out NUTS, which can take hours, where it is slow or of little promise.
     """
 
     family: Family
@@ -48,6 +51,7 @@ class Task:
     priors: Mapping[str, float]
     draws: int = 250
     need: int = 400
+    replaceable: bool = False
 
     def model(self) -> "pm.Model":
         """Write the PyMC model on this task's data."""

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 #: Share of effective proposals below which HMC gives more effective draws for the same work.
 WORTH_A_TRY = 0.85
+#: Numbers in a design up to which NUTS is tried though a simpler conditional could take its place.
+MOST_FOR_NUTS = 200_000
+#: Families for which NUTS is not tried then: where HMC fails it fails too, after minutes.
+_NEVER_NUTS = ("location_scale",)
 #: Numbers in a design of blocks up to which engines without use of its form are tried too.
 MOST_CELLS = 1000
 _FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}
@@ -157,12 +161,14 @@ def _approximate(task: Task, engine: str, rng: np.random.Generator) -> Fit:
     }
     if not task.family.shared and engine == "auto":
         del ladder["hmc"]  # a model of one's own may have any geometry: NUTS adapts to more of them
+    if engine == "auto" and task.replaceable and _slow_for_nuts(task):
+        del ladder["nuts"]
     failures: list[str] = []
     try:
         map = warp(density, refine(density, find_mode(density), mode_rng))
     except FitError as error:
         # Without a mode a posterior can still be proper, if its prior is (a group sd at zero).
-        if density.model.compiled.flat or engine not in ("auto", "nuts"):
+        if density.model.compiled.flat or engine not in ("auto", "nuts") or "nuts" not in ladder:
             raise
         map, engine = plain(Mode(density.start(), np.eye(density.size))), "nuts"
         failures.append(f"{_FAILS['laplace']}: {error}")
@@ -178,6 +184,11 @@ def _approximate(task: Task, engine: str, rng: np.random.Generator) -> Fit:
             return _checked(found, task) if name == "nuts" else found
         failures.append(f"{_FAILS[name]}: {found.why}")
     raise FitError(f"{failures[-1]}; use engine 'nuts' or 'auto'")
+
+
+def _slow_for_nuts(task: Task) -> bool:
+    size = task.design.X.size * max(len(task.response.levels) - 1, 1)
+    return task.family.facts.name in _NEVER_NUTS or size > MOST_FOR_NUTS
 
 
 def _said_of_rows(task: Task, model: Conditioned) -> str:

@@ -21,7 +21,7 @@ from posynth.posterior.bound import Chain
 from posynth.posterior.coding import Coding
 from posynth.posterior.crew import Crew
 from posynth.posterior.seeds import Purpose, stream
-from posynth.posterior.simpler import simpler
+from posynth.posterior.simpler import has_simpler, simpler
 from posynth.posterior.task import make_task
 from posynth.progress import Progress, Step
 
@@ -46,7 +46,9 @@ class Job:
             self.rows, self.chain.spec, self.conditional, self.family, self.seed
         )
         # In each of four chains half again what is needed.
-        return replace(task, draws=max(150, 3 * self.need // 8), need=self.need), coding
+        draws = max(150, 3 * self.need // 8)
+        replaceable = has_simpler(self.conditional)
+        return replace(task, draws=draws, need=self.need, replaceable=replaceable), coding
 
     @property
     def exact(self) -> bool:

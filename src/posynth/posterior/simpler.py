@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+from posynth.chain.slopes import FEW_CASES
 from posynth.chain.spec import Conditional
 
-FAMILY, LINEAR = "structured", "gaussian"
+FAMILY, LINEAR, SPREAD = "structured", "gaussian", "location_scale"
 FEW_CURVES = 3
+#: Families of levels the default chooses.
+LEVELS = ("bernoulli", "ordinal", "categorical")
 
 
 def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
@@ -22,22 +26,60 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
     Yields
     ------
     Conditional
-        Without a modelled spread; with hardly any curves; without interactions; straight lines
-        with normal residuals. Each says in its note what it takes the place of. None for other
-        families, and none where an engine was named.
+        For family ``structured``: without a modelled spread; with hardly any curves; without
+        interactions; straight lines with normal residuals. For what the default chose: one
+        residual spread in place of a modelled one; straight main effects; for levels then a
+        log-F prior, and at last no predictors. Each says in its note what it takes the place of.
+        None for other conditionals, and none where an engine was named.
     """
-    if conditional.family != FAMILY or conditional.engine != "auto":
+    if not has_simpler(conditional):
         return
     place = f"{conditional.note}; in place of a larger model, which was not fitted ({why}): "
+    steps = _of_curves if conditional.family == FAMILY else _of_lines
+    if conditional.family in LEVELS:
+        steps = _of_levels
+    for changes, said in steps(conditional):
+        conditional = replace(conditional, **changes)
+        yield replace(conditional, note=f"{place}{said}")
+
+
+def has_simpler(conditional: Conditional) -> bool:
+    """Say whether a simpler conditional may take the place of one that cannot be fitted."""
+    if conditional.engine != "auto":
+        return False
+    default = conditional.note.startswith("default") or bool(conditional.indicates)
+    return conditional.family == FAMILY or (
+        default and conditional.family in (LINEAR, SPREAD, *LEVELS)
+    )
+
+
+Step = tuple[dict[str, Any], str]
+
+
+def _of_curves(conditional: Conditional) -> Iterator[Step]:
     few = min(conditional.splines, FEW_CURVES)
     if conditional.spread:
-        yield replace(conditional, spread=(), note=f"{place}one spread")
+        yield {"spread": ()}, "one spread"
     if conditional.splines > few:
-        said = f"{place}one spread, curves of {few} functions"
-        yield replace(conditional, spread=(), splines=few, note=said)
+        yield {"spread": (), "splines": few}, f"one spread, curves of {few} functions"
     if conditional.interactions:
-        said = f"{place}no interactions, one spread, curves of {few} functions"
-        yield replace(conditional, interactions=(), spread=(), splines=few, note=said)
-    said = f"{place}straight lines, normal residuals"
-    line = replace(conditional, interactions=(), spread=(), splines=0, scales={}, prior="")
-    yield replace(line, family=LINEAR, note=said)
+        said = f"no interactions, one spread, curves of {few} functions"
+        yield {"interactions": (), "spread": (), "splines": few}, said
+    line = {"interactions": (), "spread": (), "splines": 0, "scales": {}, "prior": ""}
+    yield {**line, "family": LINEAR}, "straight lines, normal residuals"
+
+
+def _of_lines(conditional: Conditional) -> Iterator[Step]:
+    if conditional.family == SPREAD:
+        scales = {k: v for k, v in conditional.scales.items() if not k.startswith("spread")}
+        yield {"family": LINEAR, "scales": scales}, "one spread"
+    if conditional.splines or conditional.interactions:
+        yield {"splines": 0, "interactions": ()}, "straight lines, one spread, no interactions"
+
+
+def _of_levels(conditional: Conditional) -> Iterator[Step]:
+    if conditional.splines or conditional.interactions:
+        yield {"splines": 0, "interactions": ()}, "straight lines, no interactions"
+    if conditional.prior != FEW_CASES:
+        yield {"prior": FEW_CASES, "scales": {}}, "slopes with a log-F(2, 2) prior"
+    yield {"predictors": (), "prior": "", "scales": {}, "formula": ""}, "no predictors"
