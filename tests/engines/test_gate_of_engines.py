@@ -24,7 +24,6 @@ ENGINES = {
     "nuts": ("nuts", {"ACCEPT": (0.8,), "TUNE": 50}),
     "gibbs": ("gibbs", {"LONGEST": 1, "WARM_UP": 50}),
     "backfitting": ("additive", {"LONGEST": 1, "WARM_UP": 100}),
-    "batched": ("batched.sample", {"LONGEST": 1}),
     "batched, HMC": ("hmc", {"LONGEST": 2}),
     "integrated": ("laplace", {}),
     "integrated, HMC": ("hmc", {"LONGEST": 2}),
@@ -65,7 +64,8 @@ def run(tasks, monkeypatch):
     def run(engine):
         name, _, way = engine.partition(", ")
         if way and name == "batched":
-            monkeypatch.setattr(_module("batched.sample"), "WORTH_METROPOLIS", 2.0)
+            monkeypatch.setattr(_module("batched.sample"), "WORTH_MORE", 2.0)
+            monkeypatch.setattr(_module("batched.sample"), "LONGEST", 2)
         if way and name == "integrated":
             monkeypatch.setattr(_module("integrated"), "WORTH_A_TRY", 2.0)
         task, rng = tasks[name], np.random.default_rng(8)

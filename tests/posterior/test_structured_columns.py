@@ -1,11 +1,14 @@
 """Columns of family ``structured`` from table to copies, and simpler ones in their place."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import posynth
-from posynth.errors import SpecError
+from posynth.chain.spec import Conditional
+from posynth.errors import FitError, SpecError
 from posynth.posterior.simpler import simpler
 
 ROWS = 150
@@ -103,6 +106,40 @@ def test_simpler_models_come_in_steps(chain):
         ("gaussian", False, 0),
     ]
     assert not list(simpler(chain.spec["x"], "why"))
+
+
+def test_every_default_has_simpler_ones_and_named_families_have_none(table):
+    default = posynth.specify(table).spec["site"]
+    assert default.note.startswith("default")
+    steps = list(simpler(replace(default, splines=2, prior=""), "why"))
+    assert [(s.family, s.splines, s.prior, s.predictors) for s in steps] == [
+        ("categorical", 0, "", None),
+        ("categorical", 0, "log_f", None),
+        ("dirichlet", 0, "", ()),
+    ]
+    wide = Conditional("pay", "location_scale", splines=3, scale="learned", note="default for")
+    steps = list(simpler(wide, "why"))
+    assert [(s.family, s.splines, s.scale) for s in steps] == [
+        ("gaussian", 3, "learned"),
+        ("gaussian", 0, "learned"),
+    ]
+    assert all("in place of a larger model, which was not fitted (why)" in s.note for s in steps)
+    named = posynth.specify(table, methods={"pay": "location_scale"}).spec["pay"]
+    assert not list(simpler(named, "why"))
+
+
+def test_a_default_job_ends_with_copies_where_a_family_is_not_fitted(table, monkeypatch):
+    """Levels and spreads that no engine fits: straight lines of another prior, or no predictors."""
+
+    def refuse(task, *_):
+        raise FitError("no draws")
+
+    for engine in ("_fit_batched", "_approximate"):
+        monkeypatch.setattr(f"posynth.engines.choose.{engine}", refuse)
+    copies = posynth.synthesize(table, m=1, seed=1)
+    found = copies.posterior.spec["site"]
+    assert found.predictors == ()
+    assert "no predictors" in found.note and "(no draws)" in found.note
 
 
 def test_where_an_engine_is_named_nothing_takes_its_place(chain):

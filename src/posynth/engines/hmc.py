@@ -132,7 +132,11 @@ class Run:
 
 
 def run_hmc(
-    coordinates: Sequence[Target], start: Floats, need: int, rng: np.random.Generator
+    coordinates: Sequence[Target],
+    start: Floats,
+    need: int,
+    rng: np.random.Generator,
+    longest: float = LONGEST,
 ) -> Run:
     """Choose coordinates and the number of steps on pilot runs, then run chains until they pass.
 
@@ -147,6 +151,8 @@ def run_hmc(
         Effective draws asked for.
     rng : numpy.random.Generator
         Source of randomness.
+    longest : float
+        Times their first length, to which chains are extended before the engine gives up.
 
     Returns
     -------
@@ -163,7 +169,7 @@ def run_hmc(
     start, steps = pilot.here.x, best_steps(pilot.accepted, FIRST_STEPS)
     for number in range(1 + RETRIES):
         chains = _Chains(pilot.target, start, steps)
-        mixed = _lengthen(chains, need, rng)
+        mixed = _lengthen(chains, need, rng, longest)
         if mixed.ess > 0:
             break
         steps = 2 * steps if number else steps + 1
@@ -201,7 +207,9 @@ def best_steps(accepted: float, steps: int) -> int:
     return int(numbers[np.argmax(worth)])
 
 
-def _lengthen(chains: "_Chains", need: int, rng: np.random.Generator) -> Convergence:
+def _lengthen(
+    chains: "_Chains", need: int, rng: np.random.Generator, longest: float
+) -> Convergence:
     """Run chains until they pass, diverge, or have had their time."""
     count, size = chains.here.x.shape
     more = first = first_length(need, size, EFFICIENCY, count)
@@ -212,7 +220,7 @@ def _lengthen(chains: "_Chains", need: int, rng: np.random.Generator) -> Converg
             return Convergence.none()
         mixed, looks = convergence(chains.path), looks + 1
         length = len(chains.states)
-        if mixed.enough(need) or length >= LONGEST * first:
+        if mixed.enough(need) or length >= longest * first:
             return mixed
         more = further(mixed, need, length, looks)
 

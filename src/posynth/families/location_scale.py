@@ -52,6 +52,7 @@ FAMILY = Family(
             "weak": {"intercept": 2.5, "slope": 2.5, "spread": 2.0, "spread_slope": 0.5},
         },
         response="standardised",
+        sampler="location_scale",
     ),
     build,
     contents=regression_contents,

@@ -18,6 +18,7 @@ from posynth.families.own import own_names
 from posynth.families.permission import references
 from posynth.posterior.bound import Chain, conform
 from posynth.posterior.chain_families import own_families
+from posynth.posterior.computed import with_functions
 from posynth.posterior.rehearsal import try_own
 from posynth.posterior.structure import NUMERIC_DEFAULTS, STRUCTURED, bent_where_asked, structured
 from posynth.posterior.support import check_column
@@ -44,7 +45,7 @@ def _planned(
     if chain is None:
         table = given_table(data, kinds)
         names, own = own_names(wishes.methods, families())
-        spec = new_chain(table.schema, wishes, names)
+        spec = with_functions(table, new_chain(table.schema, wishes, names), wishes, names)
         spec = _refined(table, spec, {**names, **wishes.passive})
         parts = (spec, table.schema, table.source, own_families(own))
         bound = Chain(*parts, allowed=references(c.family for c in spec), notes=table.notes)

@@ -184,7 +184,8 @@ def _fit_simpler(job: Job, error: FitError) -> Done:
     for conditional in simpler(job.conditional, why):
         family = job.chain.families[conditional.family]
         try:
-            one = replace(job, conditional=conditional, family=family)
+            chain = replace(job.chain, spec=job.chain.spec.with_conditional(conditional))
+            one = replace(job, chain=chain, conditional=conditional, family=family)
             done = _timed(*one.task(), conditional.target, conditional.engine, job.seed)
         except FitError:
             continue

@@ -11,6 +11,7 @@ FAMILY, LINEAR, SPREAD = "structured", "gaussian", "location_scale"
 FEW_CURVES = 3
 #: Families of levels the default chooses.
 LEVELS = ("bernoulli", "ordinal", "categorical")
+SHARES = "dirichlet"  # of levels, without predictors: known in closed form
 
 
 def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
@@ -82,4 +83,5 @@ def _of_levels(conditional: Conditional) -> Iterator[Step]:
         yield {"splines": 0, "interactions": ()}, "straight lines, no interactions"
     if conditional.prior != FEW_CASES:
         yield {"prior": FEW_CASES, "scales": {}}, "slopes with a log-F(2, 2) prior"
-    yield {"predictors": (), "prior": "", "scales": {}, "formula": ""}, "no predictors"
+    shares = {"family": SHARES} if conditional.scale != "levels" else {}
+    yield {**shares, "predictors": (), "prior": "", "scales": {}}, "no predictors"

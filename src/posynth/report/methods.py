@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NAMED = 15  # columns up to which the visit order is written out
 ENGINES = {
     "exact": "exact draws",
-    "batched": "independence Metropolis or Hamiltonian Monte Carlo",
+    "batched": "importance resampling from the nearest normal, or Hamiltonian Monte Carlo",
     "laplace": "independence Metropolis with a Laplace proposal",
     "hmc": "Hamiltonian Monte Carlo",
     "nuts": "NUTS",

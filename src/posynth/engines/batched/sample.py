@@ -1,8 +1,8 @@
 """Sample a posterior whose density is evaluated at many points at once.
 
 1. The nearest normal (``posynth.engines.batched.gaussian``) and a pilot of proposals from it.
-2. If enough of them are effective and the posterior nowhere outlasts the normal: independence
-   Metropolis chains over as many proposals as R-hat and ESS ask for.
+2. If enough of them are effective and the posterior nowhere outlasts the normal: independent draws
+   by importance, from as many proposals as k-hat and their weights ask for.
 3. Else Hamiltonian Monte Carlo in the coordinates of that normal, chains side by side.
 4. The density is compared with that of the PyMC model at some draws, up to a constant. Where the
    two differ, or neither sampler suffices, there are no draws and another engine takes over.
@@ -18,21 +18,19 @@ from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.batched.cumulative import cumulative_density
 from posynth.engines.batched.density import BatchedDensity, Floats, ManyPoints, subsample
 from posynth.engines.batched.gaussian import Gaussian, nearest_gaussian
-from posynth.engines.batched.proposals import NormalProposals, Proposals
+from posynth.engines.batched.location_scale import location_scale_density
+from posynth.engines.batched.proposals import NormalProposals
+from posynth.engines.batched.resample import resampled
 from posynth.engines.batched.softmax import logistic_density, softmax_density
 from posynth.engines.conditioned import Conditioned
-from posynth.engines.diagnostics import convergence
 from posynth.engines.hmc import run_hmc
-from posynth.engines.laplace import check_ratios, failed
-from posynth.engines.length import first_length, further
+from posynth.engines.laplace import failed
 
 type Make = Callable[[Task, NDArray[np.int64] | None], BatchedDensity]
 
 PILOT = 128  # proposals that decide how to go on
-WORTH_METROPOLIS = 0.15  # share of effective proposals
-LARGEST_WEIGHT = 0.04  # of one proposal among all
-EFFICIENCY = 0.85  # effective draws expected of a step of Metropolis, in units of that share
-LONGEST = 4  # times their first length, to which chains are extended before they are given up
+WORTH_MORE = 0.1  # share of effective proposals
+LONGEST = 12  # times their first length, to which chains are extended: other engines take longer
 MANY_ROWS, PART = 40_000, 20_000  # rows from which a sample of them gives the curvature
 COMPARED, DIFFERENT = 4, 0.05  # draws at which densities are compared; log units they may differ
 
@@ -40,6 +38,7 @@ DENSITIES: dict[str, Make] = {
     "logistic": logistic_density,
     "softmax": softmax_density,
     "cumulative": cumulative_density,
+    "location_scale": location_scale_density,
 }
 
 
@@ -85,11 +84,11 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
     proposals.extend(PILOT)
     found = failed("")
     thetas: Floats = np.empty((0, 0, density.size))
-    if proposals.effective > WORTH_METROPOLIS * PILOT and not proposals.outlasted():
-        found, thetas = _metropolis(proposals, task)
+    if proposals.effective > WORTH_MORE * PILOT and not proposals.outlasted():
+        found, thetas = resampled(proposals, task.need, rng)
     if not thetas.size:
         start = gaussian.whitened(proposals.starts(CHAINS))
-        run = run_hmc([_Whitened(density, gaussian)], start, task.need, rng)
+        run = run_hmc([_Whitened(density, gaussian)], start, task.need, rng, LONGEST)
         why = f"{found.why}HMC on the density of many points, {run.why}"
         found = Fit(
             *({}, {}, {}, "batched", run.mixed, why), divergences=run.divergences, stats=run.stats
@@ -99,30 +98,6 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
         shape = run.path.shape
         thetas = gaussian.at(run.path.reshape(-1, density.size)).reshape(shape)
     return compared(found, thetas, density, model)
-
-
-def _metropolis(proposals: Proposals, task: Task, pilot: int = PILOT) -> tuple[Fit, Floats]:
-    """Extend the proposals until chains over them suffice; give no draws if they never do."""
-    share = proposals.effective / pilot
-    first = first_length(
-        task.need, proposals.thetas.shape[1], EFFICIENCY * share / (2 - share), CHAINS
-    )
-    more, looks = first, 0
-    while True:
-        proposals.extend(CHAINS * more)
-        check = check_ratios(proposals.ratios)
-        weights = proposals.weights
-        if not check.passed or weights.max() > LARGEST_WEIGHT * weights.sum():
-            return failed(f"proposals are too uneven ({check}); "), np.empty(0)
-        thetas, accepted = proposals.path(CHAINS, pilot)
-        mixed, length, looks = convergence(thetas), thetas.shape[1], looks + 1
-        if mixed.enough(task.need):
-            why = f"{check}, then independence Metropolis, {accepted:.0%} accepted"
-            return Fit({}, {}, {}, "batched", mixed, why, k_hat=check.k_hat), thetas
-        more = further(mixed, task.need, length, looks)
-        if length + more > LONGEST * first:
-            reasons = ", ".join(mixed.reasons(task.need))
-            return failed(f"independence Metropolis fails ({reasons}); "), np.empty(0)
 
 
 def compared(found: Fit, thetas: Floats, density: ManyPoints, model: Conditioned) -> Fit:

@@ -7,9 +7,9 @@
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, K_HAT_LIMIT, Fit, Task
+from posynth.engines.batched.resample import systematic
 from posynth.engines.batched.sample import compared
 from posynth.engines.conditioned import Conditioned
 from posynth.engines.diagnostics import Convergence
@@ -123,30 +123,3 @@ def _affordable(share: float, need: int) -> int:
     fewest = max(FEWEST, need // COPY)
     draws = int(np.clip(MOST * PILOT * share / SURPLUS, fewest, max(need, fewest)))
     return CHAINS * -(-draws // CHAINS)
-
-
-def systematic(weights: Floats, draws: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Take places by systematic sampling in random order: place i ``draws * weights[i]`` times.
-
-    That is its expectation; the number of times is one of the two whole numbers beside it. So a
-    mean over the draws has the variance of as many independent ones, as long as effective
-    proposals are no fewer.
-
-    Parameters
-    ----------
-    weights : ndarray, shape (s,)
-        Probabilities, which add up to 1.
-    draws : int
-        How many places to take.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray of int, shape (draws,)
-        In random order.
-    """
-    order = rng.permutation(len(weights))
-    total = np.cumsum(weights[order])
-    places = np.searchsorted(total, (np.arange(draws) + rng.random()) / draws * total[-1])
-    return rng.permutation(order[np.minimum(places, len(order) - 1)])

@@ -1,0 +1,297 @@
+r"""Numeric columns that are functions of others in every row: sums, ratios, powers, logarithms.
+
+A column y is looked for among
+
+.. math:: y = a + b f(x), \quad y = a + \sum_j b_j x_j, \quad y = c \prod_j x_j^{k_j}
+
+with f a power, a root, a logarithm or an exponential, at most ``MOST_SOURCES`` sources, exponents
+that are multiples of one half, and coefficients of as few digits as every row allows. A function
+counts only if each value of the column is a correct rounding of it in all rows, and it is missing
+where a source is: ``chain.passive.breaks``. A regression would blur such a column.
+
+The sum and the product are found by forward selection on logarithms or values of at most
+``MOST_ROWS`` rows, evenly spaced; what one more source leaves over must be rounding.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.chain.blocks import Rows
+from posynth.chain.passive import breaks
+from posynth.chain.rule import read_rule
+from posynth.errors import SpecError
+from posynth.table.schema import Column, Kind
+
+type Floats = NDArray[np.float64]
+
+MOST_SOURCES, MOST_ROWS = 5, 400
+#: Rows for a coefficient, and different values for a coefficient, below which it may be chance.
+ROWS_A_COEFFICIENT, VALUES_A_COEFFICIENT = 20, 4
+#: Unit of the last decimal, in sds of the column, above which rounding alone explains too much.
+COARSEST = 0.5
+#: Exponents are multiples of 1 / 2; relative error of arithmetic of a column in full precision.
+HALVES, PRECISE = 2, 1e-9
+DIGITS = (1, 2, 3, 4, 6, 8, 12, 17)
+_PLAIN: dict[str, Callable[[Floats], Floats]] = {
+    "{}": np.positive,
+    "log({})": np.log,
+    "log10({})": np.log10,
+    "log1p({})": np.log1p,
+    "{} ** 2": np.square,
+    "{} ** 3": lambda x: x**3,
+}
+_INVERSE: dict[str, Callable[[Floats], Floats]] = {
+    "sqrt({})": np.sqrt,
+    "(1 / {})": np.reciprocal,
+    "exp({})": np.exp,
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The rows looked at: the target, its half unit, (n,), and possible sources, (n,) each."""
+
+    y: Floats
+    half: Floats
+    sources: dict[str, Floats]
+
+
+def functions(
+    rows: Rows, visited: Sequence[str], fixed: Collection[str] = (), ordered: bool = False
+) -> dict[str, str]:
+    """Find columns that are computed from others in every row.
+
+    Parameters
+    ----------
+    rows : Rows
+        The source, encoded.
+    visited : sequence of str
+        Columns in visit order: of several that determine each other, one with a function without
+        roots and exponentials is computed, and the last of those.
+    fixed : collection of str
+        Columns that stay as they are; they may be sources.
+    ordered : bool
+        Whether sources must be visited before; else a function may be moved behind them.
+
+    Returns
+    -------
+    dict of str to str
+        Column -> its rule; rules never form a circle.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from posynth.chain.default import default_chain
+    >>> from posynth.posterior.task import encode_table
+    >>> from posynth.table.inputs import given_table
+    >>> rng = np.random.default_rng(1)
+    >>> frame = pd.DataFrame({"h": rng.normal(170, 9, 99).round(), "w": rng.normal(70, 9, 99)})
+    >>> frame["bmi"] = (frame.w / (frame.h / 100) ** 2).round(1)
+    >>> table = given_table(frame, None)
+    >>> rows = encode_table(table, default_chain(table.schema), {})
+    >>> functions(rows, ("bmi", "h", "w"))
+    {'bmi': '10000 * w / h ** 2'}
+    """
+    numeric = [n for n in visited if rows.schema[n].kind in (Kind.COUNT, Kind.CONTINUOUS)]
+    found: dict[str, str] = {}
+    for plain in (True, False):
+        for target in reversed([name for name in numeric if name not in fixed]):
+            used = {name for rule in found.values() for name in read_rule(rule).sources}
+            if target in found or target in used:
+                continue
+            first = numeric[: numeric.index(target)] if ordered else numeric
+            pool = [name for name in first if name != target and name not in found]
+            sample = _sample(rows, target, pool)
+            rules = _candidates(sample, plain) if sample else iter(())
+            holding = (rule for rule in rules if _holds(rows, rows.schema[target], rule))
+            if rule := next(holding, ""):
+                found[target] = rule
+    return found
+
+
+def _sample(rows: Rows, target: str, pool: Sequence[str]) -> Sample | None:
+    """Return rows to look at, or None where chance could make a function."""
+    values, column = rows.arrays[target], rows.schema[target]
+    known = np.flatnonzero(~np.isnan(values))
+    if len(known) < 2 * ROWS_A_COEFFICIENT:
+        return None
+    some = known[np.linspace(0, len(known) - 1, min(len(known), MOST_ROWS)).astype(int)]
+    y = values[some]
+    unit = 0.0 if column.decimals is None else 10.0**-column.decimals
+    if unit > COARSEST * y.std() or len(np.unique(y)) < 2 * VALUES_A_COEFFICIENT:
+        return None
+    half = 0.5 * unit + PRECISE * (np.abs(y) + y.std())
+    sources = {name: rows.arrays[name][some] for name in pool}
+    return Sample(y, half, {n: x for n, x in sources.items() if np.isfinite(x).all() and x.std()})
+
+
+def _holds(rows: Rows, column: Column, rule: str) -> bool:
+    try:
+        return not bool(breaks(rows, column, rule).any())
+    except SpecError:
+        return False
+
+
+def _candidates(sample: Sample, plain: bool) -> Iterator[str]:
+    """Give rules that hold in the rows looked at: plain ones, or those that invert plain ones."""
+    yield from _of_one(sample, _PLAIN if plain else _INVERSE)
+    if plain:
+        yield from _sums(sample)
+    yield from _products(sample, 1 if plain else HALVES)
+
+
+def _of_one(sample: Sample, shapes: dict[str, Callable[[Floats], Floats]]) -> Iterator[str]:
+    """Give a + b f(x) for every source and shape."""
+    for name, x in sample.sources.items():
+        for shape, function in shapes.items():
+            with np.errstate(all="ignore"):
+                fx = function(x)
+            if not np.isfinite(fx).all() or fx.std() == 0:
+                continue
+            if not _straight(sample, fx):
+                continue
+            yield from _linear(sample, [fx], [shape.format(_named(name))])
+
+
+def _straight(sample: Sample, z: Floats) -> bool:
+    """Tell whether a straight line in z leaves hardly more than rounding."""
+    z, y = z - z.mean(), sample.y - sample.y.mean()
+    return bool(np.abs(y - z * ((z @ y) / (z @ z))).max() <= 3 * sample.half.max())
+
+
+def _sums(sample: Sample) -> Iterator[str]:
+    for names in _selected(sample.y, sample.half, sample.sources):
+        if len(names) > 1:
+            columns = [sample.sources[name] for name in names]
+            yield from _linear(sample, columns, [_named(name) for name in names])
+
+
+def _products(sample: Sample, parts: int) -> Iterator[str]:
+    """Give c x1^k1 x2^k2 ..., found as a sum of logarithms."""
+    if (sample.y <= 0).any():
+        return
+    logs = {n: np.log(x) for n, x in sample.sources.items() if (x > 0).all()}
+    for names in _selected(np.log(sample.y), sample.half / sample.y, logs):
+        L = np.column_stack([logs[name] for name in names])
+        slopes = _least_squares(L, np.log(sample.y))[1:]
+        powers = np.round(slopes * parts) / parts
+        if (powers == 0).any() or np.abs(powers).max() > 4:
+            continue
+        rest = sample.y / np.exp(L @ powers)
+        ratio = sample.half / sample.y
+        low, high = (rest * (1 - ratio)).max(), (rest * (1 + ratio)).min()
+        if low <= high:
+            yield _product(_shortest(low, high), names, powers)
+
+
+def _selected(y: Floats, half: Floats, sources: dict[str, Floats]) -> Iterator[list[str]]:
+    """Give sets of sources of a linear function that leaves rounding only, the fewest first."""
+    names = [n for n in sources if np.isfinite(sources[n]).all() and sources[n].std() > 0]
+    if not names or len(y) <= 2 * len(names):
+        return
+    Z = np.column_stack([(sources[n] - sources[n].mean()) / sources[n].std() for n in names])
+    if np.abs(_left(Z, y)).max() > 4 * half.max():
+        return  # not even all of them together
+    chosen: list[int] = []
+    left = y - y.mean()
+    while len(chosen) < MOST_SOURCES and np.abs(left).max() > 1.5 * half.max():
+        free = Z if not chosen else Z - _fitted(Z[:, chosen], Z)
+        size = np.sqrt((free**2).sum(axis=0))
+        gain = np.where(size > 1e-8 * len(y) ** 0.5, np.abs(free.T @ left) / (size + 1e-300), 0.0)
+        gain[chosen] = -1.0
+        chosen.append(int(gain.argmax()))
+        left = _left(Z[:, chosen], y)
+    if np.abs(left).max() > 1.5 * half.max():
+        return
+    for one in tuple(chosen):  # what was taken up on the way and is not needed
+        without = [k for k in chosen if k != one]
+        if without and np.abs(_left(Z[:, without], y)).max() <= 1.5 * half.max():
+            chosen = without
+    if (1 + len(chosen)) * ROWS_A_COEFFICIENT <= len(y) and (
+        1 + len(chosen)
+    ) * VALUES_A_COEFFICIENT <= len(np.unique(y)):
+        yield [names[k] for k in sorted(chosen)]
+
+
+def _linear(sample: Sample, columns: list[Floats], texts: list[str]) -> Iterator[str]:
+    """Give a + sum b_j z_j with coefficients of as few digits as the rows allow."""
+    Z = np.column_stack(columns)
+    fit = _least_squares(Z, sample.y)
+    if np.abs(sample.y - fit[0] - Z @ fit[1:]).max() > 1.5 * sample.half.max():
+        return
+    for digits in DIGITS:
+        slopes = np.array([_rounded(value, digits) for value in fit[1:]])
+        if (slopes == 0).any():
+            continue
+        rest = sample.y - Z @ slopes
+        low, high = (rest - sample.half).max(), (rest + sample.half).min()
+        if low <= high:
+            yield _sum(_shortest(low, high), slopes, texts)
+            return
+
+
+def _least_squares(Z: Floats, y: Floats) -> Floats:
+    """Return intercept and slopes, on centred and scaled columns for their accuracy."""
+    center, scale = Z.mean(axis=0), Z.std(axis=0)
+    slopes = np.linalg.lstsq((Z - center) / scale, y - y.mean(), rcond=1e-12)[0] / scale
+    found: Floats = np.r_[y.mean() - center @ slopes, slopes]
+    return found
+
+
+def _fitted(Z: Floats, y: Floats) -> Floats:
+    fitted: Floats = Z @ np.linalg.lstsq(Z, y, rcond=1e-10)[0]
+    return fitted
+
+
+def _left(Z: Floats, y: Floats) -> Floats:
+    left: Floats = y - y.mean() - _fitted(Z - Z.mean(axis=0), y - y.mean())
+    return left
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def _shortest(low: float, high: float) -> float:
+    """Return the number of fewest digits in an interval."""
+    if low <= 0 <= high:
+        return 0.0
+    middle = (low + high) / 2
+    tried = (_rounded(middle, digits) for digits in range(1, 17))
+    return next((value for value in tried if low <= value <= high), middle)
+
+
+def _named(name: str) -> str:
+    return name if name.isidentifier() else f"`{name}`"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else repr(value)
+
+
+def _sum(constant: float, slopes: Floats, texts: list[str]) -> str:
+    terms = []
+    for slope, text in sorted(zip(slopes, texts, strict=True), key=lambda each: each[0] < 0):
+        size = "" if abs(slope) == 1 else f"{_number(abs(float(slope)))} * "
+        terms.append(("-" if slope < 0 else "+", f"{size}{text}"))
+    if constant:
+        terms.append(("-" if constant < 0 else "+", _number(abs(constant))))
+    (sign, first), rest = terms[0], terms[1:]
+    return ("-" if sign == "-" else "") + first + "".join(f" {s} {t}" for s, t in rest)
+
+
+def _product(constant: float, names: list[str], powers: Floats) -> str:
+    def power(name: str, size: float) -> str:
+        if size == 0.5:
+            return f"sqrt({_named(name)})"
+        return _named(name) + ("" if size == 1 else f" ** {_number(size)}")
+
+    signed = list(zip(names, map(float, powers), strict=True))
+    above = [power(name, size) for name, size in signed if size > 0]
+    below = [power(name, -size) for name, size in signed if size < 0]
+    if constant != 1 or not above:
+        above.insert(0, _number(constant))
+    return " * ".join(above) + "".join(f" / {each}" for each in below)

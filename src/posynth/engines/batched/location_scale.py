@@ -1,0 +1,150 @@
+r"""Batched posterior of a linear regression of mean and spread.
+
+.. math:: \log p(\theta | y) = -\sum_i (\eta_i + \tfrac12 z_i^2) + \log p(\theta) + const,
+    \quad \eta_i = \gamma_0 + x_i\gamma, \quad z_i = (y_i - \alpha - x_i\beta) e^{-\eta_i}
+
+Its gradient is :math:`X'(z e^{-\eta})` for the mean and :math:`X'(z^2 - 1)` for the spread; minus
+the Hessian has weights :math:`e^{-2\eta}`, :math:`2 z e^{-\eta}` and :math:`2 z^2`, whose
+expectations over y are :math:`e^{-2\eta}`, 0 and 2 (Harvey 1976). The climb to the mode takes
+those, which are always positive definite.
+
+References
+----------
+Harvey, A. C. (1976). Estimating regression models with multiplicative heteroscedasticity.
+Econometrica 44(3), 461-465.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.engines.batched.density import CELLS, ROWS, Curvature, Floats
+
+if TYPE_CHECKING:
+    from posynth.engines.base import Task
+
+
+class LocationScale:
+    """The log-density; parameters are intercept and slopes of the mean, then of the log spread.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, p)
+        Predictors.
+    y : ndarray, shape (n,)
+        The response.
+    sd : ndarray, shape (2 + 2 p,)
+        Standard deviations of the normal priors.
+    scale : float
+        Factor of the likelihood: above 1 where the rows are a sample of those meant.
+    """
+
+    def __init__(self, X: Floats, y: Floats, sd: Floats, scale: float = 1.0) -> None:
+        self.terms: int = X.shape[1] + 1
+        self.scale = scale
+        # In double precision: where the spread is small, rounding of the mean would be felt.
+        A = np.hstack([np.ones((len(X), 1)), X])
+        starts = range(0, len(A), ROWS)
+        self._pieces = [(np.ascontiguousarray(A[a : a + ROWS].T), y[a : a + ROWS]) for a in starts]
+        self._precision = 1 / sd**2
+        self._start = self._line(A, y)
+        self._block = max(1, CELLS // (4 * ROWS))
+
+    def _line(self, A: Floats, y: Floats) -> Floats:
+        """Return a straight line of one spread."""
+        penalised = A.T @ A + np.diag(self._precision[: self.terms])
+        line = np.linalg.solve(penalised, A.T @ y)
+        spread = max(float(np.std(y - A @ line)), 1e-6)
+        found: Floats = np.r_[line, np.log(spread), np.zeros(self.terms - 1)]
+        return found
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return 2 * self.terms
+
+    def start(self) -> Floats:
+        """Return the point of least squares, (d,)."""
+        return self._start
+
+    def values(self, thetas: Floats) -> Floats:
+        """Return log p at each row of thetas (s, d)."""
+        logs = np.zeros(len(thetas))
+        for part, _, z, eta, _ in self._parts(thetas):
+            logs[part] -= (eta + 0.5 * z**2).sum(axis=1)
+        return self._value(thetas, logs)
+
+    def gradients(self, thetas: Floats) -> tuple[Floats, Floats]:
+        """Return log p and its gradient at each row of thetas (s, d)."""
+        logs, sums = np.zeros(len(thetas)), np.zeros(thetas.shape)
+        for part, piece, z, eta, shrink in self._parts(thetas):
+            square = z**2
+            logs[part] -= (eta + 0.5 * square).sum(axis=1)
+            sums[part, : self.terms] += (z * shrink) @ piece.T
+            sums[part, self.terms :] += (square - 1) @ piece.T
+        return self._value(thetas, logs), self.scale * sums - thetas * self._precision
+
+    def curvature(self, thetas: Floats) -> Curvature:
+        """Return log p, gradients and the mean curvature over the rows of thetas (s, d).
+
+        At a single point the curvature is its expectation over y.
+        """
+        q, alone = self.terms, len(thetas) == 1
+        logs, sums = np.zeros(len(thetas)), np.zeros(thetas.shape)
+        blocks = np.zeros((2, 2, q, q))
+        for part, piece, z, eta, shrink in self._parts(thetas):
+            square = z**2
+            logs[part] -= (eta + 0.5 * square).sum(axis=1)
+            sums[part, :q] += (z * shrink) @ piece.T
+            sums[part, q:] += (square - 1) @ piece.T
+            blocks[0, 0] += (piece * (shrink**2).sum(axis=0)) @ piece.T
+            if alone:
+                blocks[1, 1] += 2 * piece @ piece.T
+            else:
+                blocks[0, 1] += (piece * (2 * z * shrink).sum(axis=0)) @ piece.T
+                blocks[1, 1] += (piece * (2 * square).sum(axis=0)) @ piece.T
+        blocks[1, 0] = blocks[0, 1].T
+        information = self.scale / len(thetas) * blocks.transpose(0, 2, 1, 3)
+        information = information.reshape(self.size, self.size) + np.diag(self._precision)
+        gradients = self.scale * sums - thetas * self._precision
+        return Curvature(self._value(thetas, logs), gradients, information)
+
+    def model_order(self, thetas: Floats) -> Floats:
+        """Return thetas (s, d) as they are: the PyMC model has the same order."""
+        return thetas
+
+    def _value(self, thetas: Floats, logs: Floats) -> Floats:
+        found: Floats = self.scale * logs - 0.5 * thetas**2 @ self._precision
+        return found
+
+    def _parts(self, thetas: Floats) -> Iterator[tuple[slice, Floats, Floats, Floats, Floats]]:
+        """Give which thetas, rows (q, r), z (s, r), log spreads (s, r) and 1 / spreads (s, r)."""
+        for piece, y in self._pieces:
+            for first in range(0, len(thetas), self._block):
+                part = slice(first, min(first + self._block, len(thetas)))
+                mean = thetas[part, : self.terms] @ piece
+                eta = thetas[part, self.terms :] @ piece
+                shrink = np.exp(-eta.clip(-300, 300))
+                yield part, piece, (y - mean) * shrink, eta, shrink
+
+
+def location_scale_density(task: "Task", rows: NDArray[np.int64] | None = None) -> LocationScale:
+    """Return the batched posterior of a task.
+
+    Parameters
+    ----------
+    task : Task
+        Data and prior.
+    rows : ndarray of int, optional
+        Rows to use in place of all; the likelihood is scaled up to all of them.
+    """
+    X, y, scale = task.design.X, task.response.y, 1.0
+    if rows is not None:
+        X, y, scale = X[rows], y[rows], len(X) / len(rows)
+    names = ("intercept", "slope", "spread", "spread_slope")
+    one, slope, spread, spread_slope = (task.priors[name] for name in names)
+    slopes = np.ones(X.shape[1])
+    sd = np.r_[one, slope * slopes, spread, spread_slope * slopes]
+    return LocationScale(X, y, sd, scale)
