@@ -49,6 +49,8 @@ HOSTILE = [
     "I(x.__class__.__mro__)",
     "x.__class__",
     "I(().__class__.__bases__[0].__subclasses__())",
+    "_as_number(x > 0)",
+    "I(_as_number(x > 0))",
     "np.load('MARK')",
     "np.lib.npyio.DataSource()",
     "np.fromfile('MARK')",
@@ -204,6 +206,14 @@ LEGAL = {
     "I((x > 0) & (x < 1))": ("x", lambda x: (x > 0) & (x < 1)),
     "I(~(x > 0) | (x > 1))": ("x", lambda x: ~(x > 0) | (x > 1)),
     "where(x > 0, x, 0)": ("x", lambda x: np.maximum(x, 0)),
+    "I((x > 0) + (x > 1))": ("x", lambda x: (x > 0) * 1.0 + (x > 1)),
+    "I((x > 0) - (x < 1))": ("x", lambda x: (x > 0) * 1.0 - (x < 1)),
+    "I(-(x > 0))": ("x", lambda x: -np.where(x > 0, 1.0, 0.0)),
+    "I(((x > 0) & (x < 1)) + (x > 1))": ("x", lambda x: ((x > 0) & (x < 1)) * 1.0 + (x > 1)),
+    "I(I(x > 0) + where(x > 1, x > 2, x > 0))":
+        ("x", lambda x: (x > 0) * 1.0 + np.where(x > 1, x > 2, x > 0)),
+    "where((x > 0) + (x > 1) == 2, 1, 0)": ("x", lambda x: (x > 1) * 1.0),
+    "exp(x > 0)": ("x", lambda x: np.where(x > 0, np.e, 1.0)),
     "I(g == 'b')": ("g", lambda g: g == "b"),
     "I(g != \"b\")": ("g", lambda g: g != "b"),
     "Sepal.Length": ("Sepal.Length", np.asarray),
@@ -397,6 +407,8 @@ TEXTS = {
     "(1 + x) * g": "a number takes no part in a product of terms",
     "I(1)": r"'I\(1\)' holds no column",
     "I(0 < x < 1)": r"two comparisons in one; write \(0 < x\) & \(x < 1\)",
+    "I(x > 0 & z > 0)": r"two comparisons in one; write \(x > 0\) & \(z > 0\)",
+    "I(x > 0 | z > 0)": r"two comparisons in one; write \(x > 0\) \| \(z > 0\)",
     "where(0 < `odd name` <= 2, 1, 0)": r"write \(0 < `odd name`\) & \(`odd name` <= 2\)",
     "I(g == 'B')": r"column 'g': unknown level 'B'; allowed: 'a', 'b', 'c'",
     "where('d' != g, x, 0)": "column 'g': unknown level 'd'",
@@ -422,6 +434,16 @@ TEXTS = {
 def test_refusals_say_what_to_write(frame, formula):
     with pytest.raises(SpecError, match=TEXTS[formula]):
         _values(frame, formula)
+
+
+def test_conditions_that_are_counted_keep_the_names_that_were_written(frame):
+    text = "I((x > 0) + (`odd name` > 0)) + I((g == 'b') * x)"
+    formula = read_formula(text, list(frame))
+    assert formula_matrix(formula, frame).labels[1:] == tuple(
+        text.replace(") + I", ")~I").split("~")
+    )
+    again = read_formula(formula.label(formula.factors[0]), list(frame))
+    assert again.factors == formula.factors[:1]
 
 
 def test_sides_and_single_columns_are_told_apart():

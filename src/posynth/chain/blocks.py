@@ -142,10 +142,11 @@ class Rows:
 def _levels(column: Column, codes: Floats, typed: bool = False) -> Any:
     """Return levels; missing codes become the reference level, which their indicator corrects.
 
-    With ``typed`` levels that are numbers stay numbers, as a formula reads them.
+    With ``typed`` levels that are numbers stay numbers, and True and False what they are, as a
+    formula reads them.
     """
     known = np.where(np.isnan(codes), 0, codes).astype(np.int64)
-    numbers = typed and all(type(level) in (int, float) for level in column.levels)
+    numbers = typed and all(type(level) in (int, float, bool) for level in column.levels)
     levels = list(column.levels) if numbers else [str(level) for level in column.levels]
     return pd.Categorical.from_codes(known, categories=pd.Index(levels))
 

@@ -319,9 +319,9 @@ def _from_formula(
 
 
 def _has_numbers(column: "pd.Series[Any]") -> bool:
-    """Whether a column of levels has numbers for levels."""
+    """Whether a column of levels has numbers for levels, or True and False."""
     categories = getattr(column.dtype, "categories", None)
-    return categories is not None and categories.dtype.kind in "iuf"
+    return categories is not None and categories.dtype.kind in "iufb"
 
 
 def _refuse_extremes(formula: Formula, state: Mapping[str, Any]) -> None:

@@ -135,11 +135,17 @@ class _Check:
         return any([self.value(part, depth + 1) for part in parts])
 
     def _chained(self, node: ast.Compare) -> SpecError:
-        """Return the error for ``0 < x < 1``, which joins two conditions of whole columns."""
-        sides = [node.left, *node.comparators]
-        pairs = zip(sides, node.ops, node.comparators, strict=False)
-        parts = [ast.unparse(ast.Compare(a, [op], [b])) for a, op, b in pairs]
-        text = " & ".join(f"({part})" for part in parts)
+        """Return the error for ``0 < x < 1``, which joins two conditions of whole columns.
+
+        Python reads ``x > 0 & z > 0`` as such: ``&`` and ``|`` bind closer than comparisons.
+        """
+        text, left = "", node.left
+        for op, side in zip(node.ops, node.comparators, strict=True):
+            last = side is node.comparators[-1]
+            right, sign, after = (side, "&", side) if last else _parted(side)
+            text += f"({ast.unparse(ast.Compare(left, [op], [right]))}) {sign} "
+            left = after
+        text = text[:-3]
         for alias, name in self.names.items():
             text = text.replace(alias, written(name)) if alias != name else text
         return SpecError(
@@ -256,6 +262,24 @@ def not_allowed(text: str, part: str) -> SpecError:
 
 def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _parted(side: ast.expr) -> tuple[ast.expr, str, ast.expr]:
+    """Return what stands before and after ``&`` or ``|``, or one side of two comparisons twice."""
+    match side:
+        case ast.BinOp(op=ast.BitAnd()):
+            return side.left, "&", side.right
+        case ast.BinOp(op=ast.BitOr()):
+            return side.left, "|", side.right
+    return side, "&", side
+
+
+def is_logical(node: ast.expr) -> bool:
+    """Whether an expression is True or False in each row: a condition, alone or in a function."""
+    if isinstance(node, ast.Call):
+        parts = {"I": node.args, "where": node.args[1:]}.get(dotted(node.func), [])
+        return bool(parts) and all(is_logical(part) for part in parts)
+    return is_condition(node)
 
 
 def is_condition(node: ast.expr) -> bool:

@@ -92,6 +92,11 @@ def _require_level(formula: Formula, name: str, level: Any, columns: "pd.DataFra
             f"formula {formula.text!r}: column {column!r} holds numbers (dates are days since "
             f"1970-01-01), and {level!r} is a text"
         )
+    if isinstance(level, str) and _is_logical(columns[name]):
+        raise SpecError(
+            f"formula {formula.text!r}: column {column!r} holds True and False, and {level!r} is a "
+            f"text; write I({column}), which is 1 where it is True, or I(1 - {column})"
+        )
     said = unknown("level", level, known)
     raise SpecError(f"formula {formula.text!r}, column {column!r}: {said}")
 
@@ -101,6 +106,11 @@ def _levels(column: "pd.Series[Any]", all_categories: bool) -> list[Any]:
     if categories is not None and all_categories:
         return list(categories)
     return list(column.dropna().unique())
+
+
+def _is_logical(column: "pd.Series[Any]") -> bool:
+    dtype = getattr(getattr(column.dtype, "categories", column).dtype, "kind", "")
+    return dtype == "b"
 
 
 def _value(node: ast.expr, formula: Formula) -> Any:

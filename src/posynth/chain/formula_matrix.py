@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.formula_levels import check_levels
-from posynth.chain.formula_record import Formula
+from posynth.chain.formula_record import AS_NUMBER, Formula
 from posynth.errors import SpecError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ type Floats = NDArray[np.float64]
 _ADDED: dict[str, Any] = {
     **{name: getattr(np, name) for name in ("abs", "ceil", "expm1", "floor", "log1p", "sqrt")},
     "where": np.where,
+    AS_NUMBER: lambda condition: condition * 1.0,
 }
 
 

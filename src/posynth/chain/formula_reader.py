@@ -6,9 +6,15 @@ import keyword
 import unicodedata
 from collections.abc import Sequence
 
-from posynth.chain.formula_check import check_expression, not_allowed, other_spelling
+from posynth.chain.formula_check import (
+    check_expression,
+    dotted,
+    is_logical,
+    not_allowed,
+    other_spelling,
+)
 from posynth.chain.formula_functions import CONTRASTS, FUNCTIONS, SPELLINGS
-from posynth.chain.formula_record import Formula, Reference
+from posynth.chain.formula_record import AS_NUMBER, Formula, Reference
 from posynth.chain.formula_terms import require_terms
 from posynth.chain.formula_tokens import Token, closing, parse
 from posynth.errors import SpecError
@@ -154,7 +160,7 @@ class Reader:
                 f"formula {self.text!r}: {self.text[tokens[0].start : tokens[-1].end]!r} holds no "
                 "column; a constant is no term, 1 is the intercept"
             )
-        return ast.unparse(_WithoutTexts(self).visit(tree))
+        return ast.unparse(_ConditionsAsNumbers().visit(_WithoutTexts(self).visit(tree)))
 
     def _source(self, token: Token, after: str, inside: bool) -> str:
         if token.kind == "quoted":
@@ -210,6 +216,35 @@ class _WithoutTexts(ast.NodeTransformer):
         if not isinstance(node.value, str):
             return node
         return ast.Name(self.reader.literal(node.value), ast.Load())
+
+
+class _ConditionsAsNumbers(ast.NodeTransformer):
+    """Makes 0 and 1 of conditions that are computed with: NumPy adds them by ``or``."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """Cast both sides of arithmetic; ``&`` and ``|`` stay logical."""
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.BitAnd | ast.BitOr):
+            node.left, node.right = _cast(node.left), _cast(node.right)
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        """Cast what a sign stands before; ``~`` stays logical."""
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Invert):
+            node.operand = _cast(node.operand)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Cast what functions of numbers take: NumPy's have few digits for True and False."""
+        self.generic_visit(node)
+        if dotted(node.func) not in ("C", "I", "where"):
+            node.args = [_cast(each) for each in node.args]
+        return node
+
+
+def _cast(node: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name(AS_NUMBER, ast.Load()), [node], []) if is_logical(node) else node
 
 
 def _is_plain(name: str) -> bool:

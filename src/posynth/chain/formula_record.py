@@ -12,6 +12,9 @@ from posynth.chain.formula_tokens import written
 #: Functions that learn from the rows they are given, and remember it.
 LEARNING = ("bs", "cc", "center", "cr", "cs", "poly", "scale", "standardize")
 
+#: Function around conditions that are computed with. No identifier of a column begins with ``_``.
+AS_NUMBER = "_as_number"
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -113,6 +116,7 @@ class Formula:
 
     def label(self, text: str) -> str:
         """Return a label of formulaic's with the names and texts that the user wrote."""
+        text = text.replace(f"{AS_NUMBER}(", "(")
         for identifier, reference in self.references.items():
             text = text.replace(identifier, reference.shown)
         for identifier, literal in self.texts.items():

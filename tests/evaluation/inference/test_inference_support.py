@@ -6,6 +6,7 @@ import pytest
 
 import posynth
 from posynth.errors import MeasureError
+from posynth.evaluation.inference import fit_copies, fit_statsmodels
 
 N = 60
 
@@ -102,3 +103,33 @@ def test_slopes_beside_the_means_of_groups_keep_their_variance(frames):
     assert found.table.loc["Intercept", "within"] == pytest.approx(0, abs=1e-20)
     assert "variance of 'Intercept', 'C(g)[T.1]', 'C(g)[T.2]' is 0, because the" in found.text
     assert "is 0, because" not in _pool(frames, "ols", "t ~ x + h", cluster="g").text
+
+
+@pytest.mark.parametrize("model", ["ols", "logit", "phreg", "glm"])
+@pytest.mark.parametrize("term", ["log(x)", "log(zero)", "I(1 / zero)"])
+def test_an_offset_that_is_not_finite_is_refused(model, term):
+    frame = pd.DataFrame({"x": [-1.0, 2.0, 3.0, 4.0], "zero": [0, 1, 2, 3], "y": [0, 1, 1, 0]})
+    with pytest.raises(MeasureError, match=r"offset\(.*\) is not finite in 1 rows"):
+        fit_statsmodels(f"y ~ x + offset({term})", model)(frame)
+
+
+@pytest.mark.parametrize("option", ["offset", "exposure", "freq_weights", "var_weights"])
+def test_infinite_offsets_and_weights_are_refused(option):
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [1, 2, 4], "w": [1.0, np.inf, 2.0]})
+    with pytest.raises(MeasureError, match=f"{option}: column 'w' is infinite in 1 rows"):
+        fit_statsmodels("y ~ x", "glm", family="poisson", **{option: "w"})(frame)
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ x + one", "y ~ one", "y ~ holed", "y ~ C(k)", "y ~ x:one"]
+)
+@pytest.mark.parametrize("model", ["ols", "ordered"])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_term_of_one_level_is_refused_and_does_not_vanish(formula, model, together):
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0, 5.0], "y": [1, 2, 1, 2], "one": "a", "k": 7})
+    frame["holed"] = frame["one"].where(frame["x"] > 1)
+    with pytest.raises(MeasureError, match=r"has the single level .* leave the term out"):
+        if together:
+            fit_copies(fit_statsmodels(formula, model), [frame, frame[::-1]])
+        else:
+            fit_statsmodels(formula, model)(frame)

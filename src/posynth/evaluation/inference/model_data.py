@@ -15,11 +15,12 @@ from posynth.errors import MeasureError, SpecError, unknown
 from posynth.evaluation.inference.model_request import ModelData, Request
 from posynth.evaluation.inference.predictors import (
     absent_levels,
-    as_float,
     as_levels,
     coding_notes,
     numbers_as_levels,
+    option_numbers,
     predictor,
+    require_two_levels,
     usable,
 )
 from posynth.evaluation.inference.responses import Coded, codes, number, one_coding, order, status
@@ -83,6 +84,7 @@ class _Reading:
             raise MeasureError(f"formula {self.request.formula!r}: no row is complete")
         rows = self.frame[kept]
         coded = self._predictors(rows, right)
+        require_two_levels(self.request.formula, coded[list(_bare(right))], right.level_columns)
         X = self._design(right, coded)
         response = self._response(rows)
         per_row, told = self._per_row(rows, kept)
@@ -307,7 +309,7 @@ class _Reading:
                 if not by_level and self._is_date(value):
                     formula = read_formula(written(value), self.columns)
                     column = self._predictors(rows, formula)[value]
-                found[option] = column if by_level else _numbers(option, column)
+                found[option] = column if by_level else option_numbers(option, column)
             else:
                 self._require_one_table(option)
                 found[option] = np.asarray(value)[kept]
@@ -333,28 +335,11 @@ class _Reading:
                 f"formula {self.request.formula!r}: offset(...) needs one number a row; write "
                 "products and sums of columns as offset(I(...))"
             )
-        return pd.Series(np.sum(parts, axis=0)[:, 0], index=coded.index, name="offset")
-
-
-def _numbers(option: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return a column of an option that takes numbers."""
-    if not pd.api.types.is_numeric_dtype(column.dtype):
-        raise MeasureError(
-            f"{option}: column {column.name!r} holds {column.dtype}, not numbers; name a numeric "
-            "column"
+        found = pd.DataFrame(np.hstack(parts), index=coded.index)
+        self._require_finite(
+            found.set_axis([f"offset({formula.label(t)})" for t in formula.offsets], axis=1)
         )
-    found = as_float(column)
-    if option == "exposure" and not (found > 0).all():
-        raise MeasureError(
-            f"exposure: column {column.name!r} is {found.min():g} in some row, and its logarithm "
-            "enters the model: every value must be above 0"
-        )
-    if option.endswith("weights") and ((found < 0).any() or not found.any()):
-        raise MeasureError(
-            f"{option}: column {column.name!r} is {found.min():g} in some row or 0 in all; weights "
-            "are 0 or more"
-        )
-    return found
+        return found.sum(axis=1).rename("offset")
 
 
 def _bare(formula: Formula) -> tuple[str, ...]:

@@ -155,6 +155,39 @@ def coding_notes(schema: Schema | None, frame: pd.DataFrame, bare: Iterable[str]
     return notes
 
 
+def require_two_levels(formula: str, bare: pd.DataFrame, by_level: Collection[str]) -> None:
+    """Refuse a term of a single level: it has no coefficient, and would vanish from the model.
+
+    Parameters
+    ----------
+    formula : str
+        The formula, for the error.
+    bare : pandas.DataFrame
+        The columns that stand outside functions, or in C().
+    by_level : collection of str
+        Those in C(), which may be numbers.
+
+    Raises
+    ------
+    MeasureError
+        Naming the column and its level.
+    """
+    for name in bare:
+        column = bare[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            levels = list(column.cat.categories)
+        elif name in by_level:
+            levels = column.dropna().unique().tolist()
+        else:
+            continue
+        if len(levels) < 2:
+            only = f"the single level {levels[0]!r}" if levels else "no level"
+            raise MeasureError(
+                f"formula {formula!r}: {name!r} has {only} here, so that there is nothing to "
+                "compare; leave the term out of the model"
+            )
+
+
 def absent_levels(
     schema: Schema | None, columns: Iterable[str], known: Callable[[str], Collection[Any]]
 ) -> list[str]:
@@ -182,3 +215,30 @@ def as_float(values: "pd.Series[Any]") -> "pd.Series[Any]":
     return pd.Series(
         values.to_numpy(dtype=np.float64, na_value=np.nan), index=values.index, name=values.name
     )
+
+
+def option_numbers(option: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return a column of an option that takes numbers."""
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        raise MeasureError(
+            f"{option}: column {column.name!r} holds {column.dtype}, not numbers; name a numeric "
+            "column"
+        )
+    found = as_float(column)
+    infinite = int(np.isinf(found).sum())
+    if infinite:
+        raise MeasureError(
+            f"{option}: column {column.name!r} is infinite in {infinite} rows; make these missing, "
+            "or name another column"
+        )
+    if option == "exposure" and not (found > 0).all():
+        raise MeasureError(
+            f"exposure: column {column.name!r} is {found.min():g} in some row, and its logarithm "
+            "enters the model: every value must be above 0"
+        )
+    if option.endswith("weights") and ((found < 0).any() or not found.any()):
+        raise MeasureError(
+            f"{option}: column {column.name!r} is {found.min():g} in some row or 0 in all; weights "
+            "are 0 or more"
+        )
+    return found
