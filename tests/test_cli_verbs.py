@@ -70,8 +70,8 @@ def test_pool_states_what_is_not_missing_at_random(tmp_path, heart):
     assert first != second
     for options, text in (
         (("--delta", "platelets=low"), "--delta platelets=low: 'low' must be a number"),
-        (("--delta", "age=3"), "delta: unknown column 'age'; allowed: 'platelets'"),
-        (("--selection", "platelets"), "--selection 'platelets': write it as COLUMN=N"),
+        (("--delta", "age=3"), "delta: column 'age' has no missing values"),
+        (("--selection", "platelets"), "--selection 'platelets': write it as COLUMN=NUMBER"),
     ):
         failed = call(*options)
         assert failed.exit_code == 2 and text in words(failed.output), failed.output

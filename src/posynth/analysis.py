@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from posynth.arguments import mapping
 from posynth.chain.formula import read_formula, split_formula
 from posynth.copies.container import Copies
 from posynth.copies.distinct import require_distinct
@@ -38,6 +39,8 @@ def analysis_of(  # noqa: PLR0913 - a model, and how its holes are imputed
     **options: Any,
 ) -> Analysis:
     """Return the analysis to run on every copy, with imputation inside it where that is wanted."""
+    for name, shifts in (("delta", delta), ("selection", selection)):
+        mapping(name, shifts or {}, "{'income': -500}")
     analysis = _plain_analysis(copies, model, formula, **options)
     _check_number(impute)
     if not impute:
@@ -85,6 +88,8 @@ def how_made(
     Whether their values are missing is read from the copies, not from the source: whoever has
     the copies only must come to the same rule.
     """
+    if not isinstance(formula, str):
+        raise MeasureError(f"formula = {formula!r}: give a text such as 'income ~ sex + age'")
     used = list(named(copies.schema, formula, **options))
     made = _about(provenance(copies, used), copies, used, options)
     made = _with_kept_spread(made, _of_response(copies.schema, formula), options)

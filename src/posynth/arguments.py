@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from numbers import Integral
+from os import PathLike
+from pathlib import Path
 
 from posynth.errors import SpecError
 
@@ -40,6 +42,26 @@ def truth(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise SpecError(f"{name} = {value!r}; it must be True or False")
     return value
+
+
+def as_path(name: str, value: object) -> Path:
+    """Return the path of a file or folder.
+
+    Raises
+    ------
+    SpecError
+        If it is no text and no path.
+
+    Examples
+    --------
+    >>> as_path("folder", "out").name
+    'out'
+    """
+    if not isinstance(value, str | PathLike):
+        raise SpecError(
+            f"{name} = {value!r} is of type {type(value).__name__}; give a path, as {name}='out'"
+        )
+    return Path(value)
 
 
 def mapping(name: str, value: object, example: str) -> None:

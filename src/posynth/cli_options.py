@@ -76,7 +76,11 @@ AllowCode = Annotated[
     ),
 ]
 KindOption = Annotated[
-    list[str] | None, typer.Option("--kind", help="COLUMN=KIND, over the guess; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--kind",
+        help="COLUMN=KIND, over the guess, or COLUMN=ordinal(low<mid<high); may be repeated.",
+    ),
 ]
 ChainFile = Annotated[Path | None, typer.Option("--chain", help="A chain file to follow.")]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="Engine of every fit.")]
@@ -194,6 +198,13 @@ def takes_chain(command: Callable[..., None]) -> Callable[..., None]:
     return packed
 
 
+#: Option -> what stands after COLUMN=, where it is no name.
+_FORMS = {
+    "--formula": "FORMULA", "--passive": "RULE", "--kind": "KIND",
+    "--delta": "NUMBER", "--selection": "NUMBER",
+}  # fmt: skip
+
+
 def pairs(
     values: list[str] | None, option: str, example: str = "bmi=gaussian", first: bool = False
 ) -> dict[str, str]:
@@ -205,9 +216,7 @@ def pairs(
         if options and not first:
             column, sign, chosen = options.groups()
         if not sign or not column or not chosen:
-            raise SpecError(
-                f"{option} {value!r}: write it as COLUMN={'FORMULA' if first else 'NAME'}, "
-                f"for example {example}"
-            )
+            what = _FORMS.get(option, "NAME")
+            raise SpecError(f"{option} {value!r}: write it as COLUMN={what}, for example {example}")
         found[column] = chosen
     return found

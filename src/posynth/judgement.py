@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from posynth.arguments import truth, whole
 from posynth.copies.container import Copies
 from posynth.errors import FitError, SpecError, StoreError
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.disclosure import evaluate_disclosure, keys_and_targets
 from posynth.evaluation.disclosure.by_posterior import evaluate_by_posterior
 from posynth.evaluation.utility import evaluate_utility, log_score
+from posynth.posterior.seeds import checked_seed
 from posynth.results import Result
 from posynth.table.names import Names
 
@@ -34,7 +36,9 @@ def judged(  # noqa: PLR0913 - as evaluate
 
     With ``public`` what is computed row by row is left out: checks and disclosure.
     """
-    # A wrong key is refused before the long work.
+    # A wrong argument is refused before the long work.
+    seed, checks = checked_seed(seed), truth("checks", checks)
+    groups = None if groups is None else whole("groups", groups)
     _, aims = keys_and_targets(comparison, keys, target)
     # Streams of their own: what utility draws must not change what disclosure draws.
     for_utility, for_disclosure, for_score, for_risk = np.random.default_rng(seed).spawn(4)

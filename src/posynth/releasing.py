@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from posynth.analysis import analysis_of, fits
+from posynth.arguments import as_path
 from posynth.copies.codebook import Codebook, private_codebook, public_codebook
 from posynth.copies.container import Copies
 from posynth.copies.failed import failed_conditionals, warn
@@ -90,7 +91,7 @@ def release(
     ...     sorted(path.name for path in made.iterdir())
     ['HOW_TO_POOL.md', 'codebook.csv', 'codebook.md', 'copies', 'manifest.json']
     """
-    place = Path(folder)
+    place = as_path("folder", folder)
     for source in folders_of(copies):
         _check_apart(place, source)
     _check_place(place, overwrite)

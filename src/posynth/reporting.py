@@ -92,6 +92,10 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
     'page.html'
     """
     place, models = _place(copies, to), _models(model, formula)
+    if isinstance(checks, str) or not isinstance(checks, bool | Sequence):
+        raise MeasureError(
+            f"checks = {checks!r}: give True for those of check_conditionals, or their results"
+        )
     taken = take(copies)
     if public:  # nothing that is not on the list of what is public can reach the page
         taken = replace(taken, written=public_manifest(taken.manifest()))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from posynth.copies.failed import FailedConditional
     from posynth.posterior.bound import Chain
     from posynth.table.frame import Table
+    from posynth.table.schema import Schema
 
 #: Diagnostic -> column of its limit, relation that holds if it passed, digits.
 _LIMITS = {
@@ -142,6 +143,19 @@ def _limit(table: "pd.DataFrame", name: str) -> str:
     if name == "div.":
         return "\n= 0"
     return f"\n{sign} {limits.pop():.{digits}f}" if len(limits) == 1 else ""
+
+
+def print_text_orders(console: "Console", schema: "Schema") -> None:
+    """Say of ordinal columns whose order nobody gave which order their levels have."""
+    from posynth.table.declare import in_text_order
+
+    for column in filter(in_text_order, schema):
+        levels = " < ".join(map(str, column.levels))
+        console.print(
+            f"[red]note: the levels of {plain(column.name)} stand in the order of their text, "
+            f"{plain(levels)}; if that is not theirs, give it: "
+            f"--kind '{plain(column.name)}=ordinal(low<mid<high)'[/red]"
+        )
 
 
 def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Path) -> None:

@@ -20,6 +20,7 @@ from posynth.evaluation.validity.study_file import read_study
 from posynth.evaluation.validity.summary import Validity
 from posynth.posterior.bound import Chain
 from posynth.posterior.plan import plan
+from posynth.posterior.seeds import checked_seed
 from posynth.posterior.task import encode_table, make_task
 from posynth.posterior.wishes import Wishes
 from posynth.progress import Shown, of_fits, of_replications, shown
@@ -199,7 +200,7 @@ def exchangeable(
 def _calibrated_on(
     chain: Chain | str | Path, data: Data | None, rows: int, seed: int, allow_code: bool
 ) -> tuple[Table, Chain]:
-    wishes = Wishes(allow_code=allow_code)
+    wishes, seed = Wishes(allow_code=allow_code), checked_seed(seed)
     if data is None:
         if isinstance(chain, Chain):
             raise SpecError("sbc: a chain that is no file needs data, whose predictors are used")

@@ -50,6 +50,13 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
 
 
 def _check_targets(spec: ChainSpec, schema: Schema) -> None:
+    modelled_columns = [column.name for column in schema if column.kind.is_modelled]
+    if not spec.conditionals and modelled_columns:
+        raise SpecError(
+            f"the chain has no conditional for {', '.join(map(repr, modelled_columns[:5]))}"
+            f"{' ...' if len(modelled_columns) > 5 else ''}: each column that is modelled needs "
+            "one; `posynth describe DATA -o chain.toml` writes a chain to start from"
+        )
     if not spec.conditionals:
         raise SpecError(
             "the chain has no conditional: every column is constant, an identifier or free text, "
@@ -174,6 +181,11 @@ def _check_prior(conditional: Conditional, facts: FamilyFacts) -> None:
             f"{unknown('prior', prior, facts.priors)}"
         )
     for name, value in conditional.scales.items():
+        if not facts.priors[prior]:
+            raise SpecError(
+                f"column {conditional.column!r}: prior {prior!r} has no scales, and "
+                f"{', '.join(conditional.scales)} are given; leave `scales` out"
+            )
         if name not in facts.priors[prior]:
             raise SpecError(
                 f"column {conditional.column!r}, prior {prior!r}: "

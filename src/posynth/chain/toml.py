@@ -11,7 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
-from posynth.table.schema import Column, Kind, Schema
+from posynth.table.schema import MOST_DECIMALS, Column, Kind, Schema
 
 _TOP = ("posynth", "missing", "columns", "conditional", "predictors")
 _COLUMN_KEYS = {"kind": str, "levels": list, "ordered": bool, "decimals": int, "note": str}
@@ -155,6 +155,15 @@ def _declared(columns: Any) -> dict[str, Any]:
                     f"column {name!r}: {key} = {value!r} must be of type "
                     f"{_COLUMN_KEYS[key].__name__}"
                 )
+        levels = facts.get("levels", [])
+        twice = next((level for level in levels if levels.count(level) > 1), None)
+        if twice is not None:
+            raise SpecError(f"column {name!r}: levels name {twice!r} more than once")
+        decimals = facts.get("decimals", 0)
+        if not 0 <= decimals <= MOST_DECIMALS:
+            raise SpecError(
+                f"column {name!r}: decimals = {decimals}; it must be 0 to {MOST_DECIMALS}"
+            )
         if facts.get("kind", "nominal") not in list(Kind):
             raise SpecError(f"column {name!r}: {unknown('kind', facts['kind'], Kind)}")
     return dict(columns)

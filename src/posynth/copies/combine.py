@@ -41,6 +41,11 @@ def combined(parts: Sequence[Copies], names: Names = ()) -> Copies:
     >>> len(combined([first, posynth.draw(first.posterior, m=3)]))
     5
     """
+    if isinstance(parts, Copies) or not all(isinstance(part, Copies) for part in parts):
+        raise MeasureError(
+            "combined takes a list of copies, one a draw, as combined([first, second]); read those "
+            "in folders with load_copies"
+        )
     if not parts:
         raise MeasureError("there are no copies to combine; name those of one draw at least")
     called = list(as_names(names)) or [f"copies {number}" for number in range(1, len(parts) + 1)]

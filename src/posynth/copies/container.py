@@ -15,6 +15,7 @@ from posynth.copies.output import write_output
 from posynth.copies.streams import Streams, part_of, shared_draws
 from posynth.errors import MeasureError, StoreError
 from posynth.posterior.record import Posterior
+from posynth.table.declare import in_text_order
 from posynth.table.listing import listing, some, table_html
 from posynth.table.schema import Schema
 from posynth.table.typed import as_given
@@ -137,7 +138,12 @@ class Copies:
         links = self.origin.links
         failed = [t for t, link in links.items() if not link.diagnosis.passed]
         filled = [column.name for column in self.schema if not column.kind.is_modelled]
-        named = {"outside their limits": failed, "filled in, not modelled": filled}
+        by_text = [column.name for column in self.schema if in_text_order(column)]
+        named = {
+            "outside their limits": failed,
+            "filled in, not modelled": filled,
+            "levels in the order of their text, check it": by_text,
+        }
         return [f"{what}: {some(names)}" for what, names in named.items() if names]
 
     def to_frame(self) -> pd.DataFrame:

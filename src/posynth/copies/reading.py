@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from posynth.arguments import as_path
 from posynth.copies.codebook import Codebook, private_codebook
 from posynth.copies.container import Copies
 from posynth.copies.folder import MANIFEST
@@ -58,7 +59,12 @@ def load_copies(folder: str | Path, *, allow_code: bool = False) -> Copies:
     posynth.errors.StoreError: output folder 'nowhere' is not there; name the folder that `posynth \
 synthesize` wrote
     """
-    place = Path(folder)
+    place = as_path("folder", folder)
+    if place.is_file():
+        raise StoreError(
+            f"{str(folder)!r} is a file; name the output folder that holds copies/ and "
+            f"{MANIFEST}, as `posynth synthesize` wrote it"
+        )
     if not place.is_dir():
         raise StoreError(
             f"output folder {str(folder)!r} is not there; name the folder that `posynth "
@@ -95,6 +101,11 @@ def _inferred(paths: list[Path], manifest: dict[str, Any], streams: tuple[Stream
 def _manifest(place: Path) -> dict[str, Any]:
     path = place / MANIFEST
     if not path.is_file():
+        whole = place.parent if place.name else place.resolve().parent
+        if (whole / MANIFEST).is_file():
+            raise StoreError(
+                f"{str(place)!r} is a part of the output folder {str(whole)!r}; name that"
+            )
         drawn = (place / "posterior").is_dir()
         step = f"`posynth draw {place}`" if drawn else "`posynth synthesize`"
         text = (

@@ -41,6 +41,13 @@ such folder; make it first
     """
     if not path.parent.is_dir():
         raise StoreError(f"{str(path)!r} cannot be written: there is no such folder; make it first")
+    above = _run_of(path)
+    if above is not None and path.resolve().parent != above:
+        part = path.resolve().relative_to(above).parts[0]
+        raise StoreError(
+            f"{str(path)!r} is in {part!r}, a part of the run in {str(above)!r} that holds nothing "
+            "but what was drawn or fitted; choose another folder"
+        )
     if not path.exists():
         return
     if path.is_dir():
@@ -82,11 +89,16 @@ def _reason(path: Path, inputs: list[Path]) -> str:
         return "the manifest of copies"
     if path.suffix.lower() in _NEVER:
         return f"a {path.suffix} file"
+    above = _run_of(path)
+    return "" if above is None else f"a part of the run in {str(above)!r}"
+
+
+def _run_of(path: Path) -> Path | None:
+    """Return the folder of the run of which a file is or would be a part."""
     for above in path.resolve().parents[:3]:
-        part = path.resolve().relative_to(above).parts[0]
-        if part in PARTS and is_run(above):
-            return f"a part of the run in {str(above)!r}"
-    return ""
+        if path.resolve().relative_to(above).parts[0] in PARTS and is_run(above):
+            return above
+    return None
 
 
 def _source(folder: Path) -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from posynth.arguments import whole
 from posynth.chain.blocks import Floats
 from posynth.engines.threads import ignored_warnings
 from posynth.posterior.predictive import log_likelihood, posterior_predictive
@@ -51,6 +52,7 @@ def check_conditionals(
     >>> [r.measure for r in check_conditionals(posynth.fit(df, seed=1), df)]
     ['LOO', 'PPC', 'LOO', 'PPC']
     """
+    draws, rows = whole("draws", draws), whole("rows", rows)
     rng = stream(seed, Purpose.PREDICT, "")
     if len(df) > rows:
         df = df.iloc[np.sort(rng.choice(len(df), rows, replace=False))]

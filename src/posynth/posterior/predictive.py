@@ -9,6 +9,7 @@ of it is ever saved.
 
 from typing import TYPE_CHECKING
 
+from posynth.arguments import whole
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain, conform
 from posynth.posterior.likelihood import observed_values
@@ -58,7 +59,7 @@ def log_likelihood(
     >>> dict(tree["log_likelihood"].sizes)
     {'chain': 4, 'draw': 25, 'row': 299}
     """
-    view = View.of(posterior, target, df, draws)
+    view = View.of(posterior, target, df, whole("draws", draws))
     return view.tree({"log_likelihood": view.log_likelihood()})
 
 
@@ -87,7 +88,7 @@ def posterior_predictive(
     >>> sorted(tree.children)
     ['observed_data', 'posterior', 'posterior_predictive']
     """
-    view = View.of(posterior, target, df, draws)
+    view = View.of(posterior, target, df, whole("draws", draws))
     return view.tree({"posterior_predictive": view.predicted(seed)})
 
 
@@ -125,6 +126,7 @@ def prior_predictive(
     """
     import xarray as xr
 
+    draws = whole("draws", draws)
     bound, table = chain[target], conform(df, chain.schema, chain.source)
     if bound.conditional.passive:
         raise SpecError(computed(target))

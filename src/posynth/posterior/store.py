@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posynth.arguments import as_path
 from posynth.chain.design import Encoder
 from posynth.chain.groups import Groups
 from posynth.chain.scale import Scale
@@ -208,7 +209,7 @@ def load_posterior(
     StoreError
         If it is missing, incomplete, or of another format.
     """
-    place = Path(folder)
+    place = as_path("folder", folder)
     place = place / "posterior" if (place / "posterior").is_dir() else place
     for name in (FACTS_FILE, DRAWS_FILE):
         if not (place / name).is_file():

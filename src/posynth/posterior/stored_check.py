@@ -19,7 +19,7 @@ from posynth.errors import StoreError, TableError, unknown
 from posynth.posterior.coding import Coding
 from posynth.posterior.diagnosis import Diagnosis
 from posynth.posterior.typed import require_types
-from posynth.table.schema import Column, Schema
+from posynth.table.schema import MOST_DECIMALS, Column, Schema
 from posynth.table.source import Source
 from posynth.table.typed import typed_index
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 MAX_DEFAULT_ROWS = 20_000_000
 #: Most numbers that the draws of one parameter may hold, 4 GB.
 MAX_DRAWS = 500_000_000
-MAX_DECIMALS = 30
 #: Texts and bytes of a fixed width, which no column of pandas has.
 _SIZED = re.compile(r"[<>|=]?[USVa]\d+.*")
 _FILE = "posterior.json"
@@ -91,7 +90,7 @@ def _check_schema(schema: Mapping[str, Any]) -> int:
         if _SIZED.fullmatch(column.get("dtype", "")):
             raise StoreError(f"{where}: dtype = {column['dtype']!r} is none of a table's dtypes")
         _check_categories(column, where)
-        limits = {"missing": rows, "decimals": MAX_DECIMALS, "min_decimals": MAX_DECIMALS}
+        limits = {"missing": rows, "decimals": MOST_DECIMALS, "min_decimals": MOST_DECIMALS}
         for key, most in limits.items():
             value = column.get(key) or 0
             if not 0 <= value <= most:

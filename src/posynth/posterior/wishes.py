@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from posynth.arguments import mapping
+from posynth.arguments import mapping, truth
 from posynth.chain.default import default_chain, visit_order
 from posynth.chain.dependence import in_order, with_rules
 from posynth.chain.matrix import allowed, read_matrix
@@ -76,6 +76,15 @@ class Wishes:
             object.__setattr__(self, "order", () if self.order is None else as_names(self.order))
         for name, example in _EXAMPLES.items():
             mapping(name, getattr(self, name), example)
+        for name in ("improper", "copies_values", "allow_code"):
+            truth(name, getattr(self, name))
+        for column, method in self.methods.items():
+            if not (isinstance(method, str | Family) or callable(method)):
+                raise SpecError(
+                    f"methods: {column!r} = {method!r} is of type {type(method).__name__}; give "
+                    "the name of a family or method, as {'age': 'cart'}, or a function that "
+                    "returns a pm.Model"
+                )
         given = self.predictors
         if given is not None and not isinstance(given, pd.DataFrame | str | os.PathLike):
             mapping("predictors", given, "{'age': ['sex']}")

@@ -1,6 +1,8 @@
 """Kinds declared by the user, checked against the values before anything is built on them."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,7 +11,10 @@ from posynth.errors import TableError, unknown
 from posynth.table import dates
 from posynth.table.field import Field, Storage, floats_of
 from posynth.table.levels import Levels
-from posynth.table.schema import Kind
+from posynth.table.schema import Column, Kind
+
+#: An ordinal kind with its levels, lowest first.
+_ORDERED = re.compile(r"ordinal\((.*)\)", re.DOTALL)
 
 
 def declared_kinds(kinds: Mapping[str, str] | None, names: Iterable[str]) -> dict[str, Kind]:
@@ -18,7 +23,7 @@ def declared_kinds(kinds: Mapping[str, str] | None, names: Iterable[str]) -> dic
     Parameters
     ----------
     kinds : mapping of str to str, optional
-        Column name to the value of a Kind.
+        Column name to the value of a Kind, or to ``"ordinal(low<mid<high)"``, see `in_order`.
     names : iterable of str
         Columns of the table.
 
@@ -42,9 +47,88 @@ def declared_kinds(kinds: Mapping[str, str] | None, names: Iterable[str]) -> dic
     for name, kind in (kinds or {}).items():
         if name not in known:
             raise TableError(f"kinds: {unknown('column', name, known)}")
-        if kind not in allowed:
+        if kind not in allowed and _order(kind) is None:
             raise TableError(f"kinds, column {name!r}: {unknown('kind', kind, allowed)}")
-    return {name: Kind(kind) for name, kind in (kinds or {}).items()}
+    return {
+        name: Kind.ORDINAL if _order(kind) is not None else Kind(kind)
+        for name, kind in (kinds or {}).items()
+    }
+
+
+def _order(kind: str) -> tuple[str, ...] | None:
+    """Return the levels of ``ordinal(low<mid<high)``; None of another kind."""
+    found = _ORDERED.fullmatch(kind) if isinstance(kind, str) else None
+    return None if found is None else tuple(part.strip() for part in found[1].split("<"))
+
+
+def in_order(column: Column, kind: str | None) -> Column:
+    """Put the levels of a column in the order that its declared kind gives them.
+
+    Parameters
+    ----------
+    column : Column
+        As it was found.
+    kind : str or None
+        Its declared kind; ``"ordinal(low<mid<high)"`` names each level once, lowest first.
+
+    Returns
+    -------
+    Column
+
+    Raises
+    ------
+    TableError
+        If a level is left out, named twice or not there.
+
+    Examples
+    --------
+    >>> column = Column("size", Kind.ORDINAL, "str", ("L", "M", "S"), ordered=True)
+    >>> in_order(column, "ordinal(S<M<L)").levels
+    ('S', 'M', 'L')
+    """
+    order = None if kind is None else _order(kind)
+    if order is None:
+        return column
+    known = {str(level): level for level in column.categories or column.levels}
+    wrong = next((name for name in order if name not in known or order.count(name) > 1), None)
+    left_out = next((name for name in known if name not in order), None)
+    if wrong is not None or left_out is not None:
+        problem = f"leaves out {left_out!r}"
+        if wrong is not None:
+            problem = f"names {wrong!r}" + (" twice" if wrong in known else ", which is no level")
+        raise TableError(
+            f"kinds, column {column.name!r}: {kind!r} {problem}; name each level once, lowest "
+            f"first: {', '.join(map(repr, known))}"
+        )
+    levels = [known[name] for name in order]
+    return replace(
+        column,
+        levels=tuple(level for level in levels if level in column.levels),
+        categories=tuple(levels) if column.categories else (),
+        note=column.note.replace(BY_TEXT, "levels stand in the order given"),
+    )
+
+
+#: What is said of ordinal text whose order nobody gave.
+BY_TEXT = "levels stand in the order of their text: check it, or give it as ordinal(low<mid<high)"
+
+
+def in_text_order(column: Column) -> bool:
+    """Whether an ordinal column of text has its levels in the order of the alphabet.
+
+    That is seldom their order, unless they begin with a number.
+
+    Examples
+    --------
+    >>> in_text_order(Column("s", Kind.ORDINAL, "str", ("always", "never", "often"), ordered=True))
+    True
+    >>> in_text_order(Column("s", Kind.ORDINAL, "str", ("1 low", "2 high"), ordered=True))
+    False
+    """
+    levels = [level for level in column.levels if isinstance(level, str)]
+    given = column.kind is not Kind.ORDINAL or column.dtype == "category"
+    numbered = all(level[:1].isdigit() for level in levels)
+    return not (given or numbered or len(levels) < len(column.levels)) and levels == sorted(levels)
 
 
 def check_declared(field: Field, levels: Levels, kind: Kind) -> None:

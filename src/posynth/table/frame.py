@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from posynth.errors import TableError
-from posynth.table.declare import declared_kinds
+from posynth.table.declare import declared_kinds, in_order
 from posynth.table.infer import infer_column
 from posynth.table.levels import FORMULA, formula_names
 from posynth.table.schema import Column, Schema
@@ -69,10 +69,11 @@ def table_from_frame(df: pd.DataFrame, *, kinds: Mapping[str, str] | None = None
     declared = declared_kinds(kinds, df.columns)
     check_rows(len(df))
     plain = df.reset_index(drop=True)
-    columns = [
-        infer_column(field_from_series(str(name), plain[name]), declared.get(str(name)))
-        for name in plain.columns
-    ]
+    columns = []
+    for label in plain.columns:
+        name = str(label)
+        values, column = infer_column(field_from_series(name, plain[label]), declared.get(name))
+        columns.append((values, in_order(column, (kinds or {}).get(name))))
     notes = (
         ()
         if isinstance(df.index, pd.RangeIndex)

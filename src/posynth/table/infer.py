@@ -10,7 +10,7 @@ import pandas as pd
 from posynth.errors import TableError
 from posynth.table import dates
 from posynth.table.arrays import dtype_name
-from posynth.table.declare import check_declared
+from posynth.table.declare import BY_TEXT, check_declared
 from posynth.table.field import Field, Storage, floats_of
 from posynth.table.levels import Levels, label_notes, levels_of
 from posynth.table.schema import Column, Kind, Level
@@ -74,7 +74,7 @@ def infer_column(field: Field, declared: Kind | None = None) -> tuple[pd.Series,
 
 def _declared_guess(field: Field, kind: Kind) -> Guess:
     if kind is Kind.ORDINAL and field.storage is Storage.TEXT:
-        return Guess(kind, "declared ordinal; levels stand in the order of their text: check it")
+        return Guess(kind, f"declared ordinal; {BY_TEXT}")
     return Guess(kind, f"declared {kind.value}")
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from posynth.arguments import as_path
 from posynth.errors import TableError, unknown
 from posynth.table.arrays import with_dtype
 from posynth.table.cells import field_from_cells
-from posynth.table.declare import declared_kinds
+from posynth.table.declare import declared_kinds, in_order
 from posynth.table.delimited import TextTable, parse_delimited
 from posynth.table.frame import Table, check_rows, table_from_frame, table_of
 from posynth.table.infer import as_datetimes, infer_column
@@ -61,7 +62,7 @@ def read_table(path: str | Path, *, kinds: Mapping[str, str] | None = None) -> T
     >>> table.schema.rows, table.schema["sex"].kind.value
     (299, 'binary')
     """
-    place = Path(path)
+    place = as_path("path", path)
     raw = _read_bytes(place)
     try:
         return _parse(raw, place, kinds)
@@ -123,7 +124,8 @@ def table_from_text(text: TextTable, kinds: Mapping[str, str] | None = None) -> 
         field = field_from_cells(
             name, cells, source.decimal, is_label=name in labels, wanted=wanted
         )
-        columns.append(as_datetimes(*infer_column(field, wanted)))
+        values, column = as_datetimes(*infer_column(field, wanted))
+        columns.append((values, in_order(column, (kinds or {}).get(name))))
     return table_of(columns, source, text.notes)
 
 

@@ -8,6 +8,9 @@ from typing import Any
 from posynth.errors import SpecError, TableError, unknown
 from posynth.table.listing import listing
 
+#: Most decimals that a column can be declared to have.
+MOST_DECIMALS = 30
+
 
 class Kind(StrEnum):
     """The kinds of column; a family declares which of them it can model."""

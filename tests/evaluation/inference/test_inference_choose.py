@@ -116,7 +116,7 @@ def test_mistakes_are_explained():
         choose(replace(FIVE, m=1, missing="joint"))
     with pytest.raises(MeasureError, match=r"rule is a float; give the name of a rule"):
         choose(FIVE, 2.0)
-    with pytest.raises(MeasureError, match=r"n = 0, but it must be at least 1"):
+    with pytest.raises(MeasureError, match=r"n = 0, but it must be a whole number, at least 1"):
         choose(Provenance(0, 0, 0))
 
 

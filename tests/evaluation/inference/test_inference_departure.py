@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit, logit
 
 import posynth
-from posynth.errors import MeasureError
+from posynth.errors import MeasureError, SpecError
 from posynth.evaluation.inference import mean, proportion
 from posynth.evaluation.inference.departure import AT_RANDOM, Departure
 from posynth.evaluation.inference.imputation import impute
@@ -121,9 +121,14 @@ def test_a_binary_column_deleted_by_its_own_value_is_restored(stated):
 
 
 WRONG = [
-    ({"delta": {"z": 1.0}}, "delta: unknown column 'z'; allowed: 'y'. It is about columns of the"),
-    ({"delta": {"x": 1.0}}, "delta: unknown column 'x'; allowed: 'y'"),
-    ({"delta": {"y": float("nan")}}, "delta of column 'y' = nan; it must be finite"),
+    ({"delta": {"zz": 1.0}}, "delta: unknown column 'zz'; allowed: "),
+    (
+        {"delta": {"x": 1.0}},
+        "delta: column 'x' has no missing values, so that none are imputed; columns of which that "
+        "can be said here: 'y'",
+    ),
+    ({"delta": {"y": float("nan")}}, "delta of column 'y' = nan; it must be a finite number"),
+    ({"delta": {"y": "low"}}, "delta of column 'y' = 'low'; it must be a finite number"),
     ({"delta": {"y": 1.0}, "selection": {"y": 1.0}}, "column 'y' has a delta and a selection"),
 ]
 
@@ -132,6 +137,30 @@ WRONG = [
 def test_a_departure_that_says_nothing_is_refused_at_once(known, stated, text):
     with pytest.raises(MeasureError, match=text):
         imputing(mean("y"), known, ["x", "y"], 2, departure=Departure(**stated))
+
+
+def test_a_departure_of_many_levels_or_of_no_column_of_the_model_is_refused():
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"g": rng.choice(list("abc"), 120), "y": rng.normal(size=120)})
+    table.loc[::5, "g"], table.loc[::7, "y"] = None, np.nan
+    posterior = posynth.fit(table, seed=1)
+    with pytest.raises(
+        MeasureError, match=r"column 'g' has more than two levels.*it can be said of no"
+    ):
+        departing = Departure(delta={"g": 1.0})
+        imputing(mean("y"), posterior, ["g"], 2, departure=departing)
+    schema = posterior.schema
+    with pytest.raises(MeasureError, match="column 'y' is no column of the model"):
+        Departure(delta={"y": 1.0}).check(schema, ["g"])
+
+
+@pytest.mark.parametrize("name", ["delta", "selection"])
+def test_a_departure_that_is_no_mapping_is_refused(heart, name):
+    copies = posynth.synthesize(heart[["age", "platelets"]], m=2, seed=1)
+    with pytest.raises(SpecError, match=f"{name} = .* of type list; it must be a mapping"):
+        posynth.pool(copies, "ols", "platelets ~ age", impute=2, **{name: ["platelets"]})
+    pooled = posynth.pool(copies, "ols", "platelets ~ age", impute=2)
+    assert any("so that nothing was imputed" in note for note in pooled.notes)
 
 
 def test_a_departure_without_imputation_is_refused(heart):

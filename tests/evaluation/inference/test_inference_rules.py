@@ -190,7 +190,9 @@ def test_number_of_copies_must_be_the_manifests():
 @pytest.mark.parametrize(
     ("provenance", "text"),
     [
-        (Provenance(0, 0, 2), r"n = 0, but it must be at least 1"),
+        (Provenance(0, 0, 2), r"n = 0, but it must be a whole number, at least 1"),
+        (Provenance(10.5, 10, 2), r"n = 10.5, but it must be a whole number"),
+        (Provenance(10, "10", 2), r"k = '10', but it must be a whole number"),
         (Provenance(10, 10, 2, nests=0), r"nests = 0"),
         (Provenance(10, 10, 2, nests=3), r"2 copies cannot be split evenly over 3 imputations"),
     ],

@@ -26,12 +26,14 @@ implications, JASA 115, 1730-1746, for the second form; Jolani, S. (2012), Dual 
 strategies for analyzing incomplete data, Utrecht University.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
+from numbers import Real
 
 import numpy as np
 
+from posynth.arguments import mapping
 from posynth.chain.blocks import Floats
 from posynth.errors import MeasureError, unknown
 from posynth.posterior.coding import Coding
@@ -71,16 +73,17 @@ class Departure:
         MeasureError
             Naming the column, what was found and what is allowed.
         """
-        allowed = [n for n in imputed if schema[n].kind.is_numeric or _is_binary(schema[n])]
+        possible = list(imputed)
+        allowed = [n for n in possible if schema[n].kind.is_numeric or _is_binary(schema[n])]
         for what, stated in (("delta", self.delta), ("selection", self.selection)):
+            mapping(what, stated, "{'income': -500}")
             for name, value in stated.items():
                 if name not in allowed:
+                    raise MeasureError(f"{what}: {_not_about(name, schema, possible, allowed)}")
+                if not isinstance(value, Real) or not isfinite(value):
                     raise MeasureError(
-                        f"{what}: {unknown('column', name, allowed)}. It is about columns of the "
-                        "model that have holes and are numeric or binary"
+                        f"{what} of column {name!r} = {value!r}; it must be a finite number"
                     )
-                if not isfinite(value):
-                    raise MeasureError(f"{what} of column {name!r} = {value}; it must be finite")
         both = set(self.delta) & set(self.selection)
         if both:
             raise MeasureError(
@@ -158,6 +161,20 @@ class Departure:
 
 
 AT_RANDOM = Departure()
+
+
+def _not_about(name: str, schema: Schema, possible: Sequence[str], allowed: Sequence[str]) -> str:
+    """Say why a column cannot differ from missing at random, and which can."""
+    if name not in schema:
+        return unknown("column", name, schema.names)
+    if name in possible:
+        why = "has more than two levels, and a shift is of a number or of the odds of two"
+    elif schema[name].missing:
+        why = "is no column of the model"
+    else:
+        why = "has no missing values, so that none are imputed"
+    rest = f"columns of which that can be said here: {', '.join(map(repr, allowed))}"
+    return f"column {name!r} {why}; {rest if allowed else 'it can be said of no column here'}"
 
 
 def _is_binary(column: Column) -> bool:

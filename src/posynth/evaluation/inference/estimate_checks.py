@@ -1,5 +1,6 @@
 """What must hold of named estimates with a covariance matrix, from whatever analysis."""
 
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +48,12 @@ def check_estimate(estimate: "Estimate") -> None:
                 "cannot be estimated here: simplify the model or merge rare levels"
             )
     _check_covariance(estimate)
+    df = estimate.df_com
+    if isinstance(df, bool) or not isinstance(df, Real) or not df > 0:
+        raise MeasureError(
+            f"df_com = {df!r}; residual degrees of freedom of an analysis are above 0, such as "
+            "k - p of a linear regression, or infinite where its reference is normal"
+        )
 
 
 def _check_covariance(estimate: "Estimate") -> None:

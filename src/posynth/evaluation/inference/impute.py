@@ -95,7 +95,9 @@ def imputing(  # noqa: PLR0913 - what is imputed, how often, and under which ass
         missing = {name: int(frame[name].isna().sum()) for name in modelled}
         holed = {name: number for name, number in missing.items() if number}
         if not holed:
-            return estimate_of(analysis, frame)
+            complete = estimate_of(analysis, frame)
+            note = "no column of the analysis has a missing value, so that nothing was imputed"
+            return replace(complete, notes=(note, *complete.notes))
 
         def tell(name: str, done: int, total: int) -> None:
             piece = f"{name} (table {place + 1} of {tables})" if name else ""

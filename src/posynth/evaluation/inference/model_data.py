@@ -24,6 +24,7 @@ from posynth.evaluation.inference.predictors import (
     usable,
 )
 from posynth.evaluation.inference.responses import Coded, codes, number, one_coding, order, status
+from posynth.table.declare import in_text_order
 from posynth.table.schema import Column, Kind
 from posynth.table.series import unusable
 
@@ -96,7 +97,7 @@ class _Reading:
             labels = list(matrix.labels)
             per_row["exog_re"] = pd.DataFrame(matrix.values, index=rows.index, columns=labels)
         left_out = int((~kept).sum())
-        notes = [response.note, *told]
+        notes = [response.note, self._order_note(), *told]
         bare = _bare(right)
         notes += coding_notes(self.request.schema, coded, _by_default(right))
         notes += self._basis_notes(right)
@@ -257,6 +258,19 @@ class _Reading:
         values = pd.DataFrame(matrix.values, index=rows.index, columns=[self.left])
         self._require_finite(values)
         return request.response(values[self.left], request.levels, event)
+
+    def _order_note(self) -> str:
+        """Say that an ordered response has its levels in the order of their text."""
+        request, schema = self.request, self.request.schema
+        if request.response is not order or request.levels is not None or schema is None:
+            return ""
+        if self.name is None or self.name not in schema or not in_text_order(schema[self.name]):
+            return ""
+        shown = " < ".join(map(str, schema[self.name].levels))
+        return (
+            f"the levels of {self.name!r} stand in the order of their text, {shown}; if that is "
+            "not theirs, every sign may be wrong: name them in order (--levels, levels=)"
+        )
 
     def _is_date(self, name: str) -> bool:
         schema = self.request.schema

@@ -190,6 +190,34 @@ def check_options(
         _check_distribution(options["distr"])
 
 
+def check_levels(levels: Any) -> None:
+    """Refuse levels of a response that are not in an order: a set has another in each process.
+
+    Raises
+    ------
+    MeasureError
+        With what was given, and how to write it.
+
+    Examples
+    --------
+    >>> check_levels({"no"})
+    Traceback (most recent call last):
+    posynth.errors.MeasureError: levels = {'no'} is of type set, which has no order; give a list, \
+as levels=['no', 'yes']
+    """
+    if isinstance(levels, str):
+        listed = [level.strip() for level in levels.split(",")]
+        raise MeasureError(
+            f"levels = {levels!r} is one text; give a list in order, as levels={listed}"
+        )
+    ordered = levels is None or isinstance(levels, Sequence) or hasattr(levels, "__array__")
+    if not ordered:
+        raise MeasureError(
+            f"levels = {levels!r} is of type {type(levels).__name__}, which has no order; give a "
+            "list, as levels=['no', 'yes']"
+        )
+
+
 def check_cluster(cluster: Any) -> None:
     """Refuse what is no name of a column.
 

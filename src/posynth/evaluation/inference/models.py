@@ -30,6 +30,7 @@ from posynth.evaluation.inference.model_options import (
     HELD,
     check_cluster,
     check_fit,
+    check_levels,
     check_options,
     glm_family,
 )
@@ -149,10 +150,7 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
     (('Intercept', 'x'), [0.9, 0.9])
     """
     kind = _model_named(model, options, cluster)
-    if isinstance(levels, str):
-        raise MeasureError(
-            f"levels = {levels!r} is one text; give a list in order, as levels={_listed(levels)}"
-        )
+    check_levels(levels)
     if schema is not None:
         require_readable(formula, schema)
     plain = {**kind.defaults, **{n: v for n, v in options.items() if n in kind.plain}}
@@ -223,10 +221,6 @@ def _check_design(X: pd.DataFrame, by_level: pd.DataFrame, intercept: bool) -> N
     if not intercept:
         exog, names = np.column_stack([np.ones(len(X)), exog]), ["Intercept", *names]
     check_rank(exog, names, by_level)
-
-
-def _listed(levels: str) -> list[str]:
-    return [level.strip() for level in levels.split(",")]
 
 
 def _fitted(

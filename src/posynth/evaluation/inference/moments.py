@@ -1,6 +1,7 @@
 """The averages and variances over copies from which every combining rule is computed."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -202,13 +203,15 @@ def check_sizes(provenance: Provenance) -> None:
     Raises
     ------
     MeasureError
-        If n, k or m is below 1, or the copies cannot be split evenly over the nests.
+        If n, k or m is no whole number or below 1, or the copies cannot be split evenly over the
+        nests.
     """
     for name in ("n", "k", "m", "nests"):
-        if (found := getattr(provenance, name)) < 1:
+        found = getattr(provenance, name)
+        if isinstance(found, bool) or not isinstance(found, Integral) or found < 1:
             raise MeasureError(
-                f"provenance: {name} = {found}, but it must be at least 1; read the provenance "
-                "from the manifest written with the copies"
+                f"provenance: {name} = {found!r}, but it must be a whole number, at least 1; read "
+                "the provenance from the manifest written with the copies"
             )
     if provenance.m % provenance.nests:
         raise MeasureError(

@@ -130,7 +130,7 @@ class Pooled:
                 "a joint test needs the covariances of the coefficients, and only variances were "
                 "given; pass covariance matrices, (m, p, p)"
             )
-        difference = part.center - np.broadcast_to(np.asarray(null, dtype=float), len(wanted))
+        difference = part.center - _null(null, wanted)
         try:
             with np.errstate(divide="ignore", invalid="ignore"):
                 test = self.rule.test(difference, part, self.estimand)
@@ -221,6 +221,18 @@ def pool(
         ),
         rule=used,
     )
+
+
+def _null(null: object, names: Sequence[str]) -> Floats:
+    """Return a null value for each coefficient."""
+    try:
+        values = np.asarray(null, dtype=float)
+        return np.broadcast_to(values, len(names))
+    except (TypeError, ValueError):
+        raise MeasureError(
+            f"null = {null!r}: give one number for all of {', '.join(map(repr, names))}, or a list "
+            f"of {len(names)}"
+        ) from None
 
 
 def _diagonals(cov: Floats) -> Floats:

@@ -96,6 +96,11 @@ def _texts(given: Any, inner: list[str]) -> list[str]:
 
 
 def _study(data: dict[str, Any], folder: Path, changes: dict[str, Any], allow_code: bool) -> Study:
+    if "conditional" in data:
+        raise SpecError(
+            "this is a chain of conditionals, not a study; a study names it in "
+            "[chain], as file = 'chain.toml'; see models/validity_study.toml"
+        )
     for key in data:
         if key not in _TOP:
             raise SpecError(unknown("key", key, _TOP))
