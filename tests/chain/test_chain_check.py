@@ -45,7 +45,7 @@ CHANGED = [
     (
         "age",
         {"prior": "flat", "scales": {"slope": 1.0}},
-        "column 'age', prior 'flat': unknown scale 'slope'; allowed: ",
+        "column 'age': prior 'flat' has no scales, and slope are given",
     ),
     ("age", {"scales": {"slope": 0.0}}, "scale slope = 0.0; it must be a positive, finite number"),
     ("age", {"scales": {"slope": float("inf")}}, "scale slope = inf; it must be a positive"),
