@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from posynth.engines import choose
-from posynth.engines.batched import sample
+from posynth.engines.batched import proposals, sample
+from posynth.engines.batched.axes import Slices
 from posynth.engines.batched.density import Curvature
 from posynth.engines.batched.gaussian import Gaussian, nearest_gaussian
-from posynth.engines.batched.proposals import NormalProposals
+from posynth.engines.batched.proposals import NormalProposals, pilot
 from posynth.engines.batched.sample import DENSITIES
 
 #: Family, prior, and rows a level: one level is shown by a single row.
@@ -118,11 +119,40 @@ def test_the_nearest_normal_of_a_normal_is_itself(rng):
     assert np.allclose(found.whitened(found.at(points)), points)
 
 
-def test_a_posterior_that_outlasts_the_normal_is_noticed(rng):
-    """The normal is a third too narrow, as where a level has two rows."""
-    normal = _Normal(np.zeros(3), np.eye(3))
-    assert not NormalProposals(normal, Gaussian(np.zeros(3), np.eye(3)), rng).outlasted()
-    assert NormalProposals(normal, Gaussian(np.zeros(3), 0.6 * np.eye(3)), rng).outlasted()
+class _Skewed:
+    """Independent coordinates: minus a log gamma variable, a logistic one, and two normal ones."""
+
+    size = 4
+
+    def values(self, thetas):
+        a, b = thetas[:, 0], thetas[:, 1]
+        heavy = b - 2 * np.logaddexp(0, b)
+        return -3 * a - np.exp(-a) + heavy - 0.5 * (thetas[:, 2:] ** 2).sum(axis=1)
+
+
+def test_slices_follow_skewed_axes_and_give_their_own_density(rng):
+    """The mean of f / q over draws from q is the integral of f: 1 in each known coordinate."""
+    gaussian = Gaussian(np.array([-1.0, 0.0, 0.0, 0.0]), np.diag([0.6, 1.8, 1.0, 1.0]))
+    slices = Slices.along(_Skewed(), gaussian)
+    assert slices.axes.tolist() == [0, 1]
+    assert np.allclose(slices.masses.sum(axis=1), 1)
+    x, log_q = slices.draw(20_000, rng)
+    a, b = (gaussian.mean[:2] + x @ gaussian.factor[:2, :2]).T
+    exact = -3 * a - np.exp(-a) - np.log(2) + b - 2 * np.logaddexp(0, b) + np.log(0.6 * 1.8)
+    ratio = np.exp(exact - log_q)
+    assert ratio.max() < 6  # half of all proposals are the slice itself
+    assert abs(ratio.mean() - 1) < 4 * ratio.std() / len(ratio) ** 0.5
+    assert ratio.std() < 0.7
+
+
+def test_slices_are_taken_where_they_make_proposals_more_effective(rng):
+    gaussian = Gaussian(np.array([-1.0, 0.0, 0.0, 0.0]), np.diag([0.35, 1.1, 1.0, 1.0]))
+    plain = NormalProposals(_Skewed(), gaussian, Slices.none(), rng)
+    plain.extend(2000)
+    chosen = pilot(_Skewed(), gaussian, 2000, rng)
+    assert chosen.effective > 1.3 * plain.effective
+    exact = _Normal(np.zeros(3), np.eye(3))
+    assert pilot(exact, Gaussian(np.zeros(3), np.eye(3)), 500, rng).effective > 450
 
 
 def test_a_density_that_is_not_pymcs_is_not_used(task, monkeypatch):
@@ -142,7 +172,12 @@ def test_a_density_that_is_not_pymcs_is_not_used(task, monkeypatch):
 
 @pytest.mark.parametrize(
     ("way", "prior", "slope"),
-    [("importance", "weak", 2.5), ("hmc", "weak", 2.5), ("hmc", "log_f", 1.0)],
+    [
+        ("importance", "weak", 2.5),
+        ("slices", "weak", 2.5),
+        ("hmc", "weak", 2.5),
+        ("hmc", "log_f", 1.0),
+    ],
 )
 def test_draws_have_the_moments_of_quadrature(
     way, prior, slope, make_task, logistic_quadrature, z_scores, monkeypatch
@@ -153,7 +188,8 @@ def test_draws_have_the_moments_of_quadrature(
     x = np.linspace(-1.7, 1.7, 200)
     y = (np.random.default_rng(8).random(200) < expit(-2.6 + x)).astype(np.int64)
     exact = logistic_quadrature(x, y, (5.0, slope), ((-8, 0), (-2, 6.5)), prior)
-    monkeypatch.setattr(sample, "WORTH_MORE", 0.0 if way == "importance" else 1.0)
+    monkeypatch.setattr(sample, "WORTH_MORE", 1.0 if way == "hmc" else 0.0)
+    monkeypatch.setattr(proposals, "ENOUGH", 1.0 if way == "slices" else 0.6)
     made = make_task("bernoulli", prior, x[:, None], y, levels=2)
     fits = [choose.fit(made, "auto", np.random.default_rng([6, i])) for i in range(8)]
     assert {found.engine for found in fits} == {"batched"}

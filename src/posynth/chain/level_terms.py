@@ -132,12 +132,26 @@ def with_terms(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -
 
 
 def _products(levels: _Levels, splines: int) -> dict[tuple[str, str], Floats]:
-    """Return the columns of products that are not of two numbers."""
+    """Return the columns of products that are not of two numbers, and that have cases enough.
+
+    Where a level of a factor has hardly any case, what a product does there is known by its prior
+    only, and the posterior is far from normal.
+    """
     found = products_of(levels.rows, levels.columns, levels.mask, splines)
     schema = levels.rows.schema
-    return {
-        pair: P for pair, P in found.items() if any(schema[n].kind.is_categorical for n in pair)
-    }
+    factors = {n for n in levels.columns if n in schema and schema[n].kind.is_categorical}
+    full = {n for n in factors if _has_cases(levels, n)}
+    return {pair: P for pair, P in found.items() if factors & {*pair} and factors & {*pair} <= full}
+
+
+def _has_cases(levels: _Levels, name: str) -> bool:
+    """Tell whether all levels of a factor that have rows enough have ``EVENTS`` cases too."""
+    values = levels.rows.arrays[name][levels.mask]
+    for level in np.unique(values[~np.isnan(values)]):
+        counts = np.bincount(levels.codes[values == level])
+        if counts.sum() >= EVENTS and counts.sum() - counts.max() < EVENTS:
+            return False
+    return True
 
 
 def _levels(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> _Levels:

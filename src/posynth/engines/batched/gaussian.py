@@ -55,7 +55,10 @@ class Gaussian:
 
 
 def nearest_gaussian(
-    density: BatchedDensity, rng: np.random.Generator, part: BatchedDensity | None = None
+    density: BatchedDensity,
+    rng: np.random.Generator,
+    part: BatchedDensity | None = None,
+    most: int = MOST_POINTS,
 ) -> Gaussian:
     """Return the normal distribution nearest to a posterior.
 
@@ -67,6 +70,8 @@ def nearest_gaussian(
         Source of randomness, for the points at which expectations are taken.
     part : BatchedDensity, optional
         The posterior of a sample of the rows, its likelihood scaled up.
+    most : int
+        Points at which expectations are taken, at most.
 
     Raises
     ------
@@ -76,7 +81,7 @@ def nearest_gaussian(
     theta, information = _climb(part or density)
     factor, old = _factor(information), information
     for turn in range(ROUNDS):
-        count = min(max(LEAST_POINTS, 2 * density.size), MOST_POINTS)
+        count = max(LEAST_POINTS, min(2 * density.size, most))
         points = theta + _design(density.size, count, rng) @ factor.T
         gradient, information = _expected(density, part, theta, points)
         step = np.linalg.solve(information, gradient)

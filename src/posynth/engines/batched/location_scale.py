@@ -5,8 +5,8 @@ r"""Batched posterior of a linear regression of mean and spread.
 
 Its gradient is :math:`X'(z e^{-\eta})` for the mean and :math:`X'(z^2 - 1)` for the spread; minus
 the Hessian has weights :math:`e^{-2\eta}`, :math:`2 z e^{-\eta}` and :math:`2 z^2`, whose
-expectations over y are :math:`e^{-2\eta}`, 0 and 2 (Harvey 1976). The climb to the mode takes
-those, which are always positive definite.
+expectations over y are :math:`e^{-2\eta}`, 0 and 2. The first climb takes those, which are always
+positive definite (Harvey 1976).
 
 References
 ----------
@@ -24,6 +24,9 @@ from posynth.engines.batched.density import CELLS, ROWS, Curvature, Floats
 
 if TYPE_CHECKING:
     from posynth.engines.base import Task
+
+
+STEPS, HALVINGS, SMALL_STEP = 40, 20, 1e-3
 
 
 class LocationScale:
@@ -49,10 +52,10 @@ class LocationScale:
         starts = range(0, len(A), ROWS)
         self._pieces = [(np.ascontiguousarray(A[a : a + ROWS].T), y[a : a + ROWS]) for a in starts]
         self._precision = 1 / sd**2
-        self._start = self._line(A, y)
+        self._line = self._least_squares(A, y)
         self._block = max(1, CELLS // (4 * ROWS))
 
-    def _line(self, A: Floats, y: Floats) -> Floats:
+    def _least_squares(self, A: Floats, y: Floats) -> Floats:
         """Return a straight line of one spread."""
         penalised = A.T @ A + np.diag(self._precision[: self.terms])
         line = np.linalg.solve(penalised, A.T @ y)
@@ -66,8 +69,33 @@ class LocationScale:
         return 2 * self.terms
 
     def start(self) -> Floats:
-        """Return the point of least squares, (d,)."""
-        return self._start
+        """Return a point near the mode, (d,): least squares, then steps of Fisher scoring."""
+        theta = self._line
+        value, gradient, information = self._scoring(theta)
+        for _ in range(STEPS):
+            step = np.linalg.solve(information, gradient)
+            if gradient @ step < SMALL_STEP:
+                break
+            for _ in range(HALVINGS):
+                found = self._scoring(theta + step)
+                if found[0] >= value:
+                    break
+                step = step / 2
+            else:
+                break
+            theta = theta + step
+            value, gradient, information = found
+        return theta
+
+    def _scoring(self, theta: Floats) -> tuple[float, Floats, Floats]:
+        """Return log p, gradient (d,) and expected information (d, d) at a point."""
+        values, gradients = self.gradients(theta[None])
+        q = self.terms
+        information = np.diag(self._precision)
+        for _, piece, _, _, shrink in self._parts(theta[None]):
+            information[:q, :q] += self.scale * (piece * shrink[0] ** 2) @ piece.T
+            information[q:, q:] += self.scale * 2 * piece @ piece.T
+        return float(values[0]), gradients[0], information
 
     def values(self, thetas: Floats) -> Floats:
         """Return log p at each row of thetas (s, d)."""
@@ -87,11 +115,8 @@ class LocationScale:
         return self._value(thetas, logs), self.scale * sums - thetas * self._precision
 
     def curvature(self, thetas: Floats) -> Curvature:
-        """Return log p, gradients and the mean curvature over the rows of thetas (s, d).
-
-        At a single point the curvature is its expectation over y.
-        """
-        q, alone = self.terms, len(thetas) == 1
+        """Return log p, gradients and the mean curvature over the rows of thetas (s, d)."""
+        q = self.terms
         logs, sums = np.zeros(len(thetas)), np.zeros(thetas.shape)
         blocks = np.zeros((2, 2, q, q))
         for part, piece, z, eta, shrink in self._parts(thetas):
@@ -100,11 +125,8 @@ class LocationScale:
             sums[part, :q] += (z * shrink) @ piece.T
             sums[part, q:] += (square - 1) @ piece.T
             blocks[0, 0] += (piece * (shrink**2).sum(axis=0)) @ piece.T
-            if alone:
-                blocks[1, 1] += 2 * piece @ piece.T
-            else:
-                blocks[0, 1] += (piece * (2 * z * shrink).sum(axis=0)) @ piece.T
-                blocks[1, 1] += (piece * (2 * square).sum(axis=0)) @ piece.T
+            blocks[0, 1] += (piece * (2 * z * shrink).sum(axis=0)) @ piece.T
+            blocks[1, 1] += (piece * (2 * square).sum(axis=0)) @ piece.T
         blocks[1, 0] = blocks[0, 1].T
         information = self.scale / len(thetas) * blocks.transpose(0, 2, 1, 3)
         information = information.reshape(self.size, self.size) + np.diag(self._precision)

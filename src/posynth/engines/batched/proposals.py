@@ -2,13 +2,12 @@
 
 import numpy as np
 
+from posynth.engines.batched.axes import WIDER, Slices
 from posynth.engines.batched.density import BatchedDensity, Floats, ManyPoints
 from posynth.engines.batched.gaussian import Gaussian
 from posynth.engines.laplace import FREEDOM, SHARE, proposal_log_density
 
-WIDER = 1.04  # than the fitted normal
-FAR = 4.0  # standard deviations at which the posterior must not outlast the proposal by ...
-OUTLASTS = 4.5  # ... so many log units
+ENOUGH = 0.6  # share of effective proposals from which on slices are not looked at
 
 
 class Proposals:
@@ -50,33 +49,6 @@ class Proposals:
         self.thetas = np.concatenate([self.thetas, thetas])
         self.ratios = np.concatenate([self.ratios, np.where(np.isnan(ratios), -np.inf, ratios)])
 
-    def path(self, chains: int, pilot: int) -> tuple[Floats, float]:
-        """Run independence Metropolis chains; each meets its own share of the proposals once.
-
-        Parameters
-        ----------
-        chains : int
-            Their number.
-        pilot : int
-            Proposals, the first ones, from which chains start and which none meets.
-
-        Returns
-        -------
-        tuple of ndarray, shape (chain, step, d), and float
-            States after each step, and the share of proposals accepted.
-        """
-        steps = (len(self.ratios) - pilot) // chains
-        own = pilot + np.arange(chains * steps).reshape(chains, steps)
-        uniforms = np.log(self._rng.random((chains, steps)))
-        weights = self.weights[:pilot]
-        state = self._rng.choice(pilot, chains, p=weights / weights.sum())
-        path = np.empty((chains, steps), dtype=np.int64)
-        for step in range(steps):
-            accepted = uniforms[:, step] < self.ratios[own[:, step]] - self.ratios[state]
-            state = np.where(accepted, own[:, step], state)
-            path[:, step] = state
-        return self.thetas[path], float(np.mean(path == own))
-
     def starts(self, count: int) -> Floats:
         """Choose different proposals (count, d), likelier where weights are larger."""
         chance = self.weights + 1e-3
@@ -85,7 +57,7 @@ class Proposals:
 
 
 class NormalProposals(Proposals):
-    """Proposals from a normal with heavier tails.
+    """Proposals from a normal with heavier tails; along axes that are skewed, from slices.
 
     Parameters
     ----------
@@ -93,31 +65,44 @@ class NormalProposals(Proposals):
         The posterior.
     gaussian : Gaussian
         The normal fitted to it.
+    slices : Slices
+        Axes along which proposals follow the posterior.
     rng : numpy.random.Generator
         Source of randomness.
     """
 
     def __init__(
-        self, density: BatchedDensity, gaussian: Gaussian, rng: np.random.Generator
+        self,
+        density: BatchedDensity,
+        gaussian: Gaussian,
+        slices: Slices,
+        rng: np.random.Generator,
     ) -> None:
         super().__init__(density, rng)
-        self._wide = Gaussian(gaussian.mean, WIDER * gaussian.factor)
+        self._gaussian, self._slices = gaussian, slices
+        self._rest = np.setdiff1d(np.arange(density.size), self._slices.axes)
 
     def propose(self, count: int) -> tuple[Floats, Floats]:
         """Draw points (count, d); return them with their log proposal densities (count,)."""
-        x = heavy_normal(count, self._density.size, self._rng)
-        return self._wide.at(x), proposal_log_density(x)
+        x = np.empty((count, self._density.size))
+        rest = heavy_normal(count, len(self._rest), self._rng)
+        x[:, self._rest] = WIDER * rest
+        x[:, self._slices.axes], log_q = self._slices.draw(count, self._rng)
+        return self._gaussian.at(x), log_q + proposal_log_density(rest)
 
-    def outlasted(self) -> bool:
-        """Whether the posterior falls off more slowly than the normal along some axis.
 
-        Few proposals get that far, so ratios alone cannot show it: k-hat of a few hundred of them
-        passed a fit whose standard deviation was a third too small.
-        """
-        steps = FAR * self._wide.factor.T
-        mean = self._wide.mean
-        found = self._density.values(np.concatenate([mean[None], mean + steps, mean - steps]))
-        return float(np.max(found[1:] - found[0])) + FAR**2 / 2 > OUTLASTS
+def pilot(
+    density: BatchedDensity, gaussian: Gaussian, count: int, rng: np.random.Generator
+) -> NormalProposals:
+    """Return ``count`` proposals, from slices too if those are more effective."""
+    plain = NormalProposals(density, gaussian, Slices.none(), rng)
+    plain.extend(count)
+    if plain.effective > ENOUGH * count:
+        return plain
+    slices = Slices.along(density, gaussian)
+    bent = NormalProposals(density, gaussian, slices, rng)
+    bent.extend(count)
+    return bent if bent.effective > plain.effective else plain
 
 
 def heavy_normal(count: int, size: int, rng: np.random.Generator) -> Floats:

@@ -11,11 +11,14 @@ from posynth.engines.laplace import check_ratios, failed
 
 SURPLUS = 1.5  # effective proposals for each draw kept
 LARGEST = 0.02  # weight of one proposal among all
-FEWEST, SHARE_OF_NEED = 100, 2  # draws; independent ones serve a copy each, so fewer will do
+FEWEST, SHARE_OF_NEED = 100, 4  # draws; independent ones serve a copy each, so fewer will do
 MANY, MOST = 1500, 6000  # proposals for all draws that are needed, and for any
+MANY_ROWS = 5000  # up to which ``MANY`` are affordable; fewer in proportion beyond
 
 
-def resampled(proposals: Proposals, need: int, rng: np.random.Generator) -> tuple[Fit, Floats]:
+def resampled(
+    proposals: Proposals, need: int, rows: int, rng: np.random.Generator
+) -> tuple[Fit, Floats]:
     """Extend proposals until enough of them are effective, and draw by their importance.
 
     Parameters
@@ -23,7 +26,9 @@ def resampled(proposals: Proposals, need: int, rng: np.random.Generator) -> tupl
     proposals : Proposals
         With a pilot of them.
     need : int
-        Draws to give; half as many where ``MANY`` proposals do not suffice for all.
+        Draws to give; down to a quarter where ``MANY`` proposals do not suffice for all.
+    rows : int
+        Rows of the table.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -33,9 +38,10 @@ def resampled(proposals: Proposals, need: int, rng: np.random.Generator) -> tupl
         What was done, and the draws; none if importance is too uneven.
     """
     fewest = max(FEWEST, need // SHARE_OF_NEED)
+    many = MANY * min(1.0, MANY_ROWS / rows)
     while True:
         count, share = len(proposals.ratios), proposals.effective / len(proposals.ratios)
-        draws = int(np.clip(MANY * share / SURPLUS, fewest, max(need, fewest)))
+        draws = int(np.clip(many * share / SURPLUS, fewest, max(need, fewest)))
         draws = CHAINS * -(-draws // CHAINS)
         check = check_ratios(proposals.ratios)
         weights = proposals.weights / proposals.weights.sum()
@@ -45,7 +51,7 @@ def resampled(proposals: Proposals, need: int, rng: np.random.Generator) -> tupl
         if count >= MOST:
             return failed(f"proposals are too uneven ({check}); "), np.empty(0)
         missing = SURPLUS * draws / share - count
-        proposals.extend(int(np.clip(missing, count // 2, 4 * count)))
+        proposals.extend(int(np.clip(missing, 32, 4 * count)))
     taken = systematic(weights, draws, rng)
     why = f"{check}, {draws} of {count} proposals taken by importance ({share:.0%} effective)"
     mixed = Convergence.of_independent(float(draws))

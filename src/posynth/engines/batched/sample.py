@@ -1,8 +1,9 @@
 """Sample a posterior whose density is evaluated at many points at once.
 
-1. The nearest normal (``posynth.engines.batched.gaussian``) and a pilot of proposals from it.
-2. If enough of them are effective and the posterior nowhere outlasts the normal: independent draws
-   by importance, from as many proposals as k-hat and their weights ask for.
+1. The nearest normal (``posynth.engines.batched.gaussian``) and a pilot of proposals from it, which
+   follow the posterior's own slices along axes where it is skewed (``batched.axes``).
+2. If enough of them are effective: independent draws by importance, from as many proposals as k-hat
+   and their weights ask for.
 3. Else Hamiltonian Monte Carlo in the coordinates of that normal, chains side by side.
 4. The density is compared with that of the PyMC model at some draws, up to a constant. Where the
    two differ, or neither sampler suffices, there are no draws and another engine takes over.
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.batched.cumulative import cumulative_density
 from posynth.engines.batched.density import BatchedDensity, Floats, ManyPoints, subsample
-from posynth.engines.batched.gaussian import Gaussian, nearest_gaussian
-from posynth.engines.batched.location_scale import location_scale_density
-from posynth.engines.batched.proposals import NormalProposals
+from posynth.engines.batched.gaussian import MOST_POINTS, Gaussian, nearest_gaussian
+from posynth.engines.batched.location_scale import LocationScale, location_scale_density
+from posynth.engines.batched.proposals import pilot
 from posynth.engines.batched.resample import resampled
 from posynth.engines.batched.softmax import logistic_density, softmax_density
 from posynth.engines.conditioned import Conditioned
@@ -32,6 +33,7 @@ PILOT = 128  # proposals that decide how to go on
 WORTH_MORE = 0.1  # share of effective proposals
 LONGEST = 12  # times their first length, to which chains are extended: other engines take longer
 MANY_ROWS, PART = 40_000, 20_000  # rows from which a sample of them gives the curvature
+MOST_WORK = 2e8  # rows x parameters x points in a round of the nearest normal
 COMPARED, DIFFERENT = 4, 0.05  # draws at which densities are compared; log units they may differ
 
 DENSITIES: dict[str, Make] = {
@@ -76,16 +78,18 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
     try:
         density = make(task, None)
         rows = len(task.response.y)
-        part = make(task, subsample(rows, PART)) if rows > MANY_ROWS else None
-        gaussian = nearest_gaussian(density, rng, part)
+        # Of a modelled spread a sample says too little: its curvature depends on the response.
+        sampled = rows > MANY_ROWS and not isinstance(density, LocationScale)
+        part = make(task, subsample(rows, PART)) if sampled else None
+        most = min(MOST_POINTS, int(MOST_WORK / rows / density.size))
+        gaussian = nearest_gaussian(density, rng, part, most)
     except np.linalg.LinAlgError:
         return failed("its curvature is not positive definite")
-    proposals = NormalProposals(density, gaussian, rng)
-    proposals.extend(PILOT)
+    proposals = pilot(density, gaussian, PILOT, rng)
     found = failed("")
     thetas: Floats = np.empty((0, 0, density.size))
-    if proposals.effective > WORTH_MORE * PILOT and not proposals.outlasted():
-        found, thetas = resampled(proposals, task.need, rng)
+    if proposals.effective > WORTH_MORE * PILOT:
+        found, thetas = resampled(proposals, task.need, len(task.response.y), rng)
     if not thetas.size:
         start = gaussian.whitened(proposals.starts(CHAINS))
         run = run_hmc([_Whitened(density, gaussian)], start, task.need, rng, LONGEST)

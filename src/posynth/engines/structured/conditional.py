@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from posynth.engines.batched.proposals import WIDER, Proposals, heavy_normal
+from posynth.engines.batched.axes import WIDER
+from posynth.engines.batched.proposals import Proposals, heavy_normal
 from posynth.engines.laplace import proposal_log_density
 from posynth.engines.structured.mode import Center
 from posynth.engines.structured.posterior import CELLS, Structured
