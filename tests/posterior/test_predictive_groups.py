@@ -196,7 +196,7 @@ def test_what_cannot_be_asked_for_is_refused(posterior, line):
          lambda: posynth.log_likelihood(posterior, "yy", line)),
         (TableError, "unknown column 'x'",
          lambda: posynth.log_likelihood(posterior, "y", line.drop(columns="x"))),
-        (SpecError, "draws = 0; it must be 1 or more",
+        (SpecError, "draws = 0; it must be a whole number, 1 or more",
          lambda: posynth.log_likelihood(posterior, "y", line, draws=0)),
     ]  # fmt: skip
     for error, text, call in cases:
