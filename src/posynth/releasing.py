@@ -220,7 +220,8 @@ def _example(taken: Copies, codebook: Codebook) -> Example:
     found = None if suggested is None else example_of(*suggested, codebook.schema)
     for example in (*([found] if found else []), *fallbacks(codebook.schema)):
         try:
-            fits(taken, analysis_of(taken, example.model, example.formula))
+            options = {} if example.event is None else {"event": example.event}
+            fits(taken, analysis_of(taken, example.model, example.asked, **options))
         except MeasureError:
             continue
         return example

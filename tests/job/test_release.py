@@ -375,11 +375,18 @@ def test_an_example_has_names_that_no_program_runs_as_code(released):
     ):  # fmt: skip
         assert example_of(model, formula, schema) is None
     formulas = [example.formula for example in fallbacks(schema)]
-    assert formulas == ["income ~ age + edu", "income ~ 1"]
+    # Regressions of a number first; columns of levels follow for tables without one.
+    assert formulas[:2] == ["income ~ age + edu", "income ~ 1"]
+    assert fallbacks(schema)[2] == Example("logit", "smoke", ("age", "edu"))
     from posynth.table.schema import Column, Kind, Schema
 
     awkward = Schema((Column("a b", Kind.COUNT, "int64"), Column("if", Kind.COUNT, "int64")), 9)
-    assert fallbacks(awkward) == [PLACEHOLDER]
+    # Such columns are renamed in the programs, so that the code runs.
+    assert fallbacks(awkward)[0] == Example(
+        "ols", "column_if", ("a_b",), renamed={"column_if": "if", "a_b": "a b"}
+    )
+    unfit = Schema((Column("a\nb", Kind.COUNT, "int64"), Column("key", Kind.TEXT, "str")), 9)
+    assert fallbacks(unfit) == [PLACEHOLDER]
 
 
 def test_names_of_one_letter_are_plain_and_serve_as_an_example(tmp_path, monkeypatch, capsys):
@@ -400,6 +407,39 @@ def test_names_of_one_letter_are_plain_and_serve_as_an_example(tmp_path, monkeyp
     columns = ("estimate", "std error", "df", "t", "p", "lower", "upper")
     assert head.split() == " ".join(columns).split()
     _agree(_by_r(given, tmp_path), pooled, 1e-8)
+
+
+def _table_of(kind, rng):
+    if kind == "odd names":
+        table = pd.DataFrame({
+            "blood pressure": rng.normal(120, 10, 150).round(1),
+            "sex/gender": rng.choice(["m", "f"], 150),
+            "it's \\ \"5\"": rng.normal(25, 2, 150).round(1),
+        })  # fmt: skip
+    elif kind == "levels":
+        table = pd.DataFrame({c: rng.choice(["No", "Maybe", "Yes"], 150) for c in "abc"})
+        table.loc[::6, "c"] = None
+    else:
+        table = pd.DataFrame({"one column": rng.choice(["p", "q", "s"], 150)})
+    return table
+
+
+@pytest.mark.parametrize("kind", ["odd names", "levels", "one column"])
+def test_tables_of_odd_names_or_of_levels_have_an_example_that_runs(kind, tmp_path, monkeypatch):
+    table = _table_of(kind, np.random.default_rng(1))
+    copies = posynth.synthesize(table, m=3, seed=3)
+    given = posynth.release(copies, tmp_path / "given")
+    code = _code(given, "python")
+    text = (given / "HOW_TO_POOL.md").read_text("utf-8")
+    assert "No column could serve" not in text and "y ~ x" not in code
+    call = next(line for line in text.splitlines() if line.startswith("pooled = "))
+    with monkeypatch.context() as patched:
+        patched.chdir(given)
+        names = {"posynth": posynth}
+        exec(call, names)
+    _agree(_by_python(given, monkeypatch), names["pooled"], 1e-10)
+    # The weights of R's glm are those of the iteration before the last.
+    _agree(_by_r(given, tmp_path), names["pooled"], 1e-8 if kind == "odd names" else 1e-5)
 
 
 def test_no_name_and_no_label_is_run_as_code(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -118,13 +119,19 @@ def _about_rule(made: Provenance, choice: Choice, written: RuleFormula) -> dict[
 
 def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
     schema, model = codebook.schema, example.model
-    text = [name for name in example.terms if name in schema and is_text(schema[name])]
-    event = event_of(schema[example.response]) if model == "logit" else None
+    columns = {
+        name: schema[example.column(name)]
+        for name in (example.response, *example.terms)
+        if example.column(name) in schema
+    }
+    text = [name for name in example.terms if name in columns and is_text(columns[name])]
+    event = event_of(columns[example.response]) if model == "logit" else None
+    event = event if example.event is None else example.event
     stata_terms = [
         f"i.{name}_c"
         if name in text
         else f"i.{name}"
-        if name in schema and is_coded(schema[name])
+        if name in columns and is_coded(columns[name])
         else name
         for name in example.terms
     ]
@@ -133,6 +140,13 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
     return {
         "model": model,
         "formula_text": example.formula,
+        "asked": _quoted(example.asked),
+        "asked_in_shell": f" --formula {shlex.quote(example.asked)}"
+        + ("" if example.event is None else f" --event {shlex.quote(str(example.event))}"),
+        "asked_event": "" if example.event is None else f", event={example.event!r}",
+        "renamed": [
+            (new, _quoted(old), schema.names.index(old) + 1) for new, old in example.renamed.items()
+        ],
         "response": example.response,
         "event": "" if event is None else repr(event),
         "r_event": "" if event is None else _r_value(event),
@@ -144,8 +158,8 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
         "text_terms": text,
         "numbers_as_text": [
             name
-            for name in (example.response, *example.terms)
-            if name in schema and _reads_as_text(schema[name], codebook.source.decimal)
+            for name, column in columns.items()
+            if _reads_as_text(column, codebook.source.decimal)
         ],
         "command": " ".join([command, response, *stata_terms]),
         "example_note": example.note,
