@@ -16,7 +16,7 @@ from posynth.cli_options import AllowCode, AllowFailed, Asked, Overwrite, takes_
 from posynth.errors import SpecError
 from posynth.posterior.crew import SELDOM, Crew
 from posynth.progress import Progress, shown
-from posynth.terminal import FAILED, err, errors, out, show_warning
+from posynth.terminal import FAILED, err, errors, out, show_warning, write_in_any_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -291,6 +291,7 @@ add_examples(app)
 def main() -> None:
     """Run the command line."""
     gc.set_threshold(*SELDOM)
+    write_in_any_encoding()
     warnings.showwarning = show_warning(warnings.showwarning)
     try:
         app()

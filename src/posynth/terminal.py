@@ -1,5 +1,7 @@
 """Where the command line writes, how it fails, and how it reads lists of columns."""
 
+import codecs
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +16,36 @@ from posynth.errors import DiagnosticWarning, MachineWarning, PosynthError
 #: Exit code of work that was finished although a conditional did not pass its diagnostics.
 FAILED = 3
 
+#: What stands for a sign that an encoding lacks; other characters are written as their code.
+_SPELLED = {
+    **{"−": "-", "–": "-", "·": "*", "√": "sqrt", "∞": "inf", "→": "->", "≫": ">>", "∝": "~"},
+    **{"≤": "<=", "≥": ">=", "±": "+/-", "½": "1/2", "⁻": "^-", "¹": "1", "²": "^2"},
+    **{"χ": "chi", "ν": "nu", "λ": "lambda", "σ": "sigma", "Σ": "sum", "π": "pi"},
+    **{"\u0304": "", "\u0302": "", "Ū": "U", "₀": "0", "₁": "1", "₂": "2", "…": "..."},
+}
+
 out = screen.console()
 err = screen.console(stderr=True)
+
+
+def _spelled(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Write signs that an encoding lacks in characters that every encoding has."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    codes = {c: c.encode("ascii", "backslashreplace").decode() for c in lacking}
+    return "".join(_SPELLED.get(c, codes[c]) for c in lacking), error.end
+
+
+def write_in_any_encoding() -> None:
+    """Let output go through whatever encoding it meets: cp1252 where Windows redirects it, ASCII.
+
+    A sign that it lacks would end the command with a traceback.
+    """
+    codecs.register_error("spelled", _spelled)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="spelled")
 
 
 @contextmanager
