@@ -140,10 +140,7 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
     return {
         "model": model,
         "formula_text": example.formula,
-        "asked": _quoted(example.asked),
-        "asked_in_shell": f" --formula {shlex.quote(example.asked)}"
-        + ("" if example.event is None else f" --event {shlex.quote(str(example.event))}"),
-        "asked_event": "" if example.event is None else f", event={example.event!r}",
+        **_asked(example),
         "renamed": [
             (new, _quoted(old), schema.names.index(old) + 1) for new, old in example.renamed.items()
         ],
@@ -163,6 +160,18 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
         ],
         "command": " ".join([command, response, *stata_terms]),
         "example_note": example.note,
+    }
+
+
+def _asked(example: Example) -> dict[str, str]:
+    """Return the model as it is asked of posynth, in Python and in a shell."""
+    event = example.event
+    in_shell = f" --formula {shlex.quote(example.asked)}"
+    return {
+        "asked": _quoted(example.asked),
+        "asked_in_shell": in_shell
+        + ("" if event is None else f" --event {shlex.quote(str(event))}"),
+        "asked_event": "" if event is None else f", event={event!r}",
     }
 
 
