@@ -127,14 +127,9 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
     text = [name for name in example.terms if name in columns and is_text(columns[name])]
     event = event_of(columns[example.response]) if model == "logit" else None
     event = event if example.event is None else example.event
-    stata_terms = [
-        f"i.{name}_c"
-        if name in text
-        else f"i.{name}"
-        if name in columns and is_coded(columns[name])
-        else name
-        for name in example.terms
-    ]
+    coded = [name for name in example.terms if name in columns and is_coded(columns[name])]
+    forms = {**{name: f"i.{name}" for name in coded}, **{name: f"i.{name}_c" for name in text}}
+    stata_terms = [forms.get(name, name) for name in example.terms]
     command = "regress" if model == "ols" else "logit"
     response = example.response if event is None else f"{example.response}_1"
     return {
