@@ -202,6 +202,23 @@ def test_a_function_that_was_not_stored_is_named_and_stops_nothing(tmp_path, hea
     assert risk.text in risk_tables.closeness(found).note
 
 
+def test_an_analysis_of_ones_own_is_told_of_holes_it_may_not_read(heart):
+    frames = [heart[["age", "platelets"]].sample(frac=1, random_state=s) for s in range(3)]
+    for frame in frames:
+        frame.iloc[::7, 1] = np.nan
+    given = {"n": len(heart), "proper": True}
+    spread = [0.5, 1.0, 1.5]  # so that no two copies are alike
+    frames = [f.assign(age=f["age"] + s) for f, s in zip(frames, spread, strict=True)]
+    own = posynth.pool(frames, lambda f: (f["age"].mean(), f["age"].var() / len(f)), **given)
+    assert "rows with holes are left out" not in own.text
+    assert "missing values in 'platelets': if your analysis reads such a column" in own.text
+    fitted = posynth.pool(frames, "ols", "age ~ platelets", **given)
+    assert "rows with holes are left out of each fit" in fitted.text
+    for pooled in (own, fitted):
+        assert "must already be the total" not in pooled.text
+        assert "that of its complete rows, or must be the total" in pooled.choice.reason
+
+
 def test_tables_are_laid_side_by_side_in_one_call(copies, source, judged_folder):
     tables = posynth.lay_beside(judged_folder[0], source, holdout=_others(source, 30))
     assert tables.provenance.m == len(tables.copies) == len(copies)

@@ -97,7 +97,10 @@ def how_made(
         frame[used].isna().to_numpy().any() for frame in copies.frames
     ):
         return replace(made, missing="none")
-    return replace(made, imputed=impute)
+    holed = (
+        () if formula else tuple(n for n in used if any(f[n].isna().any() for f in copies.frames))
+    )
+    return replace(made, imputed=impute, holed=holed)
 
 
 def with_remarks(pooled: "Pooled", copies: Copies) -> "Pooled":

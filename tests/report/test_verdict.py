@@ -83,11 +83,31 @@ def test_methods_say_how_these_copies_were_made(found):
     for words in ("2 synthetic copies of 299 rows", "`age`, `sex`, `platelets`, `smoking`"):
         assert words in text
     assert "proper draws" in text and "PyMC" in text and "6 pairs of columns" in text
-    assert markdown(found).startswith("## Methods") and "References: Rubin (1993)" in markdown(
+    assert markdown(found).startswith("## Methods") and "References: Rubin (1981)" in markdown(
         found
     )
     medians = [r.details["S_proper"] for r in found.results if ":" in r.subject]
     assert f"the median was {np.median(medians):.2f}" in text
+
+
+def test_methods_tell_scales_curves_and_products(found):
+    """What a conditional is on another scale, or bends, is not called a linear regression alone."""
+    spec = found.copies.posterior.spec
+    (target, *_) = (c.target for c in spec if c.family == "gaussian")
+    changed = replace(
+        spec[target], scale="learned", splines=3, interactions=(("age", "sex"),), spread=("age",)
+    )
+    posterior = replace(found.copies.posterior, spec=spec.with_conditional(changed))
+    text = " ".join(methods(replace(found, copies=replace(found.copies, origin=posterior))))
+    for words in (
+        "of the column's normal scores (`gaussian`, learned scale, ",
+        "smoothed quantile function; each copy drew that function by a Bayesian bootstrap",
+        "natural cubic splines of up to 3 columns",
+        "had products of two predictors",
+        "had a spread of residuals that depends on predictors",
+    ):
+        assert words in text
+    assert "issing values: missing values" not in text and "posynth pool" not in text
 
 
 def test_several_models_are_shown_and_their_number_is_checked(found, heart, tmp_path):

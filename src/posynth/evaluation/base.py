@@ -32,6 +32,9 @@ class Provenance:
     missing : str
         ``"none"`` (complete source), ``"pattern"`` (holes reproduced in the copies),
         ``"impute"`` (imputed ``nests`` times, then synthesised) or ``"joint"``.
+    holed : tuple of str
+        Columns with missing values in the copies, where it is not known which of them an analysis
+        reads; empty where that is known.
     imputed : int
         Imputations inside each copy, of which each estimate is the total; 0 if there are none.
     failed : tuple of str
@@ -65,6 +68,7 @@ class Provenance:
     kept_groups: tuple[str, ...] = ()
     groups: Mapping[str, int] = field(default_factory=dict)
     grouped: Mapping[str, str] = field(default_factory=dict)
+    holed: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -1,8 +1,9 @@
 """A paragraph for the Methods section of a paper: how the copies were made and judged."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from posynth.copies.manifest import missing_words
 from posynth.evaluation.utility import ranked
@@ -24,6 +25,26 @@ ENGINES = {
     "nuts": "NUTS",
     "gibbs": "Gibbs sampling",
     "backfitting": "Bayesian backfitting",
+}
+
+
+#: Scale of a conditional -> what is modelled, and how it is told.
+_SCALES = {
+    "learned": (" of the column's normal scores", ", learned scale"),
+    "levels": (" of the column's numbers as levels", ", numbers as levels"),
+}
+_LEARNED = (
+    "The scores of a learned scale are those of the column's own smoothed quantile function; each "
+    "copy drew that function by a Bayesian bootstrap of its cells."
+)
+#: Symbol of a rule -> what it stands for.
+_SYMBOLS = {
+    "v̄": "v̄ the mean variance within a copy",
+    "b": "b the variance of estimates between copies",
+    "B": "B the variance between the means of L imputations",
+    "b̄": "b̄ the mean variance between the r copies of an imputation",
+    "k": "k and n the rows of a copy and of the source",
+    "m": "m the number of copies",
 }
 
 
@@ -52,9 +73,9 @@ def markdown(found: "Findings") -> str:
 
 
 REFERENCES = (
-    "Rubin (1993), Journal of Official Statistics 9, 461-468; Raab, Nowok and Dibben (2017), "
-    "Journal of Privacy and Confidentiality 7(3), 67-97; Vehtari et al. (2021), Bayesian Analysis "
-    "16, 667-718."
+    "Rubin (1981), Annals of Statistics 9, 130-134; Rubin (1993), Journal of Official Statistics "
+    "9, 461-468; Raab, Nowok and Dibben (2017), Journal of Privacy and Confidentiality 7(3), "
+    "67-97; Vehtari et al. (2021), Bayesian Analysis 16, 667-718."
 )
 
 
@@ -72,26 +93,59 @@ def _model(found: "Findings") -> str:
         else "Some conditionals give draws without parameter uncertainty, so the copies are not "
         "proper."
     )
+    treated = missing_words(manifest).partition("; for inference")[0]
+    if not treated.startswith("missing values"):
+        treated = f"missing values: {treated}"
     return (
         f"We generated {copies} of {manifest['k']:,} rows from a confidential table of "
         f"{manifest['n']:,} rows with posynth {manifest['posynth']} (PyMC {versions['pymc']}). The "
         f"joint distribution of {len(columns)} columns was written as a chain of conditional "
-        f"models, each column given earlier ones{order}: {_families(posterior)}. {draw} Missing "
-        f"values: {missing_words(manifest)}."
+        f"models, each column given earlier ones{order}: {_families(posterior)}. "
+        f"{_forms(posterior)}{draw} {treated[:1].upper()}{treated[1:]}."
     )
 
 
 def _families(posterior: "Posterior") -> str:
     known = {**families(), **posterior.own}
-    counts = Counter(c.family for c in posterior.spec)
+    counts = Counter((c.family, c.scale) for c in posterior.spec)
     texts = []
-    for name, count in counts.most_common():
+    for (name, scale), count in counts.most_common():
         facts = known[name].facts if name in known else None
         summary = facts.summary.partition(",")[0] if facts else "a user-defined model"
         # The folder of a user's own file is private.
         shown = name.rpartition(":")[2] if is_reference(name) else name
-        texts.append(f"{summary} (`{shown}`, {count} conditional{'s' * (count > 1)})")
+        modelled, told = _SCALES.get(scale, ("", ""))
+        texts.append(f"{summary}{modelled} (`{shown}`{told}, {_conditionals(count)})")
     return "; ".join(texts)
+
+
+def _conditionals(count: int) -> str:
+    return f"{count} conditional{'s' * (count > 1)}"
+
+
+def _forms(posterior: "Posterior") -> str:
+    """Say what of the conditionals is no straight line on the natural scale, in sentences."""
+    spec = [c for c in posterior.spec if not c.passive]
+    found = [_LEARNED] if any(c.scale == "learned" for c in spec) else []
+    splines = [c.splines for c in spec if c.splines]
+    if splines:
+        most = f"{max(splines)} column{'s' * (max(splines) > 1)}"
+        found.append(
+            f"Numeric predictors entered as natural cubic splines of up to {most} in "
+            f"{_conditionals(len(splines))}."
+        )
+    settings: dict[str, list[Any]] = {
+        "products of two predictors": [c.interactions for c in spec],
+        "a spread of residuals that depends on predictors": [c.spread for c in spec],
+        "a formula in place of main effects": [c.formula for c in spec],
+        "coefficients of their own in each stratum": [c.strata for c in spec],
+        "random effects of groups of rows": [c.groups for c in spec],
+        "one value a group of rows": [c.per_group for c in spec],
+    }
+    for what, given in settings.items():
+        count = sum(bool(each) for each in given)
+        found += [f"{_conditionals(count)} had {what}."] if count else []
+    return "".join(f"{sentence} " for sentence in found)
 
 
 def _fit(found: "Findings") -> str:
@@ -133,11 +187,13 @@ def _inference(found: "Findings") -> str:
     pooled = next((each.pooled for each in found.inferences if each.pooled is not None), None)
     if pooled is None:
         return ""
+    formula = pooled.rule.formula
+    used = set(re.findall("[A-Za-z]\u0304?", formula))
+    told = [text for symbol, text in _SYMBOLS.items() if symbol in used]
+    with_ = f", with {', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else ""
     return (
         "Models were fitted to every copy, and estimates were averaged; their variance was "
-        f"{pooled.rule.formula}, with v̄ the mean variance within a copy, b the variance of "
-        "estimates between copies, k and n the rows of a copy and of the source, and m the number "
-        "of copies."
+        f"{formula}{with_}."
     )
 
 

@@ -144,7 +144,14 @@ WARNINGS: tuple[tuple[Callable[[Provenance], bool], str], ...] = (
         "model and those without holes, or differ from that as delta and selection state",
     ),
     (
-        lambda p: p.missing == "pattern" and p.m > 1 and p.imputed <= 1,
+        lambda p: p.missing == "pattern" and p.imputed <= 1 and bool(p.holed),
+        "the copies have missing values in {holed}: if your analysis reads such a column and "
+        "leaves rows out, that is right for a regression only if what is missing does not depend "
+        "on its response; otherwise it must impute inside each copy and return the "
+        "multiple-imputation total (see combine_imputations)",
+    ),
+    (
+        lambda p: p.missing == "pattern" and p.m > 1 and p.imputed <= 1 and not p.holed,
         "rows with holes are left out of each fit, which is right for a regression only if what is "
         "missing does not depend on its response; otherwise impute inside each copy: whoever has "
         "the posterior by impute=5 in Python or --impute 5 at the command line, whoever has only "
@@ -152,7 +159,7 @@ WARNINGS: tuple[tuple[Callable[[Provenance], bool], str], ...] = (
         "multiple-imputation total (see combine_imputations)",
     ),
     (
-        lambda p: p.m == 1 and p.missing in ("impute", "pattern"),
+        lambda p: p.m == 1 and p.missing in ("impute", "pattern") and not p.holed,
         "the source was incomplete and there is one copy, so what the missing values cost is not "
         "in the interval; make more copies",
     ),

@@ -91,7 +91,8 @@ def choose(provenance: Provenance, rule: str | Rule = "auto") -> Choice:
     if automatic:
         _refuse(provenance)
     case = next(case for case in CASES if case.applies(provenance))
-    warnings = [text for applies, text in WARNINGS if applies(provenance)]
+    holed = ", ".join(map(repr, provenance.holed[:5])) + " ..." * (len(provenance.holed) > 5)
+    warnings = [text.replace("{holed}", holed) for applies, text in WARNINGS if applies(provenance)]
     fitting = Choice(case.rule, _worded(case.reason, provenance), (*warnings, *_shrunk(provenance)))
     if automatic or rule == fitting.rule:
         return fitting
@@ -122,10 +123,14 @@ def _worded(reason: str, p: Provenance) -> str:
     worded = reason.replace("{few}", few).replace("{a}", a).replace("{m}", str(p.m))
     if p.missing != "pattern":
         return worded
-    total = "is" if p.imputed > 1 else "must already be"
+    total = "the total over multiple imputations inside that copy"
+    if p.imputed > 1:
+        return (
+            f"{worded}; the holes of the source are reproduced, so each copy's variance is {total}"
+        )
     return (
-        f"{worded}; the holes of the source are reproduced, so each copy's variance {total} the "
-        "total over multiple imputations inside that copy"
+        f"{worded}; the holes of the source are reproduced, so each copy's variance is that of its complete "
+        f"rows, or must be {total}"
     )
 
 
