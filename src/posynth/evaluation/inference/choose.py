@@ -129,8 +129,8 @@ def _worded(reason: str, p: Provenance) -> str:
             f"{worded}; the holes of the source are reproduced, so each copy's variance is {total}"
         )
     return (
-        f"{worded}; the holes of the source are reproduced, so each copy's variance is that of its complete "
-        f"rows, or must be {total}"
+        f"{worded}; the holes of the source are reproduced, so each copy's variance is that of "
+        f"its complete rows, or must be {total}"
     )
 
 
