@@ -157,6 +157,23 @@ def test_an_order_that_is_only_that_of_the_text_is_told(likert):
 
 
 @pytest.mark.parametrize(
+    ("levels", "told"),
+    [
+        (("1", "2", "10"), False),
+        (("2 low", "9.5 mid", "10 high"), False),
+        (("-5", "0", "5"), False),
+        (("10+", "5-9", "<5"), True),
+    ],
+)
+def test_ordinal_text_that_begins_with_numbers_is_ordered_by_them(levels, told):
+    table = pd.DataFrame({"x": np.arange(90.0), "s": np.resize(levels, 90)})
+    column = posynth.specify(table, kinds={"s": "ordinal"}).schema["s"]
+    assert column.levels == levels and in_text_order(column) == told
+    plain = posynth.specify(table, kinds={"s": "nominal"}).schema["s"]
+    assert plain.levels == tuple(sorted(levels))  # without an order, that of the text
+
+
+@pytest.mark.parametrize(
     ("kind", "said"),
     [
         ("ordinal(never<rarely<often)", "leaves out 'always'"),

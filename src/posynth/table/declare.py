@@ -14,6 +14,7 @@ from posynth.table.levels import Levels
 from posynth.table.schema import Column, Kind
 
 #: An ordinal kind with its levels, lowest first.
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _ORDERED = re.compile(r"ordinal\((.*)\)", re.DOTALL)
 
 
@@ -109,6 +110,19 @@ def in_order(column: Column, kind: str | None) -> Column:
     )
 
 
+def leading_numbers(levels: Iterable[object]) -> list[float]:
+    """Return the number that each text begins with; none if one begins with none, or two are equal.
+
+    Examples
+    --------
+    >>> leading_numbers(["1 low", "10 high", "2 mid"]), leading_numbers(["low", "1"])
+    ([1.0, 10.0, 2.0], [])
+    """
+    found = [_NUMBER.match(level) if isinstance(level, str) else None for level in levels]
+    numbers = [float(each[0]) for each in found if each is not None]
+    return numbers if len(numbers) == len(found) == len(set(numbers)) else []
+
+
 #: What is said of ordinal text whose order nobody gave.
 BY_TEXT = "levels stand in the order of their text: check it, or give it as ordinal(low<mid<high)"
 
@@ -116,7 +130,7 @@ BY_TEXT = "levels stand in the order of their text: check it, or give it as ordi
 def in_text_order(column: Column) -> bool:
     """Whether an ordinal column of text has its levels in the order of the alphabet.
 
-    That is seldom their order, unless they begin with a number.
+    That is seldom their order, unless they begin with numbers that increase.
 
     Examples
     --------
@@ -127,7 +141,8 @@ def in_text_order(column: Column) -> bool:
     """
     levels = [level for level in column.levels if isinstance(level, str)]
     given = column.kind is not Kind.ORDINAL or column.dtype == "category"
-    numbered = all(level[:1].isdigit() for level in levels)
+    numbers = leading_numbers(levels)
+    numbered = bool(numbers) and numbers == sorted(numbers)
     return not (given or numbered or len(levels) < len(column.levels)) and levels == sorted(levels)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from posynth.errors import TableError
 from posynth.table import dates
 from posynth.table.arrays import dtype_name
-from posynth.table.declare import BY_TEXT, check_declared
+from posynth.table.declare import BY_TEXT, check_declared, leading_numbers
 from posynth.table.field import Field, Storage, floats_of
 from posynth.table.levels import Levels, label_notes, levels_of
 from posynth.table.schema import Column, Kind, Level
@@ -63,17 +63,30 @@ def infer_column(field: Field, declared: Kind | None = None) -> tuple[pd.Series,
     """
     _refuse_infinite(field)
     levels = levels_of(field)
+    if declared is Kind.ORDINAL and field.storage is Storage.TEXT:
+        levels = _by_number(levels)
     guess = _guess(field, levels)
     if declared is not None:
         check_declared(field, levels, declared)
-        guess = _declared_guess(field, declared)
+        guess = _declared_guess(field, declared, levels)
     if guess.kind is Kind.DATE or field.storage is Storage.DATETIME:
         guess = guess._replace(date_format=_date_format(field, levels))
     return field.values, _column(field, levels, guess)
 
 
-def _declared_guess(field: Field, kind: Kind) -> Guess:
+def _by_number(levels: Levels) -> Levels:
+    """Put levels that begin with numbers in the order of these: "10" comes after "9"."""
+    order = np.argsort(leading_numbers(levels.values), kind="stable")
+    if not len(order):
+        return levels
+    return Levels(tuple(levels.values[at] for at in order), levels.counts[order])
+
+
+def _declared_guess(field: Field, kind: Kind, levels: Levels) -> Guess:
     if kind is Kind.ORDINAL and field.storage is Storage.TEXT:
+        if leading_numbers(levels.values):
+            by = "levels stand in the order of the numbers that they begin with"
+            return Guess(kind, f"declared ordinal; {by}")
         return Guess(kind, f"declared ordinal; {BY_TEXT}")
     return Guess(kind, f"declared {kind.value}")
 
