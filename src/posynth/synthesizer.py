@@ -42,7 +42,7 @@ def describe(data: Data, kinds: Mapping[str, str] | None = None) -> pd.DataFrame
     data : DataFrame, path or Table
         The table.
     kinds : Mapping, optional
-        Column -> kind, in place of the guess.
+        Column -> kind, in place of the guess; ``"ordinal(low<mid<high)"`` gives the order too.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     chain : path, optional
         A chain file; order and missing then come from it, methods and engine still override.
     kinds : Mapping, optional
-        Column -> kind, in place of the guess.
+        Column -> kind, in place of the guess; ``"ordinal(low<mid<high)"`` gives the order too.
     allow_code : bool
         Run the Python files that a chain file names (``"file.py:function"``); those named here in
         ``methods`` are run anyway.

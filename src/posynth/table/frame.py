@@ -46,7 +46,8 @@ def table_from_frame(df: pd.DataFrame, *, kinds: Mapping[str, str] | None = None
     df : pandas.DataFrame
         Rows to describe, shape (n, p); it is not changed. The index is no part of the table.
     kinds : mapping of str to str, optional
-        Kinds to use instead of the guessed ones, by column.
+        Kinds to use instead of the guessed ones, by column; ``"ordinal(low<mid<high)"`` gives the
+        order of levels too.
 
     Returns
     -------

@@ -43,7 +43,8 @@ def read_table(path: str | Path, *, kinds: Mapping[str, str] | None = None) -> T
         A delimited text file (.csv, .txt, .tsv, .tab; comma, semicolon, tab or bar are told from
         the content) or a Parquet file (.parquet, .pq).
     kinds : mapping of str to str, optional
-        Kinds to use instead of the guessed ones, by column, as in ``{"status": "nominal"}``.
+        Kinds to use instead of the guessed ones, by column, as in ``{"status": "nominal"}`` or
+        ``{"size": "ordinal(S<M<L)"}``.
 
     Returns
     -------

@@ -10,7 +10,7 @@ import pytest
 import statsmodels.api as sm
 
 import posynth
-from posynth.evaluation.inference import fit_statsmodels, separation
+from posynth.evaluation.inference import fit_copies, fit_statsmodels, separation
 
 GROWS = "the likelihood has no maximum"
 
@@ -110,6 +110,20 @@ def test_separation_is_among_the_notes_of_what_is_pooled():
     copies = [_ward(0).sample(frac=1, random_state=seed) for seed in range(2)]
     pooled = posynth.pool(copies, "glm", "yes ~ ward", n=126, proper=True, family="binomial")
     assert any(GROWS in note for note in pooled.notes)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_separation_is_told_of_fitted_results_too():
+    import statsmodels.formula.api as smf
+
+    frame, binomial = _ward(0), sm.families.Binomial()
+    (glm,) = fit_copies(lambda f: smf.glm("yes ~ ward", f, family=binomial).fit(), [frame])
+    (logit,) = fit_copies(lambda f: smf.mnlogit("y ~ ward", f).fit(disp=0), [frame])
+    assert "'ward[T.c]'" in _said(glm)[0] and "'1: ward[T.c]'" in _said(logit)[0]
+    (fine,) = fit_copies(lambda f: smf.logit("yes ~ 1", f).fit(disp=0), [frame])
+    penal = lambda f: smf.logit("yes ~ ward", f).fit_regularized(alpha=1.0, disp=0)  # noqa: E731
+    (penalised,) = fit_copies(penal, [frame])
+    assert not _said(fine) and not _said(penalised)
 
 
 def test_a_number_that_is_fitted_exactly_has_no_levels_told_apart():

@@ -133,3 +133,13 @@ def test_a_term_of_one_level_is_refused_and_does_not_vanish(formula, model, toge
             fit_copies(fit_statsmodels(formula, model), [frame, frame[::-1]])
         else:
             fit_statsmodels(formula, model)(frame)
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0], [1.0, np.nan, 2.0], 3.0, [[1.0], [2.0], [3.0]]])
+def test_values_for_each_row_are_one_a_row_and_not_missing(values):
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [1, 2, 4]})
+    with pytest.raises(MeasureError, match=r"offset: .* values.* for 3 rows; give one value a row"):
+        fit_statsmodels("y ~ x", "glm", family="poisson", offset=values)(frame)
+    given = fit_statsmodels("y ~ x", "ols", offset=[1.0, 1.0, 2.0])(frame)
+    named = fit_statsmodels("y ~ x", "ols", offset="z")(frame.assign(z=[1.0, 1.0, 2.0]))
+    assert given.q.tolist() == named.q.tolist()

@@ -13,6 +13,7 @@ from posynth.evaluation.inference.basis import Alike
 from posynth.evaluation.inference.clusters import Clusters, mean_of, of_result
 from posynth.evaluation.inference.estimate_checks import check_estimate
 from posynth.evaluation.inference.moments import Floats
+from posynth.evaluation.inference.separation import separation_notes
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,8 @@ def _of_result(found: Any) -> Estimate:
         names, q = tuple(series.index), series.to_numpy()
     else:
         names, q = _by_level(found)
-    return Estimate(names, q, cov, df_com, clusters=of_result(found))
+    notes = tuple(separation_notes(found, names))
+    return Estimate(names, q, cov, df_com, notes, of_result(found))
 
 
 def _by_level(found: Any) -> tuple[tuple[str, ...], Floats]:

@@ -21,6 +21,7 @@ from posynth.evaluation.inference.predictors import (
     option_numbers,
     predictor,
     require_two_levels,
+    row_values,
     usable,
 )
 from posynth.evaluation.inference.responses import Coded, codes, number, one_coding, order, status
@@ -326,7 +327,10 @@ class _Reading:
                 found[option] = column if by_level else option_numbers(option, column)
             else:
                 self._require_one_table(option)
-                found[option] = np.asarray(value)[kept]
+                values = row_values(option, value, len(kept))
+                by_level = option in ("groups", "strata", "status")
+                values = values if by_level else option_numbers(option, values)
+                found[option] = values[kept].to_numpy()
         return found, notes
 
     def _require_one_table(self, option: str) -> None:

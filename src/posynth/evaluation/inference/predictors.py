@@ -217,6 +217,23 @@ def as_float(values: "pd.Series[Any]") -> "pd.Series[Any]":
     )
 
 
+def row_values(option: str, values: Any, count: int) -> "pd.Series[Any]":
+    """Return values that an option was given, one a row, as a column without a name.
+
+    Raises
+    ------
+    MeasureError
+        If they are not one a row, or some are missing.
+    """
+    column = pd.Series(np.asarray(values).reshape(-1), name=option)
+    if np.ndim(values) != 1 or len(column) != count or column.isna().any():
+        found = f"{len(column)} values" + (", some of them missing," if column.isna().any() else "")
+        raise MeasureError(
+            f"{option}: {found} for {count} rows; give one value a row, or the name of a column"
+        )
+    return column
+
+
 def option_numbers(option: str, column: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return a column of an option that takes numbers."""
     if not pd.api.types.is_numeric_dtype(column.dtype):

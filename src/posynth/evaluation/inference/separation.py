@@ -34,6 +34,7 @@ from posynth.evaluation.inference.moments import Floats
 #: Links whose inverse is a distribution function on the whole line.
 _LINKS = ("Logit", "Probit", "CLogLog", "LogLog", "Cauchy")
 _COUNTS = ("Poisson", "NegativeBinomial", "Tweedie")
+_RESULTS = ("GLMResults", "LogitResults", "MultinomialResults", "OrderedResults")
 #: Numbers in R beyond which separation is not looked for, rows that weigh nothing, and rounding.
 _LARGEST, _LEAST, _ZERO = 50_000_000, 1e-6, 1e-9
 #: Largest correction of a weight, relative to it, and a row that gains by a direction.
@@ -93,6 +94,9 @@ def separation_notes(result: Any, names: Sequence[str]) -> list[str]:
     >>> separation_notes(fit, ["Intercept", "b"])  # doctest: +ELLIPSIS
     ["the likelihood has no maximum: the coefficient 'b' grows without end, ..."]
     """
+    plain = getattr(result, "_results", result)
+    if type(plain).__name__ not in _RESULTS or hasattr(plain, "constraints"):
+        return []  # penalties and constraints have finite estimates
     found = _directions(result)
     if found is None:
         return []
