@@ -116,13 +116,20 @@ def smooth_block(rows: Rows, name: str, columns: int, heavy: bool) -> tuple[Bloc
     return Block(tuple(names), np.hstack(parts)), groups
 
 
-def product_block(rows: Rows, pair: Sequence[str]) -> tuple[Block, list[str]]:
+def product_block(
+    rows: Rows, pair: Sequence[str], seen: dict[str, tuple[list[str], Floats]] | None = None
+) -> tuple[Block, list[str]]:
     """Return products of two predictors' functions; 0 where one is missing.
 
     They are one block, but for the product of two straight lines: analysts look for it, and with
-    those of curves it would be shrunk as they are.
+    those of curves it would be shrunk as they are. ``seen`` keeps the functions of a predictor for
+    further pairs.
     """
-    (left, A), (right, B) = (_effects(rows, name) for name in pair)
+    seen = {} if seen is None else seen
+    for name in pair:
+        if name not in seen:
+            seen[name] = _effects(rows, name)
+    (left, A), (right, B) = (seen[name] for name in pair)
     names = tuple(f"{a}:{b}" for a in left for b in right)
     values = (A[:, :, None] * B[:, None, :]).reshape(len(rows), -1)
     together = ":".join(pair)

@@ -13,7 +13,7 @@ from posynth.posterior.diagnosis import Diagnosis, reasons, values_and_limits
 from posynth.posterior.record import Link, Posterior, stats_dataset, to_dataset
 from posynth.posterior.rehearsal import write_models
 from posynth.posterior.schedule import Done, Job, run
-from posynth.posterior.task import encode_table
+from posynth.posterior.task import encode_table, on_learned_scale
 from posynth.progress import Progress, silent
 from posynth.table.frame import Table
 
@@ -88,7 +88,7 @@ def fit_chain(
         folders=chain.folders,
         allowed=chain.allowed,
         own=chain.own,
-        learned=rows.learned,
+        learned={name: rows.learned[name] for name in on_learned_scale(chain.spec, chain.schema)},
     )
 
 

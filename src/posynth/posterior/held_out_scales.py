@@ -1,8 +1,8 @@
-"""Natural or learned scale for a column whose relations bend: log scores of rows held out.
+"""A bent conditional on the natural scale, or the default that it would replace: held-out rows.
 
-On each of three folds both are fitted to the other rows, the learned scale anew, and judged by the
+On each of three folds both are fitted to the other rows, learned scales anew, and judged by the
 log probability of the bin that each held-out value falls in (``chain.held_out``). The natural
-scale is taken unless the learned one is better by more than a standard error of the difference.
+scale is taken unless the other is better by more than a standard error of the difference.
 """
 
 from dataclasses import replace
@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from posynth.chain.blocks import Rows
-from posynth.chain.held_out import BLUR, FOLDS, Column, below, bin_edges
+from posynth.chain.design import Curves, learn
+from posynth.chain.held_out import (
+    BLUR,
+    FOLDS,
+    LEARNED,
+    LEVELS,
+    SPREAD,
+    Column,
+    below,
+    bin_edges,
+    log_scores,
+)
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.engines.structured.mode import Center, climb
@@ -24,9 +35,11 @@ from posynth.posterior.task import make_task
 type Floats = NDArray[np.float64]
 type Candidate = tuple[Conditional, Center]
 
+_CHOICES = {(each.scale, each.family): each for each in (LEARNED, SPREAD, LEVELS)}
+
 
 def held_out_scores(
-    rows: Rows, spec: ChainSpec, natural: Candidate, learned: Candidate
+    rows: Rows, spec: ChainSpec, bent: Candidate, default: Conditional
 ) -> tuple[Floats, Floats]:
     """Return the held-out log score of every row under both, (n,) each.
 
@@ -36,23 +49,36 @@ def held_out_scores(
         Rows with a value of the target, n of them.
     spec : ChainSpec
         The chain.
-    natural, learned : Conditional and Center
-        The conditionals of family ``structured``, with their fits to all rows.
+    bent : Conditional and Center
+        A conditional of family ``structured``, with its fit to all rows.
+    default : Conditional
+        One on a learned scale, or of levels.
     """
-    target = natural[0].target
-    y, decimals = rows.arrays[target], rows.schema[target].decimals
-    none = np.empty((len(y), 0))
-    edges = bin_edges(Column(y, none, none, decimals, rows.learned[target]))
-    place = np.searchsorted(edges, y)
+    target = default.target
+    column = _column(rows, spec.predictors(target), default)
+    edges = bin_edges(column)
+    place = np.searchsorted(edges, column.y)
     low, high = (np.r_[-np.inf, edges][place], np.r_[edges, np.inf][place])
-    fold = np.random.default_rng(0).permutation(len(y)) % FOLDS
-    scores = np.empty((2, len(y)))
+    fold = np.random.default_rng(0).permutation(len(place)) % FOLDS
+    scores = np.empty(len(place))
     for k in range(FOLDS):
         test = fold == k
-        for i, candidate in enumerate((natural, learned)):
-            mass = _masses(rows, spec, candidate, test, (low[test], high[test]))
-            scores[i, test] = np.log((1 - BLUR) * mass + BLUR / (len(edges) + 1))
-    return scores[0], scores[1]
+        mass = _masses(rows, spec, bent, test, (low[test], high[test]))
+        scores[test] = np.log((1 - BLUR) * mass + BLUR / (len(edges) + 1))
+    ridge = 1 / default.scales.get("slope", 2.5) ** 2
+    others = log_scores(column, ridge)
+    return scores, others.get(_CHOICES[default.scale, default.family], others[LEARNED])
+
+
+def _column(rows: Rows, columns: tuple[str, ...], default: Conditional) -> Column:
+    """Return target and designs of the default, its products among the columns."""
+    mask, target = np.ones(len(rows), dtype=bool), default.target
+    straight, curved = (
+        learn(rows, columns, "", mask, curves=Curves(q, default.interactions if q else ()))[1]
+        for q in (0, default.splines)
+    )
+    values, decimals = rows.arrays[target], rows.schema[target].decimals
+    return Column(values, straight, curved, decimals, rows.learned[target])
 
 
 def _masses(
@@ -73,7 +99,7 @@ def _masses(
     density = make_density(task)
     same = density.size == len(center.phi) + len(center.log_tau)
     start = (center.phi, center.log_tau) if same else ()
-    b, g, a = density.split(climb(density, *start).phi)
+    b, g, a = density.split(climb(density, *start, settled=False).phi)
     X = coding.design(part(rows, test))
     mean, sd = b[0] + X @ b[1:], np.exp(g[0] + X[:, density.spread] @ g[1:])
     if coding.learned is None:

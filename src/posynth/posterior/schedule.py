@@ -182,6 +182,8 @@ def _fit_simpler(job: Job, error: FitError) -> Done:
     """Fit a simpler conditional in place of one that failed; else raise its error."""
     why = str(error).split(": ", 1)[-1]
     for conditional in simpler(job.conditional, why):
+        if conditional.scale == "learned" and conditional.target not in job.rows.learned:
+            continue
         family = job.chain.families[conditional.family]
         try:
             chain = replace(job.chain, spec=job.chain.spec.with_conditional(conditional))

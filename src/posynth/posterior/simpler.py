@@ -27,11 +27,12 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
     Yields
     ------
     Conditional
-        For family ``structured``: without a modelled spread; with hardly any curves; without
-        interactions; straight lines with normal residuals. For what the default chose: one
-        residual spread in place of a modelled one; straight main effects; for levels then a
-        log-F prior, and at last no predictors. Each says in its note what it takes the place of.
-        None for other conditionals, and none where an engine was named.
+        For family ``structured``: without a modelled spread; then, where the default chose it,
+        splines on the learned scale; with hardly any curves; without interactions; straight lines
+        with normal residuals. For what else the default chose: one residual spread in place of a
+        modelled one; straight main effects; for levels then a log-F prior, and at last no
+        predictors. Each says in its note what it takes the place of. None for other conditionals,
+        and none where an engine was named.
     """
     if not has_simpler(conditional):
         return
@@ -48,10 +49,19 @@ def has_simpler(conditional: Conditional) -> bool:
     """Say whether a simpler conditional may take the place of one that cannot be fitted."""
     if conditional.engine != "auto":
         return False
-    default = conditional.note.startswith("default") or bool(conditional.indicates)
-    return conditional.family == FAMILY or (
-        default and conditional.family in (LINEAR, SPREAD, *LEVELS)
-    )
+    if conditional.family == FAMILY:
+        return True
+    default = _by_default(conditional) or bool(conditional.indicates)
+    return default and conditional.family in (LINEAR, SPREAD, *LEVELS)
+
+
+def may_be_learned(conditional: Conditional) -> bool:
+    """Say whether a simpler conditional may model the column on its learned scale."""
+    return conditional.family == FAMILY and has_simpler(conditional) and _by_default(conditional)
+
+
+def _by_default(conditional: Conditional) -> bool:
+    return conditional.note.startswith("default")
 
 
 Step = tuple[dict[str, Any], str]
@@ -59,14 +69,19 @@ Step = tuple[dict[str, Any], str]
 
 def _of_curves(conditional: Conditional) -> Iterator[Step]:
     few = min(conditional.splines, FEW_CURVES)
+    curves = {"family": FAMILY, "scale": conditional.scale}
     if conditional.spread:
         yield {"spread": ()}, "one spread"
+    if may_be_learned(conditional):
+        line = {"spread": (), "splines": few, "scales": {}, "prior": "", "scale": "learned"}
+        yield {**line, "family": LINEAR}, f"the learned scale, splines of {few} columns"
     if conditional.splines > few:
-        yield {"spread": (), "splines": few}, f"one spread, curves of {few} functions"
+        yield {"spread": (), "splines": few, **curves}, f"one spread, curves of {few} functions"
     if conditional.interactions:
         said = f"no interactions, one spread, curves of {few} functions"
-        yield {"interactions": (), "spread": (), "splines": few}, said
+        yield {"interactions": (), "spread": (), "splines": few, **curves}, said
     line = {"interactions": (), "spread": (), "splines": 0, "scales": {}, "prior": ""}
+    line["scale"] = conditional.scale
     yield {**line, "family": LINEAR}, "straight lines, normal residuals"
 
 

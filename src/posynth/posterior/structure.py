@@ -104,7 +104,7 @@ def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> C
     if conditional.scale != "natural":
         pair = () if isinstance(name, str) else (name,)
         bent = _start(_curves(rows, columns, len(known)), "natural") | {"interactions": pair}
-        kept, why = _compared(rows, known, spec, replace(conditional, **bent))
+        kept, why = _compared(rows, known, spec, replace(conditional, **bent), conditional)
         if not kept:
             return conditional
         note += why
@@ -112,21 +112,19 @@ def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> C
 
 
 def _compared(
-    rows: Rows, known: NDArray[np.intp], spec: ChainSpec, bent: Conditional
+    rows: Rows, known: NDArray[np.intp], spec: ChainSpec, bent: Conditional, default: Conditional
 ) -> tuple[bool, str]:
-    """Tell whether held-out rows keep the natural scale of a bent conditional, and why."""
+    """Tell whether held-out rows keep a bent conditional in place of the default, and why."""
     scale = rows.learned[bent.target]
     atoms = np.equal(scale.lower, scale.upper)
     if np.asarray(scale.counts)[atoms].sum() > MOST_HEAPED * scale.masses.sum():
         return False, ""
     some = part(rows, spaced(known, MOST_COMPARED, len(rows)))
-    other = replace(bent, scale="learned")
-    natural, learned = (_fitted(some, spec, each)[1] for each in (bent, other))
-    scores = held_out_scores(some, spec, (bent, natural), (other, learned))
+    scores = held_out_scores(some, spec, (bent, _fitted(some, spec, bent)[1]), default)
     gain = scores[1] - scores[0]
     kept = float(gain.mean()) <= float(np.std(gain, ddof=1)) / len(gain) ** 0.5
     means = [f"{each.mean():.3f}" for each in scores]
-    return kept, f"; held-out log score so bent {means[0]} a row, {means[1]} on the learned scale"
+    return kept, f"; held-out log score so bent {means[0]} a row, {means[1]} on the other scale"
 
 
 def least_gain(tried: int) -> float:
@@ -228,7 +226,7 @@ def _fitted(
     task, coding = make_task(rows, full, conditional, family(STRUCTURED))
     density = make_density(task)
     assert coding.encoder is not None
-    return density, climb(density), coding.encoder
+    return density, climb(density, settled=False), coding.encoder
 
 
 def _candidates(rows: Rows, columns: tuple[str, ...]) -> dict[Pair, Floats]:
@@ -237,7 +235,8 @@ def _candidates(rows: Rows, columns: tuple[str, ...]) -> dict[Pair, Floats]:
     pairs = list(combinations(names, 2))
     if len(pairs) > MOST_TRIED:
         return {}
-    return {pair: product_block(rows, pair)[0].values for pair in pairs}
+    seen: dict[str, tuple[list[str], Floats]] = {}
+    return {pair: product_block(rows, pair, seen)[0].values for pair in pairs}
 
 
 def _best_pairs(

@@ -23,6 +23,7 @@ from posynth.errors import SpecError
 from posynth.families.base import Design, Family, Response
 from posynth.posterior.coding import Coding
 from posynth.posterior.seeds import Purpose, stream
+from posynth.posterior.simpler import may_be_learned
 from posynth.posterior.support import SUPPORTS, predictor_scale, settle
 from posynth.table.codec import encode
 from posynth.table.frame import Table
@@ -61,8 +62,11 @@ def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | N
             holes = table.frame[column.name].isna().to_numpy(dtype=bool)
             arrays[column.name] = np.where(holes, np.nan, 0.0)
     if learned is None:
-        wanted = _with_scale(spec, table.schema)
-        learned = learn_scales(table.schema, {name: arrays[name] for name in wanted})
+        possible = {c.target for c in spec if may_be_learned(c)}
+        wanted = possible | {*on_learned_scale(spec, table.schema)}
+        learned = learn_scales(
+            table.schema, {n: arrays[n] for n in table.schema.names if n in wanted}
+        )
         _require_scales(spec, learned, arrays)
     return Rows(table.schema, arrays, spec.predicting(table.schema), len(table.frame), learned)
 
@@ -90,7 +94,7 @@ def _require_scales(
             )
 
 
-def _with_scale(spec: ChainSpec, schema: Schema) -> tuple[str, ...]:
+def on_learned_scale(spec: ChainSpec, schema: Schema) -> tuple[str, ...]:
     """Return the columns that a conditional models or reads on their learned scale."""
     read = {name for c in spec if c.splines for name in spec.predictors(c.target) if name in schema}
     modelled = {c.target for c in spec if c.scale == "learned"}

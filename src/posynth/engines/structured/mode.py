@@ -43,8 +43,23 @@ def start(density: Structured) -> Floats:
     return phi
 
 
-def climb(density: Structured, phi: Floats | None = None, log_tau: Floats | None = None) -> Center:
-    """Alternate scoring steps for coefficients with Newton steps for log taus."""
+def climb(
+    density: Structured,
+    phi: Floats | None = None,
+    log_tau: Floats | None = None,
+    settled: bool = True,
+) -> Center:
+    """Alternate scoring steps for coefficients with Newton steps for log taus.
+
+    Parameters
+    ----------
+    density : Structured
+        The posterior.
+    phi, log_tau : ndarray, optional
+        Where to begin.
+    settled : bool
+        Whether to move from the mode to the mean, which proposals need and a choice does not.
+    """
     phi = start(density) if phi is None else phi
     log_tau = np.full(len(density.blocks.scale), START) if log_tau is None else log_tau
     size = np.inf
@@ -59,6 +74,8 @@ def climb(density: Structured, phi: Floats | None = None, log_tau: Floats | None
         if moved is None:
             break
         phi = moved
+    if not settled:
+        return Center(phi, log_tau, around(density, phi))
     return _settle(density, phi, log_tau)
 
 
