@@ -98,8 +98,8 @@ def _masses(
     task, coding = make_task(train, full, conditional, family(conditional.family))
     density = make_density(task)
     same = density.size == len(center.phi) + len(center.log_tau)
-    start = (center.phi, center.log_tau) if same else ()
-    b, g, a = density.split(climb(density, *start, settled=False).phi)
+    phi, log_tau = (center.phi, center.log_tau) if same else (None, None)
+    b, g, a = density.split(climb(density, phi, log_tau, settled=False).phi)
     X = coding.design(part(rows, test))
     mean, sd = b[0] + X @ b[1:], np.exp(g[0] + X[:, density.spread] @ g[1:])
     if coding.learned is None:
