@@ -102,6 +102,14 @@ def random_table(seed):
     return pd.DataFrame({f"x{j}": shapes[rng.integers(5)](Z[:, j]) for j in range(p)})
 
 
+def test_large_numbers_whose_exponential_cannot_be_squared_are_passed_over(rng):
+    """exp(600) is a number in floating point, its square is none; warnings are errors here."""
+    table = pd.DataFrame({"x": rng.uniform(300, 600, ROWS), "y": rng.normal(size=ROWS)})
+    assert found_in(table) == {}
+    table["z"] = 2 * table["x"]
+    assert found_in(table)
+
+
 def test_chance_makes_no_functions():
     """None of 200 tables: if 2 % gave one, that would be seen but once in 57."""
     assert [found for seed in range(200) if (found := found_in(random_table(seed)))] == []

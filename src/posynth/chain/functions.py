@@ -149,7 +149,8 @@ def _of_one(sample: Sample, shapes: dict[str, Callable[[Floats], Floats]]) -> It
         for shape, function in shapes.items():
             with np.errstate(all="ignore"):
                 fx = function(x)
-            if not np.isfinite(fx).all() or fx.std() == 0:
+                length = fx @ fx  # of exp(x) it may be beyond floating-point numbers
+            if not np.isfinite(fx).all() or not np.isfinite(length) or fx.std() == 0:
                 continue
             if not _straight(sample, fx):
                 continue
