@@ -92,7 +92,9 @@ def how_made(
         raise MeasureError(f"formula = {formula!r}: give a text such as 'income ~ sex + age'")
     used = list(named(copies.schema, formula, **options))
     made = _about(provenance(copies, used), copies, used, options)
-    made = _with_kept_spread(made, _of_response(copies.schema, formula), options)
+    response = _of_response(copies.schema, formula)
+    made = _with_kept_spread(made, response, options)
+    made = replace(made, apart=_apart(copies, response, options))
     if made.missing == "pattern" and not any(
         frame[used].isna().to_numpy().any() for frame in copies.frames
     ):
@@ -142,6 +144,20 @@ def _with_kept_spread(
     asked = [each for key in ("groups", "cluster") if isinstance(each := options.get(key), str)]
     kept = [name for name in response for of in filter(None, asked) if made.grouped.get(name) != of]
     return replace(made, kept_groups=tuple(dict.fromkeys((*made.kept_groups, *kept))))
+
+
+def _apart(copies: Copies, response: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns of a response that the chain does not relate to the groups."""
+    if not copies.has_posterior:
+        return ()
+    spec = copies.posterior.spec
+    asked = [each for key in ("groups", "cluster") if (each := options.get(key)) in spec.targets]
+    return tuple(
+        name
+        for name in response
+        for of in asked
+        if name in spec.targets and of not in spec.given(name) and name not in spec.given(of)
+    )
 
 
 def _of_response(schema: "Schema", formula: str) -> tuple[str, ...]:

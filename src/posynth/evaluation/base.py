@@ -32,6 +32,8 @@ class Provenance:
     missing : str
         ``"none"`` (complete source), ``"pattern"`` (holes reproduced in the copies),
         ``"impute"`` (imputed ``nests`` times, then synthesised) or ``"joint"``.
+    apart : tuple of str
+        Responses that the chain does not relate to the groups of the analysis, as far as is known.
     holed : tuple of str
         Columns with missing values in the copies, where it is not known which of them an analysis
         reads; empty where that is known.
@@ -69,6 +71,7 @@ class Provenance:
     groups: Mapping[str, int] = field(default_factory=dict)
     grouped: Mapping[str, str] = field(default_factory=dict)
     holed: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -116,3 +116,17 @@ def test_the_conditional_of_the_response_decides(grouped, formula, kept):
     anew = _school_copies(grouped={"y": "school", "x": "school"})
     other = posynth.pool(anew, "ols", formula, cluster="school")
     assert (pooled.table.loc["Intercept", "df"] < other.table.loc["Intercept", "df"]) == bool(kept)
+
+
+def test_a_response_that_the_chain_does_not_relate_to_the_groups_is_told():
+    rng = np.random.default_rng(3)
+    school = np.repeat(list("abcdef"), 20)
+    table = pd.DataFrame({"school": school, "x": rng.normal(size=120)})
+    table["y"] = np.repeat(rng.normal(size=6), 20) + rng.normal(size=120)
+    how = {"m": 2, "seed": 1, "methods": {"x": "gaussian", "y": "gaussian"}}
+    told = "'y' does not depend on 'school', so that rows of one 'school' are not alike"
+    for predictors, apart in ((["school"], False), (["x"], True)):
+        copies = posynth.synthesize(table, predictors={"y": predictors}, **how)
+        notes = posynth.pool(copies, "ols", "y ~ x", cluster="school").notes
+        assert any(told in note for note in notes) == apart
+        assert not any(told in note for note in posynth.pool(copies, "ols", "y ~ x").notes)

@@ -188,6 +188,13 @@ def noted(estimates: "Sequence[Estimate]", provenance: Provenance) -> tuple[str,
             "analysis does not say that it allows for it, so its standard errors may be too small; "
             f"use model 'mixed' with groups={column!r}, or cluster={column!r}",
         )
+    if provenance.apart:
+        named, column = ", ".join(map(repr, provenance.apart)), clusters.column
+        return (
+            f"in the chain {named} does not depend on {column!r}, so that rows of one {column!r} "
+            "are not alike in the copies and variances by groups say nothing of the source; name "
+            f"{column!r} among its predictors, or give it a family with new_groups={column}",
+        )
     groups = provenance.groups.get(clusters.column)
     if groups is None or clusters.rows is None or provenance.k == provenance.n:
         return ()
