@@ -32,6 +32,7 @@ from posynth.chain.held_out import (
     LEARNED,
     LEVEL_SLOPE,
     LEVELS,
+    LOG,
     NATURAL,
     ROWS_FOR_A_COLUMN,
     SPREAD,
@@ -53,6 +54,8 @@ MOST_ROWS, MOST_TESTED = 6000, 8000
 LEAST_ROWS = 50
 #: Levels of the tests of equal spreads and of a normal margin.
 SPREAD_LEVEL = MARGIN_LEVEL = 0.001
+#: Level of the test of skewed residuals: shares below a value feel mild skew already.
+SKEW_LEVEL = 0.05
 
 
 def choose(
@@ -89,10 +92,12 @@ def choose(
     ridge = 1 / conditional.scales.get("slope", 2.5) ** 2
     scores = log_scores(column, ridge)
     varies = SPREAD in scores and _spread_varies(column, ridge)
-    best, why = _best(scores, varies, _margin_fits(column, ridge))
+    best, why = _best(scores, varies, _lines_that_fit(column, ridge))
     note = f"{conditional.note}: {best.name}; {why}"
     if best is NATURAL:
         return replace(conditional, note=note)
+    if best is LOG:
+        return replace(conditional, family=best.family, note=note)
     if best is LEVELS:
         scales = {"slope": LEVEL_SLOPE, **conditional.scales}
         return replace(conditional, family=best.family, scale=best.scale, scales=scales, note=note)
@@ -152,25 +157,40 @@ def _spread_varies(column: Column, ridge: float) -> bool:
     return bool(chdtrc(column.curved.shape[1], statistic) < SPREAD_LEVEL)
 
 
-def _margin_fits(column: Column, ridge: float) -> bool:
-    """Test the margin of the line on the natural scale; values are spread over their rounding."""
-    unit = 0.0 if column.decimals is None else 10.0**-column.decimals
-    y = column.y + unit * (np.random.default_rng(1).random(len(column.y)) - 0.5)
+def _line_fits(column: Column, y: Floats, ridge: float) -> bool:
+    """Test margin and skewness of a line for y, the column or its logarithm, (n,)."""
+    from scipy.stats import skewtest
+
     y = (y - y.mean()) / (y.std() or 1.0)
     mean, sd = fit_line(column.straight, y, ridge=ridge).predict(column.straight)
-    return margin_p(y, mean, float(sd[0])) >= MARGIN_LEVEL
+    if margin_p(y, mean, float(sd[0])) < MARGIN_LEVEL:
+        return False
+    return bool(skewtest(y - mean).pvalue >= SKEW_LEVEL)
 
 
-def _best(scores: dict[Choice, Floats], varies: bool, fits: bool) -> tuple[Choice, str]:
+def _lines_that_fit(column: Column, ridge: float) -> tuple[Choice, ...]:
+    """Return the scales on which a line fits; values are spread over their rounding."""
+    unit = 0.0 if column.decimals is None else 10.0**-column.decimals
+    y = column.y + unit * (np.random.default_rng(1).random(len(column.y)) - 0.5)
+    fits = (NATURAL,) if _line_fits(column, y, ridge) else ()
+    logs = LOG in column.candidates and y.min() > 0
+    return (*fits, LOG) if logs and _line_fits(column, np.log(y), ridge) else fits
+
+
+def _best(
+    scores: dict[Choice, Floats], varies: bool, fits: tuple[Choice, ...]
+) -> tuple[Choice, str]:
     wide = varies and _gain(scores[SPREAD], scores[LEARNED]) > 0
-    learned = SPREAD if wide else LEARNED
-    kept = fits and _gain(scores[learned], scores[NATURAL]) <= 1
-    best = NATURAL if kept else learned
+    best = learned = SPREAD if wide else LEARNED
+    # A line stays unless a learned scale is better: the natural one first, as analysts fit it.
+    kept = [line for line in fits if _gain(scores[learned], scores[line]) <= 1]
+    if kept:
+        best = kept[0] if _gain(scores[kept[-1]], scores[kept[0]]) <= 1 else kept[-1]
     if LEVELS in scores and _gain(scores[LEVELS], scores[best]) > 1:
         best = LEVELS
     shown = {choice: f"{values.mean():.3f}" for choice, values in scores.items()}
     others = ", ".join(f"{shown[c]} for {c.name}" for c in scores if c is not best)
-    refused = "" if fits else "; a line on the natural scale gives the margin another shape"
+    refused = "" if NATURAL in fits else "; a line on the natural scale has another shape"
     return best, f"held-out log score {shown[best]} a row, {others}{refused}"
 
 

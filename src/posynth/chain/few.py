@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 type Floats = NDArray[np.float64]
 
 #: Different values up to which levels are considered, and rows the rarest of them must have.
-MOST_VALUES, LEAST_ROWS = 10, 10
+MOST_VALUES, LEAST_ROWS = 16, 10
 #: Steps of L-BFGS; the choice does not need the last digits.
 STEPS = 60
 

@@ -39,6 +39,7 @@ class Choice(NamedTuple):
 
 
 NATURAL = Choice("gaussian", "natural", "a line on the natural scale")
+LOG = Choice("lognormal", "natural", "a line on the log scale")
 LEARNED = Choice("gaussian", "learned", "the learned scale")
 SPREAD = Choice("location_scale", "learned", "the learned scale with a modelled spread")
 LEVELS = Choice("categorical", "levels", "its numbers as levels")
@@ -71,6 +72,7 @@ class Column:
         """What is compared: a spread depends on some predictors, and not on a great many."""
         wide = 0 < self.curved.shape[1] < WIDEST
         found = (NATURAL, LEARNED, SPREAD) if wide else (NATURAL, LEARNED)
+        found = (*found, LOG) if self.y.min() > 0 else found
         return (*found, LEVELS) if self.is_few else found
 
     @property
@@ -108,6 +110,9 @@ def _fold(
     scale = learn_scale(y[train], column.decimals) or column.scale
     normal = tuple(ndtri(below(scale, edge)) for edge in bins)
     for choice in column.candidates[1:]:
+        if choice is LOG:
+            found[choice] = _log_mass(column, test, bins, ridge)
+            continue
         if choice is LEVELS:
             found[choice] = _level_mass(column, test, max(ridge, LEVEL_SLOPE**-2))
             continue
@@ -115,6 +120,16 @@ def _fold(
         limits = tuple(fitted.warp.forward(edge) for edge in normal)
         found[choice] = _mass(fitted.line, column.curved[test], limits)
     return found
+
+
+def _log_mass(
+    column: Column, test: NDArray[np.bool_], bins: tuple[Floats, Floats], ridge: float
+) -> Floats:
+    logs = np.log(column.y[~test])
+    center, unit = logs.mean(), logs.std() or 1.0
+    line = fit_line(column.straight[~test], (logs - center) / unit, ridge=ridge)
+    ends = (np.log(np.maximum(edge, 1e-300)) for edge in bins)
+    return _mass(line, column.straight[test], tuple((end - center) / unit for end in ends))
 
 
 def _level_mass(column: Column, test: NDArray[np.bool_], ridge: float) -> Floats:

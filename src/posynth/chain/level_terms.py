@@ -3,8 +3,8 @@
 Straight main effects are kept unless a test refuses them: analysts' logistic regressions on such
 columns are then the synthesis model's own. But what a logit leaves out of its own column is missing
 from every later one too: without sex:age in the model of education, incomes that fit perfectly
-given all three still show too little of education. Products of two numbers are left to the user
-(``interactions``): such a logit bends without end where few rows are, and takes long to explore.
+given all three still show too little of education. Products of two numbers are looked at where
+cases are many: a logit with them bends without end where few rows are.
 """
 
 from dataclasses import dataclass, replace
@@ -27,6 +27,8 @@ type Floats = NDArray[np.float64]
 
 #: Cases outside the commonest level that a logit asks for, for each column of its design.
 EVENTS = 5
+#: Cases from which on products of two numbers are looked at.
+EVENTS_OF_A_PRODUCT = 300
 #: Most spline columns where a logit is modelled.
 MOST_OF_A_LOGIT = 3
 #: Columns of a fine spline, for curves that turn fast.
@@ -132,7 +134,7 @@ def with_terms(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -
 
 
 def _products(levels: _Levels, splines: int) -> dict[tuple[str, str], Floats]:
-    """Return the columns of products that are not of two numbers, and that have cases enough.
+    """Return the columns of products that have cases enough.
 
     Where a level of a factor has hardly any case, what a product does there is known by its prior
     only, and the posterior is far from normal.

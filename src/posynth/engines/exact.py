@@ -9,10 +9,11 @@ form. Under ``weak`` the coefficients' prior does not depend on :math:`\sigma`; 
 constant, so it is drawn by inverting its distribution function on a fine grid of
 :math:`\log\sigma`. If y is an exact linear function of X that density has no integral at
 :math:`\sigma = 0`; :math:`\sigma` is therefore kept above 1e-7 of the size of y, which is where
-rounding of the cross-products hides it anyway.
+rounding of the cross-products hides it anyway. A lognormal regression is that of log y.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,13 @@ def _linear(task: Task, size: int, rng: np.random.Generator) -> dict[str, Floats
         df = moments.n - moments.size - (task.prior == "flat")
         sigma, theta = _improper(moments, df, task, size, rng)
     return {"alpha": theta[:, 0], "beta": theta[:, 1:], "sigma": sigma}
+
+
+def _log_linear(task: Task, size: int, rng: np.random.Generator) -> dict[str, Floats]:
+    """Draw from the regression of log y, standardised, which has the same parameters."""
+    response = task.response
+    y = (np.log(response.y) - response.center) / response.scale
+    return _linear(replace(task, response=replace(response, y=y)), size, rng)
 
 
 class _Moments:
@@ -193,4 +201,9 @@ _DIMS: dict[str, tuple[str, ...]] = {
     "alpha": (), "beta": ("predictor",), "sigma": (), "variance": (), "p": ("predictor", "level"),
     "tau": ("effect",), "agreement": ("pair",), "z": ("group", "effect"),
 }  # fmt: skip
-_SAMPLERS = {"linear": _linear, "dirichlet": _dirichlet, "mixed": draw_mixed}
+_SAMPLERS = {
+    "linear": _linear,
+    "log_linear": _log_linear,
+    "dirichlet": _dirichlet,
+    "mixed": draw_mixed,
+}

@@ -62,6 +62,8 @@ FAMILY = Family(
         priors={"weak": {"intercept": 2.5, "slope": 2.5, "sigma": 1.0}},
         response="natural",
         support="positive",
+        exact="log_linear",
+        exact_priors=("weak",),
     ),
     build,
     contents=contents,
