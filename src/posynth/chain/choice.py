@@ -92,7 +92,10 @@ def choose(
     ridge = 1 / conditional.scales.get("slope", 2.5) ** 2
     scores = log_scores(column, ridge)
     varies = SPREAD in scores and _spread_varies(column, ridge)
-    best, why = _best(scores, varies, _lines_that_fit(column, ridge))
+    fits = _lines_that_fit(column, ridge)
+    best, why = _best(scores, varies, fits)
+    if best is LOG and _pairs(rows, columns, conditional, splines, LEARNED):
+        best, why = _best(scores, varies, tuple(line for line in fits if line is not LOG))
     note = f"{conditional.note}: {best.name}; {why}"
     if best is NATURAL:
         return replace(conditional, note=note)
