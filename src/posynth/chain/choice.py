@@ -56,6 +56,8 @@ LEAST_ROWS = 50
 SPREAD_LEVEL = MARGIN_LEVEL = 0.001
 #: Level of the test of skewed residuals: shares below a value feel mild skew already.
 SKEW_LEVEL = 0.05
+#: Standard errors of the difference of log scores by which one is clearly better.
+CLEARLY = 2.0
 
 
 def choose(
@@ -185,8 +187,11 @@ def _best(
 ) -> tuple[Choice, str]:
     wide = varies and _gain(scores[SPREAD], scores[LEARNED]) > 0
     best = learned = SPREAD if wide else LEARNED
-    # A line stays unless a learned scale is better: the natural one first, as analysts fit it.
-    kept = [line for line in fits if _gain(scores[learned], scores[line]) <= 1]
+    # A line that fits stays unless a learned scale is better, and any that is clearly better than
+    # that; the natural one first, as analysts fit it.
+    lines = [line for line in (NATURAL, LOG) if line in scores]
+    gains = {line: _gain(scores[line], scores[learned]) for line in lines}
+    kept = [line for line in lines if gains[line] >= (-1 if line in fits else CLEARLY)]
     if kept:
         best = kept[0] if _gain(scores[kept[-1]], scores[kept[0]]) <= 1 else kept[-1]
     if LEVELS in scores and _gain(scores[LEVELS], scores[best]) > 1:
