@@ -15,7 +15,7 @@ def table(tmp_path_factory):
     """Numbers whose default conditional has a modelled spread on a learned scale, and a logit."""
     rng = np.random.default_rng(3)
     x = rng.normal(50, 10, 900)
-    y = np.exp(rng.normal(0.02 * x, 0.01 * x))
+    y = np.exp(rng.normal(0.02 * x, 0.01 * x)) - 1
     ill = rng.random(900) < 1 / (1 + np.exp(5 - 0.1 * x))
     path = tmp_path_factory.mktemp("first") / "table.csv"
     pd.DataFrame({"x": x, "y": y, "ill": ill}).to_csv(path, index=False)

@@ -159,7 +159,8 @@ def test_copies_of_several_draws_are_pooled_as_one_set(first):
 
 def test_whether_diagnostics_suffice_is_said_of_all_copies_together(table):
     """20 effective draws a copy: enough for each of two sets, not for both."""
-    posterior = posynth.fit(table.assign(high=table["y"] > 1)[["x", "high"]], seed=1)
+    high = table.assign(high=table["y"] > 1)[["x", "high"]]
+    posterior = posynth.fit(high, posynth.specify(high).change("high", engine="hmc"), seed=1)
     m = int(0.7 * posterior.diagnostics()["ess"].min() / 20)
     one, other = (posynth.draw(posterior, m, k=5, seed=seed) for seed in (2, 3))
     assert one.manifest()["passed"] and other.manifest()["passed"]

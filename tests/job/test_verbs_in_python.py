@@ -261,7 +261,8 @@ def test_progress_is_told_of_every_conditional(few):
 
 
 def test_few_effective_draws_for_many_copies_are_owned_up_to(few):
-    posterior = posynth.fit(few[["age", "smoke"]], seed=1, m=2)
+    two = few[["age", "smoke"]]
+    posterior = posynth.fit(two, posynth.specify(two).change("smoke", engine="hmc"), seed=1, m=2)
     assert posynth.draw(posterior, 2, seed=1).manifest()["passed"]
     with pytest.warns(posynth.DiagnosticWarning, match=r"smoke: ESS \d+ < 4000"):
         many = posynth.draw(posterior, 200, k=5, seed=1).manifest()

@@ -97,6 +97,7 @@ def choose(
     fits = _lines_that_fit(column, ridge)
     best, why = _best(scores, varies, fits)
     if best is LOG and _pairs(rows, columns, conditional, splines, LEARNED):
+        del scores[LOG]
         best, why = _best(scores, varies, tuple(line for line in fits if line is not LOG))
     note = f"{conditional.note}: {best.name}; {why}"
     if best is NATURAL:

@@ -226,7 +226,7 @@ def _fitted(
     task, coding = make_task(rows, full, conditional, family(STRUCTURED))
     density = make_density(task)
     assert coding.encoder is not None
-    return density, climb(density, settled=False), coding.encoder
+    return density, climb(density), coding.encoder
 
 
 def _candidates(rows: Rows, columns: tuple[str, ...]) -> dict[Pair, Floats]:

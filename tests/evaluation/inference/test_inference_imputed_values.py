@@ -39,7 +39,9 @@ def estimated(frame):
 def chain():
     """Give the posterior whose chain has y on a learned scale."""
     frame, missing = skewed(np.random.default_rng(1))
-    posterior = posynth.fit(frame.assign(y=frame["y"].mask(missing)), seed=1)
+    holed = frame.assign(y=frame["y"].mask(missing))
+    asked = posynth.specify(holed).change("y", family="gaussian", scale="learned")
+    posterior = posynth.fit(holed, asked, seed=1)
     assert posterior.spec["y"].scale == "learned"
     return posterior
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posynth.chain.design import learn
+from posynth.chain.design import Curves, learn
 from posynth.evaluation.inference import RULES
 from posynth.evaluation.validity import replicate, run_study, verdicts
 from posynth.evaluation.validity.summary import Validity
@@ -98,7 +98,9 @@ def test_an_encoder_fitted_on_the_copy_is_found_out(small_study, monkeypatch):
     def relearned(self, rows):
         if self.encoder is None:
             return original(self, rows)
-        return learn(rows, self.encoder.columns, self.encoder.formula)[1]
+        own = self.encoder
+        bent = Curves(own.splines, own.interactions, own.smooth)
+        return learn(rows, own.columns, own.formula, curves=bent)[1]
 
     original = Coding.design
     monkeypatch.setattr(Coding, "design", relearned)
