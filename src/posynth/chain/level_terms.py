@@ -134,7 +134,7 @@ def with_terms(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -
 
 
 def _products(levels: _Levels, splines: int) -> dict[tuple[str, str], Floats]:
-    """Return the columns of products that have cases enough.
+    """Return the columns of products that have cases enough; of two numbers, very many.
 
     Where a level of a factor has hardly any case, what a product does there is known by its prior
     only, and the posterior is far from normal.
@@ -143,7 +143,9 @@ def _products(levels: _Levels, splines: int) -> dict[tuple[str, str], Floats]:
     schema = levels.rows.schema
     factors = {n for n in levels.columns if n in schema and schema[n].kind.is_categorical}
     full = {n for n in factors if _has_cases(levels, n)}
-    return {pair: P for pair, P in found.items() if factors & {*pair} and factors & {*pair} <= full}
+    many = levels.events >= EVENTS_OF_A_PRODUCT
+    kept = {pair: factors & {*pair} for pair in found}
+    return {p: P for p, P in found.items() if kept[p] <= full and (kept[p] or many)}
 
 
 def _has_cases(levels: _Levels, name: str) -> bool:
