@@ -10,6 +10,7 @@ from posynth.engines.batched import proposals, sample
 from posynth.engines.batched.axes import Slices
 from posynth.engines.batched.density import Curvature
 from posynth.engines.batched.gaussian import Gaussian, nearest_gaussian
+from posynth.engines.batched.mean_given_spread import MeanGivenSpread
 from posynth.engines.batched.proposals import NormalProposals, pilot
 from posynth.engines.batched.sample import DENSITIES
 
@@ -153,6 +154,41 @@ def test_slices_are_taken_where_they_make_proposals_more_effective(rng):
     assert chosen.effective > 1.3 * plain.effective
     exact = _Normal(np.zeros(3), np.eye(3))
     assert pilot(exact, Gaussian(np.zeros(3), np.eye(3)), 500, rng).effective > 450
+
+
+def test_the_mean_given_a_known_spread_is_drawn_from_its_closed_form(make_task, rng):
+    """With a spread that the prior fixes at 1 all proposals count, with the moments of a ridge."""
+    X = rng.standard_normal((60, 2))
+    y = 0.5 + X @ [1.0, -0.7] + rng.standard_normal(60)
+    task = make_task("location_scale", "weak", X, y, spread=1e-4, spread_slope=1e-4)
+    density = DENSITIES["location_scale"](task, None)
+    proposals = MeanGivenSpread(density, nearest_gaussian(density, rng), rng)
+    proposals.extend(4000)
+    assert proposals.effective > 0.9 * 4000  # the rest is what widened proposals of spread cost
+    A = np.column_stack([np.ones(60), X])
+    covariance = np.linalg.inv(A.T @ A + np.eye(3) / 2.5**2)
+    weights = proposals.weights / proposals.weights.sum()
+    mean = weights @ proposals.thetas[:, :3]
+    error = np.sqrt(np.diag(covariance) / proposals.effective)
+    assert np.abs((mean - covariance @ A.T @ y) / error).max() < 4
+    spread = np.sqrt(weights @ (proposals.thetas[:, :3] - mean) ** 2 / np.diag(covariance))
+    assert np.abs(spread - 1).max() < 4 / np.sqrt(2 * proposals.effective)
+
+
+def test_spreads_of_few_rows_are_drawn_with_the_moments_of_long_chains(make_task):
+    """Six rows of a level share mean and spread: the two ways to propose, and HMC, agree."""
+    rng = np.random.default_rng(12)
+    X = np.column_stack([np.arange(150) < 6, rng.standard_normal(150)]).astype(float)
+    y = X[:, 0] + np.exp(0.7 * X[:, 0]) * rng.standard_normal(150)
+    task = make_task("location_scale", "weak", X, y, need=2000)
+    found = choose.fit(task, "auto", rng)
+    exact = choose.fit(task, "nuts", rng)
+    assert found.engine == "batched"
+    for name in ("beta", "gamma"):
+        own, other = (f.draws[name].reshape(-1, 2) for f in (found, exact))
+        error = other.std(axis=0) * np.sqrt(1 / found.mixed.ess + 1 / exact.mixed.ess)
+        assert np.abs((own.mean(axis=0) - other.mean(axis=0)) / error).max() < 4
+        assert np.abs(np.log(own.std(axis=0) / other.std(axis=0))).max() < 0.12
 
 
 def test_a_density_that_is_not_pymcs_is_not_used(task, monkeypatch):

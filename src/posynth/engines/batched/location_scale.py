@@ -133,6 +133,22 @@ class LocationScale:
         gradients = self.scale * sums - thetas * self._precision
         return Curvature(self._value(thetas, logs), gradients, information)
 
+    def given_spread(self, gamma: Floats) -> tuple[Floats, Floats]:
+        """Return precision (q, q) and precision times mean (q,) of the mean's coefficients.
+
+        Parameters
+        ----------
+        gamma : ndarray, shape (q,)
+            Coefficients of the log spread.
+        """
+        precision = np.diag(self._precision[: self.terms])
+        right = np.zeros(self.terms)
+        for piece, y in self._pieces:
+            weighted = piece * np.exp(-2 * (gamma @ piece).clip(-300, 300))
+            precision += self.scale * weighted @ piece.T
+            right += self.scale * weighted @ y
+        return precision, right
+
     def model_order(self, thetas: Floats) -> Floats:
         """Return thetas (s, d) as they are: the PyMC model has the same order."""
         return thetas

@@ -1,7 +1,8 @@
 """Sample a posterior whose density is evaluated at many points at once.
 
 1. The nearest normal (``posynth.engines.batched.gaussian``) and a pilot of proposals from it, which
-   follow the posterior's own slices along axes where it is skewed (``batched.axes``).
+   follow the posterior's own slices along axes where it is skewed (``batched.axes``); the mean of
+   a regression with a modelled spread may be drawn given that (``mean_given_spread``).
 2. If enough of them are effective: independent draws by importance, from as many proposals as k-hat
    and their weights ask for.
 3. Else Hamiltonian Monte Carlo in the coordinates of that normal, chains side by side.
@@ -20,7 +21,8 @@ from posynth.engines.batched.cumulative import cumulative_density
 from posynth.engines.batched.density import BatchedDensity, Floats, ManyPoints, subsample
 from posynth.engines.batched.gaussian import MOST_POINTS, Gaussian, nearest_gaussian
 from posynth.engines.batched.location_scale import LocationScale, location_scale_density
-from posynth.engines.batched.proposals import pilot
+from posynth.engines.batched.mean_given_spread import MeanGivenSpread
+from posynth.engines.batched.proposals import Proposals, pilot
 from posynth.engines.batched.resample import resampled
 from posynth.engines.batched.softmax import logistic_density, softmax_density
 from posynth.engines.conditioned import Conditioned
@@ -30,6 +32,7 @@ from posynth.engines.laplace import failed
 type Make = Callable[[Task, NDArray[np.int64] | None], BatchedDensity]
 
 PILOT = 128  # proposals that decide how to go on
+FEW = 0.3  # share below which the mean is drawn given the spread
 WORTH_MORE = 0.1  # share of effective proposals
 LONGEST = 12  # times their first length, to which chains are extended: other engines take longer
 MANY_ROWS, PART = 40_000, 20_000  # rows from which a sample of them gives the curvature
@@ -85,11 +88,7 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
         gaussian = nearest_gaussian(density, rng, part, most)
     except np.linalg.LinAlgError:
         return failed("its curvature is not positive definite")
-    proposals = pilot(density, gaussian, PILOT, rng)
-    found = failed("")
-    thetas: Floats = np.empty((0, 0, density.size))
-    if proposals.effective > WORTH_MORE * PILOT:
-        found, thetas = resampled(proposals, task.need, len(task.response.y), rng)
+    found, thetas, proposals = _independent(density, gaussian, task, rng)
     if not thetas.size:
         start = gaussian.whitened(proposals.starts(CHAINS))
         run = run_hmc([_Whitened(density, gaussian)], start, task.need, rng, LONGEST)
@@ -102,6 +101,25 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
         shape = run.path.shape
         thetas = gaussian.at(run.path.reshape(-1, density.size)).reshape(shape)
     return compared(found, thetas, density, model)
+
+
+def _independent(
+    density: BatchedDensity, gaussian: Gaussian, task: Task, rng: np.random.Generator
+) -> tuple[Fit, Floats, Proposals]:
+    """Draw by importance from one kind of proposals after the other; no draws if all are poor."""
+    found, thetas = failed(""), np.empty((0, 0, density.size))
+    spread = isinstance(density, LocationScale)
+    first: Proposals = pilot(density, gaussian, PILOT, rng)
+    if first.effective > (FEW if spread else WORTH_MORE) * PILOT:
+        found, thetas = resampled(first, task.need, len(task.response.y), rng)
+    if thetas.size or not isinstance(density, LocationScale):
+        return found, thetas, first
+    other = MeanGivenSpread(density, gaussian, rng)
+    other.extend(PILOT)
+    best = max(other, first, key=lambda each: each.effective / len(each.ratios))
+    if best.effective > WORTH_MORE * len(best.ratios):
+        found, thetas = resampled(best, task.need, len(task.response.y), rng)
+    return found, thetas, first
 
 
 def compared(found: Fit, thetas: Floats, density: ManyPoints, model: Conditioned) -> Fit:
