@@ -1,5 +1,7 @@
 """Columns that others determine in every row are computed: sums, ratios, powers, logarithms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,8 @@ import posynth
 from posynth.chain.default import default_chain
 from posynth.chain.functions import functions
 from posynth.chain.rule import read_rule
-from posynth.posterior.task import encode_table
+from posynth.posterior.computed import with_domains
+from posynth.posterior.task import encode_table, learn_scales
 from posynth.table.inputs import given_table
 
 ROWS = 150
@@ -127,3 +130,32 @@ def test_it_is_computed_in_copies_and_said_and_a_method_models_it(people):
     assert not posynth.specify(frame, methods={"bmi": "gaussian"}).spec["bmi"].passive
     ordered = posynth.specify(frame, order=("bmi", "height", "weight"))
     assert not ordered.spec["bmi"].passive
+
+
+def test_copies_end_where_a_logarithm_or_a_ratio_is_computed(rng):
+    """A normal source reached below zero, and the job ended without copies."""
+    x = np.maximum(rng.normal(7, 2, ROWS), 0.5 + rng.random(ROWS)).round(2)
+    k = np.clip(rng.normal(4, 1.5, ROWS).round(), 1, None).astype(int)
+    frame = pd.DataFrame({"x": x, "k": k, "num": rng.normal(50, 9, ROWS).round(1)})
+    frame = frame.assign(lx=np.log(frame.x).round(4), per=(frame.num / frame.k).round(2))
+    chain = posynth.specify(frame)
+    assert chain.spec["lx"].passive == "log(x)" and chain.spec["per"].passive == "num / k"
+    table = given_table(frame, None)
+    rows = encode_table(table, chain.spec, {})
+    rows = replace(rows, learned=learn_scales(table.schema, {"x": rows.arrays["x"]}))
+    line = replace(chain.spec["x"], family="gaussian", scale="natural")
+    kept = with_domains(rows, chain.spec.with_conditional(line))["x"]
+    assert kept.scale == "learned" and "'lx' needs its sign" in kept.note
+    copies = posynth.synthesize(frame, chain=chain, m=10, seed=3)
+    assert all(copy.x.min() > 0 and copy.k.min() > 0 for copy in copies)
+    asked = posynth.specify(frame, methods={"x": "gaussian"})
+    assert not asked.spec["lx"].passive
+
+
+def test_a_departure_of_a_computed_column_is_refused_with_its_rule(people):
+    """It was overwritten by the rule, and the note said that it was shifted."""
+    weight = people.weight.mask(people.index % 5 == 0)
+    frame = people.assign(weight=weight, bmi=(weight / (people.height / 100) ** 2).round(1))
+    copies = posynth.synthesize(frame, m=2, seed=1)
+    with pytest.raises(posynth.errors.MeasureError, match=r"'bmi' is computed as '10000 \* weight"):
+        posynth.pool(copies, "ols", "bmi ~ 1", impute=2, delta={"bmi": 50})

@@ -60,7 +60,10 @@ class Sample:
 
 
 def functions(
-    rows: Rows, visited: Sequence[str], fixed: Collection[str] = (), ordered: bool = False
+    rows: Rows,
+    visited: Sequence[str],
+    fixed: Collection[str] = (),
+    ordered: bool = False,
 ) -> dict[str, str]:
     """Find columns that are computed from others in every row.
 
@@ -72,7 +75,8 @@ def functions(
         Columns in visit order: of several that determine each other, one with a function without
         roots and exponentials is computed, and the last of those.
     fixed : collection of str
-        Columns that stay as they are; they may be sources.
+        Columns that stay as they are; they may be sources, but not of a logarithm, a root or a
+        ratio: what their families draw may be out of its domain.
     ordered : bool
         Whether sources must be visited before; else a function may be moved behind them.
 
@@ -106,10 +110,26 @@ def functions(
             pool = [name for name in first if name != target and name not in found]
             sample = _sample(rows, target, pool)
             rules = _candidates(sample, plain) if sample else iter(())
-            holding = (rule for rule in rules if _holds(rows, rows.schema[target], rule))
+            holding = (
+                rule
+                for rule in rules
+                if _holds(rows, rows.schema[target], rule)
+                and not (keeps_sign(rule) and {*fixed} & {*read_rule(rule).sources})
+            )
             if rule := next(holding, ""):
                 found[target] = rule
     return found
+
+
+def keeps_sign(rule: str) -> bool:
+    """Whether a rule is defined only where its sources keep to their sign, as log(x) or y / x.
+
+    Examples
+    --------
+    >>> keeps_sign("log(x)"), keeps_sign("a / b"), keeps_sign("a + 2 * b")
+    (True, True, False)
+    """
+    return any(part in rule for part in ("log", "sqrt", "/"))
 
 
 def _sample(rows: Rows, target: str, pool: Sequence[str]) -> Sample | None:
@@ -152,7 +172,7 @@ def _of_one(sample: Sample, shapes: dict[str, Callable[[Floats], Floats]]) -> It
                 length = fx @ fx  # of exp(x) it may be beyond floating-point numbers
             if not np.isfinite(fx).all() or not np.isfinite(length) or fx.std() == 0:
                 continue
-            if not _straight(sample, fx):
+            if not _straight(sample, fx) or (keeps_sign(shape) and x.min() < 0):
                 continue
             yield from _linear(sample, [fx], [shape.format(_named(name))])
 

@@ -3,11 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from posynth.chain.functions import functions
+from posynth.chain.blocks import Rows
+from posynth.chain.functions import functions, keeps_sign
+from posynth.chain.rule import read_rule
 from posynth.chain.spec import ChainSpec
 from posynth.posterior.task import encode_table
 from posynth.posterior.wishes import AUTO, Wishes, new_chain
 from posynth.table.frame import Table
+
+FOUND = "a function of other columns"
+#: Columns of each numeric predictor's spline where a source is moved to its learned scale.
+SPLINES = 3
+POSITIVE = ("lognormal",)
 
 
 def with_functions(
@@ -43,9 +50,32 @@ def with_functions(
         return spec
     spec = new_chain(table.schema, replace(wishes, passive={**wishes.passive, **rules}), methods)
     for target in rules:
-        note = (
-            f"a function of other columns in all {len(table.frame)} rows, so it is computed; "
-            "name a method for it to model it"
-        )
+        note = f"{FOUND} in all {len(table.frame)} rows, so it is computed; name a method for it "
+        note += f"to model it: --method {target}=..."
         spec = spec.with_conditional(replace(spec[target], note=note))
+    return spec
+
+
+def with_domains(rows: Rows, spec: ChainSpec) -> ChainSpec:
+    """Keep what is drawn for sources of logarithms, roots and ratios in their domain.
+
+    A normal distribution on the natural scale reaches below zero, where such a rule gives nothing;
+    a learned scale keeps to the sign of its column.
+
+    Parameters
+    ----------
+    rows : Rows
+        The source, with the learned scale of every numeric column that has one.
+    spec : ChainSpec
+        A default chain.
+    """
+    for rule in [c for c in spec if c.passive and c.note.startswith(FOUND)]:
+        for name in read_rule(rule.passive).sources if keeps_sign(rule.passive) else ():
+            source = spec[name]
+            natural = source.scale == "natural" and source.family not in (*POSITIVE, "passive")
+            if natural and name in rows.learned:
+                note = f"{source.note}; on its learned scale, since {rule.target!r} needs its sign"
+                plain = replace(source, scales={}, prior="", spread=(), splines=SPLINES)
+                moved = replace(plain, family="gaussian", scale="learned", note=note)
+                spec = spec.with_conditional(moved)
     return spec

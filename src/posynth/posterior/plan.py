@@ -18,7 +18,7 @@ from posynth.families.own import own_names
 from posynth.families.permission import references
 from posynth.posterior.bound import Chain, conform
 from posynth.posterior.chain_families import own_families
-from posynth.posterior.computed import with_functions
+from posynth.posterior.computed import with_domains, with_functions
 from posynth.posterior.rehearsal import try_own
 from posynth.posterior.structure import NUMERIC_DEFAULTS, STRUCTURED, bent_where_asked, structured
 from posynth.posterior.support import check_column
@@ -108,7 +108,7 @@ def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSp
             spec = spec.with_conditional(structured(rows, spec, conditional))
         elif conditional.family in NUMERIC_DEFAULTS and conditional.target not in methods:
             spec = spec.with_conditional(bent_where_asked(rows, spec, conditional))
-    return spec
+    return with_domains(rows, spec)
 
 
 def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:

@@ -65,8 +65,19 @@ class Departure:
         """Columns that are said not to be missing at random."""
         return tuple(dict.fromkeys((*self.delta, *self.selection)))
 
-    def check(self, schema: Schema, imputed: Iterable[str]) -> None:
+    def check(
+        self, schema: Schema, imputed: Iterable[str], rules: Mapping[str, str] | None = None
+    ) -> None:
         """Raise unless each departure is about a column that is imputed, and can be drawn.
+
+        Parameters
+        ----------
+        schema : Schema
+            What each column is.
+        imputed : iterable of str
+            Columns whose missing values are drawn.
+        rules : Mapping of str to str, optional
+            Passive column -> its rule: such a column is computed, not drawn.
 
         Raises
         ------
@@ -78,6 +89,12 @@ class Departure:
         for what, stated in (("delta", self.delta), ("selection", self.selection)):
             mapping(what, stated, "{'income': -500}")
             for name, value in stated.items():
+                if rules and name in rules:
+                    raise MeasureError(
+                        f"{what}: column {name!r} is computed as {rules[name]!r}, so that a "
+                        "departure of its own would be overwritten; state it for a column that "
+                        "the rule reads"
+                    )
                 if name not in allowed:
                     raise MeasureError(f"{what}: {_not_about(name, schema, possible, allowed)}")
                 if not isinstance(value, Real) or not isfinite(value):

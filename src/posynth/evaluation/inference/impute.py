@@ -87,7 +87,9 @@ def imputing(  # noqa: PLR0913 - what is imputed, how often, and under which ass
     named = tuple(columns)
     wanted = tuple(dict.fromkeys((*named, *sources(named, posterior.spec))))
     modelled = [name for name in wanted if posterior.schema[name].kind.is_modelled]
-    departure.check(posterior.schema, [n for n in modelled if posterior.schema[n].missing])
+    rules = {c.target: c.passive for c in posterior.spec if c.passive}
+    imputed = [n for n in modelled if posterior.schema[n].missing and n not in rules]
+    departure.check(posterior.schema, imputed, rules)
     numbers = count()
 
     def analyse(frame: pd.DataFrame) -> Estimate:
