@@ -67,6 +67,11 @@ def test_a_lognormal_column_is_modelled_by_a_line_on_the_log_scale(rng, x):
     assert _chosen(_rows(y - 1, x=x)).scale == "learned"
 
 
+def test_a_lognormal_column_that_rounding_would_take_to_zero_is_not_modelled_as_one(rng, x):
+    y = np.maximum(np.exp(-1 + 0.5 * x + rng.standard_normal(N)).round(1), 0.1)
+    assert _chosen(_rows(y, 1, x=x)).family != "lognormal"
+
+
 def test_mild_skew_of_residuals_is_no_normal_line(rng, x):
     """Gamma(8) noise, skewness .7: shares below a value were covered in 90 %."""
     mild = [_chosen(_rows(x + rng.gamma(8, size=N), x=x)) for _ in range(4)]

@@ -159,3 +159,26 @@ def test_a_departure_of_a_computed_column_is_refused_with_its_rule(people):
     copies = posynth.synthesize(frame, m=2, seed=1)
     with pytest.raises(posynth.errors.MeasureError, match=r"'bmi' is computed as '10000 \* weight"):
         posynth.pool(copies, "ols", "bmi ~ 1", impute=2, delta={"bmi": 50})
+
+
+def test_statistics_of_the_source_are_no_rules(people):
+    """z-scores, shares of a total and centred values would publish mean, sd and total."""
+    income = np.random.default_rng(4).lognormal(8, 0.5, ROWS).round(0)
+    frame = people.assign(income=income)
+    frame["z"] = (income - income.mean()) / income.std()
+    frame["share"], frame["centred"] = 100 * income / income.sum(), income - income.mean()
+    rules = found_in(frame)
+    assert not {"z", "share", "centred"} & set(rules)
+
+
+@pytest.mark.parametrize("name", ["\u00b5g", "class", "a b", "\uff41"])
+def test_names_that_python_reads_otherwise_are_quoted(people, name):
+    frame = people.rename(columns={"age": name})
+    rules = found_in(frame.assign(total=frame[name] + frame.height))
+    assert rules == {"total": f"height + `{name}`"}
+    assert read_rule(rules["total"]).sources == ("height", name)
+
+
+def test_a_rule_keeps_the_letters_of_its_names():
+    assert read_rule("\u00b5g + b").sources == ("\u00b5g", "b")
+    assert read_rule("'a' if x == '\u00b5' else 'b'").sources == ("x",)

@@ -5,7 +5,8 @@ A column y is looked for among
 .. math:: y = a + b f(x), \quad y = a + \sum_j b_j x_j, \quad y = c \prod_j x_j^{k_j}
 
 with f a power, a root, a logarithm or an exponential, at most ``MOST_SOURCES`` sources, exponents
-that are multiples of one half, and coefficients of as few digits as every row allows. A function
+that are multiples of one half, and coefficients of as few digits as every row allows, four at most:
+others are statistics of the rows (a mean, a total), which a rule would publish. A function
 counts only if each value of the column is a correct rounding of it in all rows, and it is missing
 where a source is: ``chain.passive.breaks``. A regression would blur such a column.
 
@@ -15,6 +16,8 @@ The sum and the product are found by forward selection on logarithms or values o
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +37,9 @@ ROWS_A_COEFFICIENT, VALUES_A_COEFFICIENT = 20, 4
 COARSEST = 0.5
 #: Exponents are multiples of 1 / 2; relative error of arithmetic of a column in full precision.
 HALVES, PRECISE = 2, 1e-9
-DIGITS = (1, 2, 3, 4, 6, 8, 12, 17)
+#: Significant digits of a coefficient: one of more is a statistic of the rows, which a rule would
+#: publish, and no unit.
+DIGITS = (1, 2, 3, 4)
 _PLAIN: dict[str, Callable[[Floats], Floats]] = {
     "{}": np.positive,
     "log({})": np.log,
@@ -204,8 +209,9 @@ def _products(sample: Sample, parts: int) -> Iterator[str]:
         rest = sample.y / np.exp(L @ powers)
         ratio = sample.half / sample.y
         low, high = (rest * (1 - ratio)).max(), (rest * (1 + ratio)).min()
-        if low <= high:
-            yield _product(_shortest(low, high), names, powers)
+        constant = _shortest(low, high) if low <= high else None
+        if constant is not None:
+            yield _product(constant, names, powers)
 
 
 def _selected(y: Floats, half: Floats, sources: dict[str, Floats]) -> Iterator[list[str]]:
@@ -249,8 +255,9 @@ def _linear(sample: Sample, columns: list[Floats], texts: list[str]) -> Iterator
             continue
         rest = sample.y - Z @ slopes
         low, high = (rest - sample.half).max(), (rest + sample.half).min()
-        if low <= high:
-            yield _sum(_shortest(low, high), slopes, texts)
+        constant = _shortest(low, high) if low <= high else None
+        if constant is not None:
+            yield _sum(constant, slopes, texts)
             return
 
 
@@ -276,17 +283,17 @@ def _rounded(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def _shortest(low: float, high: float) -> float:
-    """Return the number of fewest digits in an interval."""
+def _shortest(low: float, high: float) -> float | None:
+    """Return the number of fewest digits in an interval, or None where it takes many."""
     if low <= 0 <= high:
         return 0.0
-    middle = (low + high) / 2
-    tried = (_rounded(middle, digits) for digits in range(1, 17))
-    return next((value for value in tried if low <= value <= high), middle)
+    tried = (_rounded((low + high) / 2, digits) for digits in DIGITS)
+    return next((value for value in tried if low <= value <= high), None)
 
 
 def _named(name: str) -> str:
-    return name if name.isidentifier() else f"`{name}`"
+    plain = name.isidentifier() and not iskeyword(name) and normalize("NFKC", name) == name
+    return name if plain else f"`{name}`"
 
 
 def _number(value: float) -> str:

@@ -39,6 +39,8 @@ class Choice(NamedTuple):
 
 
 NATURAL = Choice("gaussian", "natural", "a line on the natural scale")
+#: Standard deviations of log y above half a rounding unit, where it is 0 once in 30,000 values.
+FAR = 4.0
 LOG = Choice("lognormal", "natural", "a line on the log scale")
 LEARNED = Choice("gaussian", "learned", "the learned scale")
 SPREAD = Choice("location_scale", "learned", "the learned scale with a modelled spread")
@@ -72,8 +74,16 @@ class Column:
         """What is compared: a spread depends on some predictors, and not on a great many."""
         wide = 0 < self.curved.shape[1] < WIDEST
         found = (NATURAL, LEARNED, SPREAD) if wide else (NATURAL, LEARNED)
-        found = (*found, LOG) if self.y.min() > 0 else found
+        found = (*found, LOG) if self._positive else found
         return (*found, LEVELS) if self.is_few else found
+
+    @property
+    def _positive(self) -> bool:
+        """Whether a lognormal distribution would hardly ever be rounded to 0."""
+        if self.y.min() <= 0:
+            return False
+        logs, half = np.log(self.y), 0.0 if self.decimals is None else 0.5 * 10.0**-self.decimals
+        return half == 0 or bool(logs.mean() - FAR * logs.std() > np.log(half))
 
     @property
     def is_few(self) -> bool:

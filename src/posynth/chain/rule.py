@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from posynth.errors import SpecError, unknown
 type Values = NDArray[Any]
 
 LONGEST, DEEPEST = 2000, 50
-_QUOTED = re.compile(r"`([^`]+)`")
+_WRITTEN = re.compile(r"`([^`]+)`|'[^']*'|\"[^\"]*\"|(\w+)")
 _NESTED = "it is nested too deeply; split it over several columns"
 
 
@@ -163,14 +164,18 @@ def read_rule(text: str) -> Rule:
     names: dict[str, str] = {}
 
     def stand_in(found: re.Match[str]) -> str:
+        quoted, word = found.groups()
+        # Python would read a name in another form of its letters: µ as the Greek letter.
+        if quoted is None and (word is None or normalize("NFKC", word) == word):
+            return found.group()
         name = f"quoted_{len(names)}_"
-        names[name] = found.group(1)
+        names[name] = quoted or word
         return name
 
     if len(text) > LONGEST:
         raise SpecError(f"rule of {len(text)} characters: at most {LONGEST} are read")
     try:
-        tree = ast.parse(_QUOTED.sub(stand_in, text.strip()), mode="eval").body
+        tree = ast.parse(_WRITTEN.sub(stand_in, text.strip()), mode="eval").body
         sources = tuple(dict.fromkeys(names.get(n, n) for n in _names(tree, text)))
     except (SyntaxError, ValueError) as error:
         said = error.msg if isinstance(error, SyntaxError) else str(error)
