@@ -14,7 +14,8 @@ from posynth.table.levels import Levels
 from posynth.table.schema import Column, Kind
 
 #: An ordinal kind with its levels, lowest first.
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+#: Whole numbers with thousands set off by commas, or plain ones; nothing that may go on otherwise.
+_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?(?![,.'\u2019 ]?\d|[eE][+-]?\d)")
 _ORDERED = re.compile(r"ordinal\((.*)\)", re.DOTALL)
 
 
@@ -117,9 +118,11 @@ def leading_numbers(levels: Iterable[object]) -> list[float]:
     --------
     >>> leading_numbers(["1 low", "10 high", "2 mid"]), leading_numbers(["low", "1"])
     ([1.0, 10.0, 2.0], [])
+    >>> leading_numbers(["500-999", "1,000-1,999", "10,000+"]), leading_numbers(["1e3", "50"])
+    ([500.0, 1000.0, 10000.0], [])
     """
     found = [_NUMBER.match(level) if isinstance(level, str) else None for level in levels]
-    numbers = [float(each[0]) for each in found if each is not None]
+    numbers = [float(each[0].replace(",", "")) for each in found if each is not None]
     return numbers if len(numbers) == len(found) == len(set(numbers)) else []
 
 

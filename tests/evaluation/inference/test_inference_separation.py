@@ -126,6 +126,20 @@ def test_separation_is_told_of_fitted_results_too():
     assert not _said(fine) and not _said(penalised)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_errors_that_grow_without_end_are_no_fault_of_the_covariance_matrix():
+    """Its inverse is off by rounding of 1e9; that was told as a matrix somebody had returned."""
+    rng = np.random.default_rng(4)
+    x, z = rng.normal(size=240), rng.choice(list("abc"), 240)
+    o = np.array(["low", "mid", "high"])[
+        np.clip((x + rng.normal(size=240) + 1.5).astype(int), 0, 2)
+    ]
+    table = pd.DataFrame({"z": z, "o": np.where(z == "a", "low", o)})
+    frames = [table.sample(240, replace=True, random_state=i) for i in range(5)]
+    pooled = posynth.pool(frames, "mnlogit", "o ~ z", n=240)
+    assert GROWS in pooled.text
+
+
 def test_a_number_that_is_fitted_exactly_has_no_levels_told_apart():
     frame = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "y": [3.0, 5.0, 7.0, 9.0]})
     (note,) = fit_statsmodels("y ~ x", "glm")(frame).notes

@@ -172,6 +172,7 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
         with caught_warnings() as caught:
             result, clusters = _fitted(kind, data, frame, (formula, plain, arguments, cluster))
             names, q, cov = kind.read(result, data.levels)
+            cov = _possible(cov)
         df_com = clusters.count - 1.0 if clusters and cluster else _df_com(result)
         every = [_EVERY_ROW.format(n=len(data.y))] if _without_status(kind, options) else []
         every += exact_notes(names, cov, clusters if cluster else None)
@@ -202,6 +203,13 @@ def _model_named(model: str, options: Mapping[str, Any], cluster: str) -> _Model
 
 def _without_status(kind: _Model, options: Mapping[str, Any]) -> bool:
     return "status" in kind.per_row and options.get("status") is None
+
+
+def _possible(cov: np.ndarray) -> np.ndarray:
+    """Return a covariance matrix without the rounding of an inverse that is nearly singular."""
+    limit = np.sqrt(np.outer(np.diag(cov), np.diag(cov)).clip(0))
+    both: np.ndarray = (cov + cov.T) / 2
+    return np.clip(both, -limit, limit) if np.isfinite(cov).all() else cov
 
 
 def _require_offset(model: str, kind: _Model, data: ModelData, formula: str) -> None:
