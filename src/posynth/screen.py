@@ -172,6 +172,11 @@ def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Pat
             console.print(
                 f"note: {plain(name)} ({reason}) holds placeholders, no value of the source"
             )
+    for name, said in manifest.get("simplified", {}).items():
+        console.print(
+            f"[red]note: {plain(name)}: a simpler conditional takes the place of one that was not "
+            f"fitted: {plain(said)}[/red]"
+        )
     for name in manifest.get("copies_values", ()):
         console.print(
             f"[red]note: {plain(name)} repeats values of the source, and the posterior holds "

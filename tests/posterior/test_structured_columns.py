@@ -140,6 +140,9 @@ def test_a_default_job_ends_with_copies_where_a_family_is_not_fitted(table, monk
     found = copies.posterior.spec["site"]
     assert found.predictors == ()
     assert "no predictors" in found.note and "(no draws)" in found.note
+    assert copies.manifest()["simplified"]["site"] == "no predictors"
+    pooled = posynth.pool(copies, "ols", "x ~ site", rule="naive")
+    assert "the conditional of 'site' is simpler than what was chosen" in pooled.text
 
 
 def test_where_an_engine_is_named_nothing_takes_its_place(chain):

@@ -13,6 +13,7 @@ from posynth.copies.streams import Streams
 from posynth.families import families
 from posynth.families.permission import is_reference
 from posynth.posterior.record import Posterior
+from posynth.posterior.simpler import simplified
 
 _VERSIONS = ("numpy", "pandas", "pymc", "pytensor", "nutpie", "xarray", "formulaic")
 #: Scale of slopes from which on a prior is weak: that of every family's default.
@@ -24,7 +25,7 @@ PUBLIC = (
     *("posynth", "n", "k", "m", "nests", "proper", "improper", "without_noise", "copies_values"),
     *("complete", "unsynthesised", "filled", "missing", "passed", "failed_affects"),
     *("versions", "chain", "passive"),
-    *("plug_in", "tightened", "kept_groups", "grouped", "groups"),
+    *("plug_in", "tightened", "simplified", "kept_groups", "grouped", "groups"),
 )
 
 #: How missing values come about in the copies.
@@ -57,6 +58,7 @@ def manifest(posterior: Posterior, k: int, streams: Sequence[Streams]) -> dict[s
         "unsynthesised": [],
         **_of_groups(posterior),
         "tightened": _tightened(posterior),
+        "simplified": {c.target: simplified(c) for c in spec if simplified(c)},
         "merged_levels": _merged(posterior),
         "filled": filled,
         "passive": {c.target: c.passive for c in spec if c.passive},
@@ -98,9 +100,9 @@ def public_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
         conditionals with their predictors and families (`public_chain`) and the rules of passive
         columns, both of which a user of the copies must know, and the latter of which hold in
         every row of the copies; whether the diagnostics passed, and the columns concerned where
-        they did not, without their values; conditionals whose slopes are drawn towards 0; columns
-        and numbers of groups, which rules of pooling need. Keys that the manifest lacks are left
-        out.
+        they did not, without their values; conditionals whose slopes are drawn towards 0, and
+        simpler ones in place of what was not fitted; columns and numbers of groups, which rules of
+        pooling need. Keys that the manifest lacks are left out.
 
     Examples
     --------

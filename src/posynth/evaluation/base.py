@@ -47,6 +47,8 @@ class Provenance:
         Columns drawn without parameter uncertainty while others have it; empty if all are alike.
     tightened : tuple of str
         Columns whose slopes a prior draws towards 0.
+    simplified : Mapping of str to str
+        Column -> what is left of its conditional, where a larger one was not fitted.
     kept_groups : tuple of str
         Columns drawn with the group effects of the source, as far as is known.
     groups : Mapping of str to int
@@ -67,6 +69,7 @@ class Provenance:
     failed: tuple[str, ...] = ()
     plug_in: tuple[str, ...] = ()
     tightened: tuple[str, ...] = ()
+    simplified: Mapping[str, str] = field(default_factory=dict)
     kept_groups: tuple[str, ...] = ()
     groups: Mapping[str, int] = field(default_factory=dict)
     grouped: Mapping[str, str] = field(default_factory=dict)
@@ -111,6 +114,7 @@ class Provenance:
             failed=tuple(note(each, used) for each in concerning(failed, used)),
             plug_in=_plug_in(manifest),
             tightened=tuple(manifest.get("tightened", ())),
+            simplified=dict(manifest.get("simplified", {})),
             kept_groups=tuple(manifest.get("kept_groups", ())),
             groups={str(name): int(count) for name, count in manifest.get("groups", {}).items()},
             grouped=dict(manifest.get("grouped", {})),

@@ -9,6 +9,7 @@ from posynth.chain.spec import Conditional
 
 FAMILY, LINEAR, SPREAD = "structured", "gaussian", "location_scale"
 FEW_CURVES = 3
+PLACE = "; in place of a larger model, which was not fitted"
 #: Families of levels the default chooses.
 LEVELS = ("bernoulli", "ordinal", "categorical")
 SHARES = "dirichlet"  # of levels, without predictors: known in closed form
@@ -36,7 +37,7 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
     """
     if not has_simpler(conditional):
         return
-    place = f"{conditional.note}; in place of a larger model, which was not fitted ({why}): "
+    place = f"{conditional.note}{PLACE} ({why}): "
     steps = _of_curves if conditional.family == FAMILY else _of_lines
     if conditional.family in LEVELS:
         steps = _of_levels
@@ -53,6 +54,12 @@ def has_simpler(conditional: Conditional) -> bool:
         return True
     default = _by_default(conditional) or bool(conditional.indicates)
     return default and conditional.family in (LINEAR, SPREAD, *LEVELS)
+
+
+def simplified(conditional: Conditional) -> str:
+    """Say what is left of a conditional that took the place of a larger one; ``""`` of others."""
+    _, place, said = conditional.note.rpartition(PLACE)
+    return said.rpartition("): ")[2] if place else ""
 
 
 def may_be_learned(conditional: Conditional) -> bool:

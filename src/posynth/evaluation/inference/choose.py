@@ -93,7 +93,9 @@ def choose(provenance: Provenance, rule: str | Rule = "auto") -> Choice:
     case = next(case for case in CASES if case.applies(provenance))
     holed = ", ".join(map(repr, provenance.holed[:5])) + " ..." * (len(provenance.holed) > 5)
     warnings = [text.replace("{holed}", holed) for applies, text in WARNINGS if applies(provenance)]
-    fitting = Choice(case.rule, _worded(case.reason, provenance), (*warnings, *_shrunk(provenance)))
+    fitting = Choice(
+        case.rule, _worded(case.reason, provenance), (*warnings, *_left_out(provenance))
+    )
     if automatic or rule == fitting.rule:
         return fitting
     return _keep(rule_named(rule), fitting)
@@ -132,6 +134,16 @@ def _worded(reason: str, p: Provenance) -> str:
         f"{worded}; the holes of the source are reproduced, so each copy's variance is that of "
         f"its complete rows, or must be {total}"
     )
+
+
+def _left_out(provenance: Provenance) -> tuple[str, ...]:
+    """Say which conditionals hold less than an analysis may ask for."""
+    simpler = (
+        f"the conditional of {name!r} is simpler than what was chosen, which was not fitted: "
+        f"{said}; relations that this leaves out are missing in the copies"
+        for name, said in provenance.simplified.items()
+    )
+    return (*_shrunk(provenance), *simpler)
 
 
 def _shrunk(provenance: Provenance) -> tuple[str, ...]:
