@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import posynth
 from posynth.copies import output as writing
 from posynth.copies.folder import PARTS, written_about
+from posynth.copies.replacing import check_target
 from posynth.errors import StoreError
 
 ONE = ("-m", 1, "--workers", 1)
@@ -347,3 +349,10 @@ def test_studies_are_not_written_among_other_files(cli, said, source, tmp_path, 
         shown = said(cli(verb, tmp_path / file, *more, "-o", folder, code=2).stderr)
         assert "already holds ecdf-01.png, ranks.csv, summary.csv, and no" in shown
         assert _content(folder) == before
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/full"])
+def test_a_device_is_no_place_for_results(device):
+    """It was read first, to see who had written it, without end."""
+    with pytest.raises(StoreError, match=rf"'{device}' is a device or pipe.*name a file"):
+        check_target(Path(device), overwrite=True)

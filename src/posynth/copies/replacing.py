@@ -52,6 +52,11 @@ such folder; make it first
         return
     if path.is_dir():
         raise StoreError(f"{str(path)!r} is a folder; name a file in it")
+    if not path.is_file():
+        raise StoreError(
+            f"{str(path)!r} is a device or pipe, and results are written to files, which are "
+            "replaced as a whole; name a file (tables are on the screen too)"
+        )
     kept = _reason(path, [Path(each) for each in inputs if each is not None])
     if kept:
         raise StoreError(f"{str(path)!r} is {kept}, which is not replaced; choose another name")
