@@ -5,8 +5,8 @@ A column y is looked for among
 .. math:: y = a + b f(x), \quad y = a + \sum_j b_j x_j, \quad y = c \prod_j x_j^{k_j}
 
 with f a power, a root, a logarithm or an exponential, at most ``MOST_SOURCES`` sources, exponents
-that are multiples of one half, and coefficients of as few digits as every row allows, four at most:
-others are statistics of the rows (a mean, a total), which a rule would publish. A function
+that are multiples of one half, and coefficients that are units: of one digit, or known ones. Others
+may be statistics of the rows (a mean, a total), which a rule would publish. A function
 counts only if each value of the column is a correct rounding of it in all rows, and it is missing
 where a source is: ``chain.passive.breaks``. A regression would blur such a column.
 
@@ -14,7 +14,7 @@ The sum and the product are found by forward selection on logarithms or values o
 ``MOST_ROWS`` rows, evenly spaced; what one more source leaves over must be rounding.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 from unicodedata import normalize
@@ -37,9 +37,29 @@ ROWS_A_COEFFICIENT, VALUES_A_COEFFICIENT = 20, 4
 COARSEST = 0.5
 #: Exponents are multiples of 1 / 2; relative error of arithmetic of a column in full precision.
 HALVES, PRECISE = 2, 1e-9
-#: Significant digits of a coefficient: one of more is a statistic of the rows, which a rule would
-#: publish, and no unit.
 DIGITS = (1, 2, 3, 4)
+#: Factors that are units and not statistics of the rows (a total, an sd), which a rule would
+#: publish; besides all of one digit. Constants: small whole numbers, powers of ten, zero points.
+UNITS = (
+    12,
+    24,
+    52,
+    60,
+    365,
+    365.25,
+    2.54,
+    30.48,
+    1.609,
+    0.4536,
+    2.205,
+    28.35,
+    1.8,
+    3.6,
+    703,
+    4.184,
+)
+ZEROS = (32, 273.15, 100, 1000, 1900, 2000)
+SMALL = 20
 _PLAIN: dict[str, Callable[[Floats], Floats]] = {
     "{}": np.positive,
     "log({})": np.log,
@@ -108,22 +128,43 @@ def functions(
     found: dict[str, str] = {}
     for plain in (True, False):
         for target in reversed([name for name in numeric if name not in fixed]):
-            used = {name for rule in found.values() for name in read_rule(rule).sources}
-            if target in found or target in used:
-                continue
             first = numeric[: numeric.index(target)] if ordered else numeric
-            pool = [name for name in first if name != target and name not in found]
-            sample = _sample(rows, target, pool)
-            rules = _candidates(sample, plain) if sample else iter(())
-            holding = (
-                rule
-                for rule in rules
-                if _holds(rows, rows.schema[target], rule)
-                and not (keeps_sign(rule) and {*fixed} & {*read_rule(rule).sources})
-            )
-            if rule := next(holding, ""):
-                found[target] = rule
+            pool = [n for n in first if n != target and target not in _below(n, found)]
+            sample = _sample(rows, target, pool) if target not in found else None
+            for rule in _candidates(sample, plain) if sample else ():
+                allowed = _in_domain(target, rule, found, fixed)
+                if allowed and _holds(rows, rows.schema[target], rule):
+                    found[target] = rule
+                    break
     return found
+
+
+def _below(name: str, found: Mapping[str, str]) -> set[str]:
+    """Return all columns that a column is computed from, however indirectly."""
+    direct = read_rule(found[name]).sources if name in found else ()
+    return {*direct, *(each for source in direct for each in _below(source, found))}
+
+
+def _in_domain(target: str, rule: str, found: Mapping[str, str], fixed: Collection[str]) -> bool:
+    """Tell whether sources of logarithms, roots and ratios keep to their sign."""
+    read = {name for other in found.values() if keeps_sign(other) for name in _sources(other)}
+    if target in read and not _positive(rule):
+        return False
+    if not keeps_sign(rule):
+        return True
+    sources = _sources(rule)
+    computed = [found[name] for name in sources if name in found]
+    below = {each for name in sources for each in _below(name, found)}
+    return all(map(_positive, computed)) and not {*fixed} & {*sources, *below}
+
+
+def _sources(rule: str) -> tuple[str, ...]:
+    return read_rule(rule).sources
+
+
+def _positive(rule: str) -> bool:
+    """Whether a rule is above 0 where its sources are: sums, products, ratios, roots."""
+    return "-" not in rule and "log" not in rule
 
 
 def keeps_sign(rule: str) -> bool:
@@ -210,7 +251,7 @@ def _products(sample: Sample, parts: int) -> Iterator[str]:
         ratio = sample.half / sample.y
         low, high = (rest * (1 - ratio)).max(), (rest * (1 + ratio)).min()
         constant = _shortest(low, high) if low <= high else None
-        if constant is not None:
+        if constant is not None and _is_unit(constant):
             yield _product(constant, names, powers)
 
 
@@ -251,12 +292,12 @@ def _linear(sample: Sample, columns: list[Floats], texts: list[str]) -> Iterator
         return
     for digits in DIGITS:
         slopes = np.array([_rounded(value, digits) for value in fit[1:]])
-        if (slopes == 0).any():
+        if not all(map(_is_unit, slopes)):
             continue
         rest = sample.y - Z @ slopes
         low, high = (rest - sample.half).max(), (rest + sample.half).min()
         constant = _shortest(low, high) if low <= high else None
-        if constant is not None:
+        if constant is not None and _is_zero_point(constant):
             yield _sum(constant, slopes, texts)
             return
 
@@ -281,6 +322,17 @@ def _left(Z: Floats, y: Floats) -> Floats:
 
 def _rounded(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
+
+
+def _is_unit(value: float) -> bool:
+    """Whether a factor is of one digit, a quotient of small numbers, or a known unit."""
+    quotient = any(value * n == round(value * n) and abs(value * n) <= 12 for n in range(1, 13))
+    return value != 0 and (abs(value) in UNITS or _rounded(value, 1) == value or quotient)
+
+
+def _is_zero_point(value: float) -> bool:
+    whole = value == round(value)
+    return abs(value) in ZEROS or (whole and abs(value) <= SMALL)
 
 
 def _shortest(low: float, high: float) -> float | None:

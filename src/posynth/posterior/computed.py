@@ -70,7 +70,7 @@ def with_domains(rows: Rows, spec: ChainSpec) -> ChainSpec:
         A default chain.
     """
     for rule in [c for c in spec if c.passive and c.note.startswith(FOUND)]:
-        for name in read_rule(rule.passive).sources if keeps_sign(rule.passive) else ():
+        for name in sorted(_modelled(rule.passive, spec)) if keeps_sign(rule.passive) else ():
             source = spec[name]
             natural = source.scale == "natural" and source.family not in (*POSITIVE, "passive")
             if natural and name in rows.learned:
@@ -79,3 +79,12 @@ def with_domains(rows: Rows, spec: ChainSpec) -> ChainSpec:
                 moved = replace(plain, family="gaussian", scale="learned", note=note)
                 spec = spec.with_conditional(moved)
     return spec
+
+
+def _modelled(rule: str, spec: ChainSpec) -> set[str]:
+    """Return the modelled columns that a rule reads, through other rules too."""
+    found = set()
+    for name in read_rule(rule).sources:
+        deeper = spec[name].passive
+        found |= _modelled(deeper, spec) if deeper else {name}
+    return found
