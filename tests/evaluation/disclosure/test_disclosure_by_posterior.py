@@ -191,3 +191,18 @@ def test_attribute_risk_is_not_measured_where_copies_have_new_groups(rng):
     )
     assert influence[0].measure == "influence" and np.isfinite(influence[0].value)
     assert np.isnan(risk.value) and "columns 'y' have groups that are new" in risk.text
+
+
+def test_a_risk_that_the_copies_would_lower_is_said_to_fail():
+    """On a learned scale with a small residual it fell from .66 to .18, as if all were well."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(0, 1, 120)
+    y = np.exp(1 + 0.7 * x + 0.1 * rng.normal(size=120))
+    table = pd.DataFrame({"x": x.round(3), "y": y.round(4)})
+    chain = posynth.specify(table, methods={"x": "gaussian", "y": "gaussian"})
+    copies = posynth.synthesize(table, m=5, chain=chain.change("y", scale="learned"), seed=1)
+    found = [r for r in posynth.evaluate(copies, table) if r.measure == "attribute risk"]
+    assert len(found) == 2
+    for risk in found:
+        assert risk.passed is False and "NOT to be relied on" in risk.text
+        assert risk.value == pytest.approx(risk.details["prior"])

@@ -2,7 +2,7 @@ r"""Attribute risk of single records, by a normal approximation that serves whol
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,13 @@ TEXT = (
     "approximation of the posterior. It speaks of these records and this model, and guarantees "
     "nothing for others"
 )
+FAILS = (
+    "NOT to be relied on for {target}: by the copies the mean probability of the truth would fall "
+    "from {prior:.3g} to {value:.3g}, which no information can do. The normal approximation fails, "
+    "as where a column on a learned scale is predicted well; the value before the copies is shown, "
+    "a lower limit. Look at the measures of copied rows and of membership instead."
+)
+FALLS = 0.02  # of a mean probability, beyond which it is no sampling error
 GAIN = (
     "Largest rise of that probability by the copies over the {people} records looked at; "
     "{over} of them rose by more than 0.1"
@@ -282,7 +289,14 @@ def _told(intruder: Intruder, target: str, before: Floats, after: Floats) -> lis
     said = {"people": len(after), "count": count, "shortened": shortened, "prior": prior}
     text = TEXT.format(target=target, **said) + "."
     gain = GAIN.format(people=len(after), over=int(np.sum(rise > 0.1))) + "."
+    value = float(after.mean())
+    sound: bool | None = None
+    if value < prior - FALLS:
+        # What somebody learns cannot lower the truth's probability on average.
+        text = FAILS.format(target=target, value=value, prior=prior)
+        gain, value, sound = text, prior, False
+    about: dict[str, Any] = {"passed": sound, "details": details}
     return [
-        Result("attribute risk", float(after.mean()), target, text=text, details=details),
-        Result("attribute risk gain", float(rise.max()), target, text=gain, details=details),
+        Result("attribute risk", value, target, text=text, **about),
+        Result("attribute risk gain", float(rise.max()), target, text=gain, **about),
     ]
