@@ -13,6 +13,8 @@ from posynth.chain.spec import Conditional
 #: Coefficients up to which a multinomial regression keeps every predictor: a column of 27 levels
 #: on 30 predictors has 780, more than 5000 rows inform, and each takes time to sample.
 MOST_COEFFICIENTS = 300
+#: Contrasts from which on there is at most a coefficient for each case outside the commonest level.
+MANY_CONTRASTS = 8
 NOTHING: Mapping[str, tuple[str, ...] | None] = MappingProxyType({})
 #: Groups in which a numeric predictor is looked at.
 GROUPS = 5
@@ -57,7 +59,10 @@ def within_budget(
     codes = values[known].astype(np.int64)
     contrasts = max(len(np.unique(codes)) - 1, 1)
     widths = {name: max(len(rows.block(name).names), 1) for name in columns}
-    room = MOST_COEFFICIENTS // contrasts
+    most = MOST_COEFFICIENTS
+    if contrasts >= MANY_CONTRASTS:
+        most = min(most, len(codes) - int(np.bincount(codes).max()))
+    room = most // contrasts
     if conditional.indicates or sum(widths.values()) <= room:
         return conditional
     worth = {name: _excess(_groups(rows.arrays[name][known]), codes) for name in columns}
@@ -69,7 +74,7 @@ def within_budget(
             room -= widths[name]
     note = (
         f"{conditional.note}; {contrasts} contrasts: of {len(columns)} predictors the {len(kept)} "
-        f"that tell most of it, {MOST_COEFFICIENTS} coefficients at most"
+        f"that tell most of it, {most} coefficients at most"
     )
     chosen = tuple(name for name in columns if name in kept)
     return replace(conditional, predictors=chosen, note=note)
