@@ -98,7 +98,7 @@ def choose(
     best, why = _best(scores, varies, fits)
     if best is LOG and _pairs(rows, columns, conditional, splines, LEARNED):
         del scores[LOG]
-        best, why = _best(scores, varies, tuple(line for line in fits if line is not LOG))
+        best, why = _best(scores, varies, fits)
     note = f"{conditional.note}: {best.name}; {why}"
     if best is NATURAL:
         return replace(conditional, note=note)

@@ -141,7 +141,7 @@ def functions(
 
 def _below(name: str, found: Mapping[str, str]) -> set[str]:
     """Return all columns that a column is computed from, however indirectly."""
-    direct = read_rule(found[name]).sources if name in found else ()
+    direct = _sources(found[name]) if name in found else ()
     return {*direct, *(each for source in direct for each in _below(source, found))}
 
 

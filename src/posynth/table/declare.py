@@ -13,9 +13,9 @@ from posynth.table.field import Field, Storage, floats_of
 from posynth.table.levels import Levels
 from posynth.table.schema import Column, Kind
 
-#: An ordinal kind with its levels, lowest first.
 #: Whole numbers with thousands set off by commas, or plain ones; nothing that may go on otherwise.
 _NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?(?![,.'\u2019 ]?\d|[eE][+-]?\d)")
+#: An ordinal kind with its levels, lowest first.
 _ORDERED = re.compile(r"ordinal\((.*)\)", re.DOTALL)
 
 
