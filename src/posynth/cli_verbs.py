@@ -37,7 +37,11 @@ Model = Annotated[
 Formula = Annotated[str, typer.Option("--formula", help="For example 'income ~ sex + age'.")]
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", help="Model of every formula, or one each, as for `posynth pool`."),
+    typer.Option(
+        "--model",
+        help="Model of every formula, or one each, as for `posynth pool`; each option below goes "
+        "to the models that take it.",
+    ),
 ]
 Formulas = Annotated[
     list[str] | None,
@@ -306,6 +310,7 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
     family: FamilyOption = "",
     levels: Levels = "",
     groups: Groups = "",
+    cluster: Cluster = "",
     status: Status = "",
     event: Event = "",
     impute: Impute = 0,
@@ -335,7 +340,7 @@ def report(  # noqa: PLR0913, PLR0917 - options of a command
         check_target(page, overwrite, (folder, data, holdout))
 
         given = {"family": family, "levels": levels, "groups": groups, "status": status}
-        options = options_of(**given, event=event)
+        options = options_of(**given, event=event, cluster=cluster)
         with shown(None, ("evaluate",), of_measures, err) as progress:
             path = write_report(
                 copies,

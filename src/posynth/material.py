@@ -138,7 +138,7 @@ def lay_beside(copies: Source, data: Data, holdout: Data | None = None) -> Compa
     """
     taken = take(copies)
     schema = taken.schema
-    held = None if holdout is None else match_table(holdout, schema, "the holdout")
+    held = None if holdout is None else match_table(holdout, schema, holdout=True)
     source = original(data, taken)
     if held is not None:
         check_holdout(held, source, schema)

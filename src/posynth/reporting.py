@@ -57,7 +57,8 @@ def write_report(  # noqa: PLR0913 - what to show is the user's to say
         Leave out whatever shows the original or was computed row by row from it.
     model, formula, impute, **options
         The model to pool, as for `pool`; one is taken from the chain if no formula is given. A
-        sequence of formulas gives several models, all of one ``model`` or one a formula.
+        sequence of formulas gives several models, all of one ``model`` or one a formula; each
+        option then goes to the models that take it.
     keys, target, seed, holdout, quantiles
         As for `evaluate`; ``quantiles`` is its ``groups``.
     checks : bool or sequence of Result
@@ -159,8 +160,17 @@ def _with_inference(
     options: dict[str, Any],
 ) -> Findings:
     if models:
-        inferences = [_inferred(found, model, formula, options) for model, formula in models]
+        from posynth.evaluation.inference.shared_options import share_options
+
+        each = zip(models, share_options(models, options), strict=True)
+        inferences = [_one_of(len(models), found, *model, given) for model, given in each]
         return replace(found, inferences=tuple(inferences))
+    idle = [name for name, value in options.items() if value is not None and name != "impute"]
+    if idle:
+        raise MeasureError(
+            f"{', '.join(idle)}: options of a model, and none is named; add its formula, as "
+            "--formula 'income ~ sex + age' (formula= in Python)"
+        )
     example = example_model(found.copies)
     if example is None:
         none = Inference("No model of this table could be chosen: name one.")
@@ -172,6 +182,24 @@ def _with_inference(
         text = f"The example {example[0]} of {example[1]} cannot be fitted ({error}): name a model."
         # The failure may have been on the original rows, which a public page must not describe.
         return replace(found, inferences=() if found.public else (Inference(text),))
+
+
+def _one_of(
+    count: int, found: Findings, model: str | Analysis, formula: str, options: dict[str, Any]
+) -> Inference:
+    """Run one of several models; what fails names it, and says that options are shared."""
+    try:
+        return _inferred(found, model, formula, options)
+    except MeasureError as error:
+        if count == 1:
+            raise
+        named = f"model {model!r} of {formula!r}" if isinstance(model, str) else "your own analysis"
+        of_model = [name for name in options if name not in ("impute", "delta", "selection")]
+        step = (
+            f" (options go to every model that takes them, here {', '.join(of_model)}: models that "
+            "need others have a report of their own, to another place by --out, to= in Python)"
+        )
+        raise MeasureError(f"{named}: {error}{step if of_model else ''}") from None
 
 
 def _inferred(

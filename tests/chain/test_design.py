@@ -213,3 +213,11 @@ def test_blocks_are_made_once_and_shared(rows):
     np.testing.assert_array_equal(
         rows.block("bmi_missing").values[:, 0], np.isnan(rows.arrays["bmi"])
     )
+
+
+@pytest.mark.parametrize("formula", ["1", "0", "1 + 0"])
+def test_a_formula_without_columns_is_an_intercept_only(rows, formula):
+    """The column visited first has none before it: its rows are counted all the same."""
+    encoder, X = learn(rows, (), formula)
+    assert encoder.predictors == () and X.shape == (len(rows), 0)
+    assert encoder.replay(rows).shape == (len(rows), 0)

@@ -53,6 +53,15 @@ def test_formulas_with_a_dot_are_fitted_and_drawn(people):
     assert posynth.draw(posterior, m=1, seed=1)[0].shape == chosen.shape
 
 
+@pytest.mark.parametrize("formula", ["1", "."])
+def test_the_first_column_takes_an_intercept(people, formula):
+    first = people[["income", "age"]]
+    chain = posynth.specify(first, formulas={"income": formula}, methods={"income": "gaussian"})
+    posterior = posynth.fit(first, chain, seed=1)
+    assert posterior.links["income"].coding.predictors == ()
+    assert posynth.draw(posterior, m=1, seed=1)[0].shape == first.shape
+
+
 BAD = {
     "formula of an unknown column": (
         ("--formula", "bmy=age"),

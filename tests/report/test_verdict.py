@@ -1,5 +1,6 @@
 """The top of the page: what failed, with column and remedy, and nothing where nothing failed."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -110,6 +111,17 @@ def test_methods_tell_scales_curves_and_products(found):
     assert "issing values: missing values" not in text and "posynth pool" not in text
 
 
+def test_computed_columns_are_told_to_have_no_posterior(found):
+    spec = found.copies.posterior.spec
+    changed = replace(spec["platelets"], passive="age * 2", family="passive", predictors=("age",))
+    posterior = replace(found.copies.posterior, spec=spec.with_conditional(changed))
+    text = " ".join(methods(replace(found, copies=replace(found.copies, origin=posterior))))
+    fitted, computed = text.partition("obtained by")[2].split(". ")[:2]
+    assert sum(map(int, re.findall(r"\((\d) conditionals?\)", fitted))) == 3
+    assert computed == "1 conditional computed from others had none"
+    assert "had none" not in " ".join(methods(found))
+
+
 def test_several_models_are_shown_and_their_number_is_checked(found, heart, tmp_path):
     table = heart[["age", "sex", "platelets", "smoking"]]
     formulas = ["platelets ~ age", "age ~ sex"]
@@ -119,3 +131,38 @@ def test_several_models_are_shown_and_their_number_is_checked(found, heart, tmp_
         assert f"<h3>Model ols: {formula}</h3>" in page
     with pytest.raises(posynth.errors.MeasureError, match="3 models for 2 formulas"):
         posynth.write_report(found.copies, table, model=["ols"] * 3, **options)
+
+
+def test_each_option_goes_to_the_models_that_take_it(found, heart, tmp_path):
+    table = heart[["age", "sex", "platelets", "smoking"]]
+    place = {"to": tmp_path / "p.html", "keys": ["sex"]}
+    formulas = ["platelets ~ age", "smoking ~ age", "age ~ smoking", "platelets ~ age"]
+    models = ["ols", "logit", "phreg", "glm"]
+    options = {"event": "No", "family": "gamma", "entry": None}
+    text = posynth.write_report(
+        found.copies, table, formula=formulas, model=models, **place, **options
+    ).read_text("utf-8")
+    assert all(f"<h3>Model {m}: {f}</h3>" in text for m, f in zip(models, formulas, strict=True))
+    assert "is No, against Yes" in text and "is Yes, against No" not in text
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "words"),
+    [
+        (["ols", "mixed"], {"event": "No"}, "option 'event' is taken by none of .* 'ols', 'mixed'"),
+        (["ols", "glm"], {"status": "sex"}, r"'status' is taken by none .*takes it \(phreg\)"),
+        (["ols", "logit"], {"event": "maybe"}, "model 'logit' of 'smoking ~ age': .*report of"),
+        ([], {"family": "gamma"}, "family: options of a model, and none is named; add its formula"),
+        (
+            ["ols"],
+            {"status": "sex"},
+            "model 'ols': .*'status'; allowed: 'cluster', 'fit', 'offset'",
+        ),
+    ],
+)
+def test_options_that_no_model_takes_are_refused(found, heart, tmp_path, models, options, words):
+    table = heart[["age", "sex", "platelets", "smoking"]]
+    formulas = ["platelets ~ age", "smoking ~ age"][: len(models)]
+    given = {"model": models, "formula": formulas} if models else {}
+    with pytest.raises(posynth.errors.MeasureError, match=words):
+        posynth.write_report(found.copies, table, to=tmp_path / "p.html", **given, **options)

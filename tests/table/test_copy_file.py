@@ -108,6 +108,33 @@ def test_a_table_with_words_among_numbers_is_refused(heart):
         match_table(other, schema)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.drop(columns="sex"), "give it the columns of the table that was synth"),
+        (lambda t: t.assign(sex="Unknown"), "'Unknown' .* a holdout has rows of the same popul"),
+        (lambda t: t[:5], "it has 5 rows; at least 10 are needed to compare .* hold more rows"),
+        (lambda t: t[:0], "it has (0|no) rows; at least 10 are needed to compare"),
+    ],
+)
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_holdout_is_not_told_to_be_the_source(heart, tmp_path, change, said, in_file):
+    schema, held = table_from_frame(heart).schema, change(heart)
+    if in_file:
+        held.to_csv(tmp_path / "held.csv", index=False)
+        held, said = tmp_path / "held.csv", f"^the holdout held.csv: .*{said}"
+    with pytest.raises(TableError, match=said) as caught:
+        match_table(held, schema, holdout=True)
+    assert str(caught.value).startswith("the holdout")
+    assert "synthesise this one" not in str(caught.value) and "a copy of" not in str(caught.value)
+
+
+def test_a_source_of_few_rows_is_told_how_many_there_were(heart):
+    said = "the data: it has 1 row, but the copies were made from 299; give the table that was"
+    with pytest.raises(TableError, match=said):
+        match_table(heart[:1], table_from_frame(heart).schema)
+
+
 def test_a_holdout_may_have_fewer_levels_and_more_columns(heart):
     schema = table_from_frame(heart[["sex", "age"]]).schema
     found = match_table(heart[heart["sex"] == "Male"], schema)

@@ -113,7 +113,7 @@ class Rows:
                 data[name] = _levels(column, values, typed=True)
             elif column.kind.is_numeric:
                 data[name] = np.where(np.isnan(values), fill.get(name, 0.0), values)
-        return pd.DataFrame(data)
+        return pd.DataFrame(data, index=pd.RangeIndex(len(self)))
 
     def _holes(self, column: str) -> Floats:
         return np.isnan(self.arrays[column]).astype(np.float64)[:, None]

@@ -150,7 +150,8 @@ def _forms(posterior: "Posterior") -> str:
 
 def _fit(found: "Findings") -> str:
     rows = [link.diagnosis for link in found.copies.posterior.links.values()]
-    counts = Counter(row.engine for row in rows)
+    computed = {c.target for c in found.copies.posterior.spec if c.passive}
+    counts = Counter(row.engine for row in rows if row.target not in computed)
     used = "; ".join(
         f"{ENGINES.get(name, name)} ({count} conditional{'s' * (count > 1)})"
         for name, count in counts.most_common()
@@ -164,7 +165,8 @@ def _fit(found: "Findings") -> str:
     )
     if found.public:
         used = "exact draws or Markov chain Monte Carlo"
-    return f"Posteriors were obtained by {used}. {end}"
+    rules = f" {_conditionals(len(computed))} computed from others had none." if computed else ""
+    return f"Posteriors were obtained by {used}.{rules} {end}"
 
 
 def _quality(found: "Findings") -> str:

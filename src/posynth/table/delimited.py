@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from posynth.errors import TableError
+from posynth.table.frame import FewRows
 from posynth.table.source import Source
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -66,7 +67,7 @@ def parse_delimited(raw: bytes, name: str, delimiter: str | None = None) -> Text
     _check_header(header)
     rows, skipped = _rows(records, header, sep)
     if not rows:
-        raise TableError("the file has a header but no rows; at least 10 are needed")
+        raise FewRows("the file has a header but no rows; at least 10 are needed", "no rows")
     if skipped:
         notes = (*notes, f"{skipped} blank lines were skipped")
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))

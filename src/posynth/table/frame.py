@@ -95,13 +95,22 @@ def table_of(
     return Table(frame, Schema(tuple(column for _, column in pairs), len(frame)), source, notes)
 
 
+class FewRows(TableError):
+    """A table has fewer than ``LEAST_ROWS`` rows; ``count`` says how many."""
+
+    def __init__(self, message: str, count: str) -> None:
+        super().__init__(message)
+        self.count = count
+
+
 def check_rows(rows: int) -> None:
     """Refuse a table of so few rows that a copy would describe single persons."""
     if rows < LEAST_ROWS:
         found = "1 row" if rows == 1 else f"{rows} rows"
-        raise TableError(
+        raise FewRows(
             f"the table has {found}; at least {LEAST_ROWS} are needed: "
-            "a copy of so few rows would describe single persons; add rows"
+            "a copy of so few rows would describe single persons; add rows",
+            found,
         )
 
 

@@ -18,7 +18,7 @@ from posynth.table.arrays import with_dtype
 from posynth.table.cells import field_from_cells
 from posynth.table.declare import declared_kinds, in_order
 from posynth.table.delimited import TextTable, parse_delimited
-from posynth.table.frame import Table, check_rows, table_from_frame, table_of
+from posynth.table.frame import FewRows, Table, check_rows, table_from_frame, table_of
 from posynth.table.infer import as_datetimes, infer_column
 from posynth.table.render import render
 from posynth.table.schema import Schema
@@ -67,6 +67,8 @@ def read_table(path: str | Path, *, kinds: Mapping[str, str] | None = None) -> T
     raw = _read_bytes(place)
     try:
         return _parse(raw, place, kinds)
+    except FewRows as error:
+        raise FewRows(f"{place.name}: {error}", error.count) from None
     except TableError as error:
         raise TableError(f"{place.name}: {error}") from None
 

@@ -7,11 +7,12 @@ import pandas as pd
 
 from posynth.errors import TableError
 from posynth.table.codec import encode
+from posynth.table.frame import LEAST_ROWS, FewRows
 from posynth.table.inputs import Data, given_table
 from posynth.table.schema import Kind, Schema
 
 
-def match_table(data: Data, schema: Schema, what: str = "the data") -> pd.DataFrame:
+def match_table(data: Data, schema: Schema, holdout: bool = False) -> pd.DataFrame:
     """Take a table as one of a known schema: the source of copies, or a holdout.
 
     Parameters
@@ -20,8 +21,8 @@ def match_table(data: Data, schema: Schema, what: str = "the data") -> pd.DataFr
         The table; columns that the schema does not have are left out.
     schema : Schema
         What the columns must be.
-    what : str
-        How errors call a table that has no file name.
+    holdout : bool
+        Whether they are other rows than those of the source, which errors then say.
 
     Returns
     -------
@@ -31,7 +32,8 @@ def match_table(data: Data, schema: Schema, what: str = "the data") -> pd.DataFr
     Raises
     ------
     TableError
-        If a column is missing, or holds a value or level that the schema does not have.
+        If a column is missing, holds a value or level that the schema does not have, or rows
+        are too few.
 
     Examples
     --------
@@ -40,14 +42,22 @@ def match_table(data: Data, schema: Schema, what: str = "the data") -> pd.DataFr
     >>> match_table(pd.DataFrame({"id": range(12), "sex": list("FM") * 6}), schema).shape
     (12, 1)
     """
-    name = Path(data).name if isinstance(data, str | os.PathLike) else what
-    table = given_table(data)
+    name = _name(data, holdout)
+    try:
+        table = given_table(data)
+    except FewRows as error:
+        raise TableError(f"{name}: {_few(error.count, schema, holdout)}") from None
     absent = [column for column in schema.names if column not in table.schema]
     if absent:
         found = ", ".join(map(repr, table.schema.names))
+        step = (
+            "give it the columns of the table that was synthesised"
+            if holdout
+            else "give the table that was synthesised"
+        )
         raise TableError(
             f"{name}: there is no column {absent[0]!r}, which the copies have; it has {found}: "
-            "give the table that was synthesised"
+            f"{step}"
         )
     kinds = _declared(table.schema, schema)
     try:
@@ -56,11 +66,40 @@ def match_table(data: Data, schema: Schema, what: str = "the data") -> pd.DataFr
             if column.kind.is_modelled:
                 encode(column, frame[column.name])
     except TableError as error:
-        raise TableError(
-            f"{name}: {error}: this is not the table that was synthesised; give that one, or "
-            "synthesise this one"
-        ) from None
+        said = str(error).removeprefix(f"{_file(data)}: ")
+        raise TableError(f"{name}: {said}: {_REFUSED[holdout]}") from None
     return frame[list(schema.names)].reset_index(drop=True)
+
+
+#: Whether rows are a holdout -> what follows from a value that the copies cannot have.
+_REFUSED = {
+    False: "this is not the table that was synthesised; give that one, or synthesise this one",
+    True: "a holdout has rows of the same population, with the columns, values and levels that the "
+    "table that was synthesised can have; correct such rows, or leave them out",
+}
+
+
+def _name(data: Data, holdout: bool) -> str:
+    """Return how errors call a table: by its file, and as a holdout."""
+    if holdout:
+        return f"the holdout {_file(data)}".strip()
+    return _file(data) or "the data"
+
+
+def _file(data: Data) -> str:
+    return Path(data).name if isinstance(data, str | os.PathLike) else ""
+
+
+def _few(count: str, schema: Schema, holdout: bool) -> str:
+    if holdout:
+        return (
+            f"it has {count}; at least {LEAST_ROWS} are needed to compare them with anything: "
+            "hold more rows out before the synthesis"
+        )
+    return (
+        f"it has {count}, but the copies were made from {schema.rows}; give the table that was "
+        "synthesised"
+    )
 
 
 def _declared(found: Schema, schema: Schema) -> dict[str, str]:

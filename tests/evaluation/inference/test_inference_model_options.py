@@ -160,3 +160,39 @@ def test_levels_of_a_model_of_numbers_are_refused(clinic, response):
     frame = clinic[0].assign(ill=clinic[0]["died"] == 1)
     with pytest.raises(MeasureError, match="this model takes no levels"):
         fit_statsmodels(f"{response} ~ dose", "ols", levels=["no", "yes"])(frame)
+
+
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+@pytest.mark.parametrize("model", ["logit", "ordered"])
+def test_a_maximum_is_reached_whatever_the_size_of_the_offset(model, scale):
+    """Newton's steps from 0 ended in a singular matrix; here the score is 0 at the estimates."""
+    rng = np.random.default_rng(1)
+    x, known = rng.normal(size=300), scale * rng.uniform(1, 5, 300)
+    count = rng.poisson(known / scale * np.exp(0.3 * x))
+    frame = pd.DataFrame({"x": x, "known": known, "y": np.minimum(count // 2, 2)})
+    if model == "logit":
+        frame["y"] = (count > 2).astype(int)
+    fitted = fit_statsmodels("y ~ x", model, offset="known", levels=sorted(set(frame["y"])))(frame)
+    slope, cuts = (fitted.q[1], -fitted.q[:1]) if model == "logit" else (fitted.q[0], fitted.q[1:])
+
+    def loss(params):
+        eta = params[0] * x + known
+        above = 1 / (1 + np.exp(np.subtract.outer(params[1:], eta)))  # P(y > level), (cuts, rows)
+        limits = np.vstack([np.ones(300), above, np.zeros(300)])
+        y = frame["y"].to_numpy()
+        return -np.log(limits[y, range(300)] - limits[y + 1, range(300)]).sum()
+
+    found = np.r_[slope, cuts]
+    step = 1e-5 * np.eye(len(found))
+    score = [(loss(found + each) - loss(found - each)) / 2e-5 for each in step]
+    assert np.abs(score).max() < 0.01 * np.sqrt(300)  # the score's own sd is near sqrt(300)
+    assert all(loss(found) < loss(found + sign * 1e3 * e) for e in step for sign in (-1, 1))
+
+
+def test_an_offset_of_hundreds_is_refused_in_words():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": rng.normal(size=90), "known": 200 * rng.uniform(1, 5, 90)})
+    frame["y"] = rng.integers(0, 3, 90)
+    frames, options = [frame, frame.assign(x=-frame["x"])], {"offset": "known", "levels": [0, 1, 2]}
+    with pytest.raises(MeasureError, match=r"sizes of predictors and offset|cannot be estimated"):
+        posynth.pool(frames, "ordered", "y ~ x", n=90, **options)

@@ -11,6 +11,7 @@ from typing import Any
 
 from posynth.engines.threads import caught_warnings
 from posynth.errors import MeasureError, unknown
+from posynth.evaluation.inference.clusters import ROBUST
 
 FAMILIES = {
     "binomial": "Binomial",
@@ -179,7 +180,9 @@ def check_options(
     per_row, plain = allowed
     for name, value in options.items():
         if name not in (*per_row, *plain):
-            raise MeasureError(f"model {model!r}: {unknown('option', name, (*per_row, *plain))}")
+            raise MeasureError(
+                f"model {model!r}: {unknown('option', name, _known(model, allowed))}"
+            )
         if name in per_row:
             _check_column(name, value)
     if model == "mixed":
@@ -188,6 +191,15 @@ def check_options(
         raise MeasureError(f"model {model!r}: {unknown('ties', options['ties'], _TIES)}")
     if "distr" in options:
         _check_distribution(options["distr"])
+
+
+def _known(model: str, allowed: tuple[Collection[str], Collection[str]]) -> list[str]:
+    """Return all options of a model, with those that are arguments in Python."""
+    per_row, plain = allowed
+    grouped = ["cluster"] if model in ROBUST else []
+    levels = {"logit": ["levels", "event"], "glm": ["levels", "event"], "phreg": ["event"]}
+    more = levels.get(model, ["levels"] if model in ("mnlogit", "ordered") else [])
+    return [*per_row, *plain, *more, *grouped, "fit"]
 
 
 def check_levels(levels: Any) -> None:

@@ -35,6 +35,7 @@ from posynth.evaluation.inference.model_options import (
     glm_family,
 )
 from posynth.evaluation.inference.model_request import ModelData, Request, require_readable
+from posynth.evaluation.inference.model_starts import start
 from posynth.evaluation.inference.model_support import check_support
 from posynth.evaluation.inference.rank import check_rank
 from posynth.evaluation.inference.responses import Coding, codes, event, number, order
@@ -171,8 +172,7 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
         check_support(kind.path[1], data, plain)
         with caught_warnings() as caught:
             result, clusters = _fitted(kind, data, frame, (formula, plain, arguments, cluster))
-            names, q, cov = kind.read(result, data.levels)
-            cov = _possible(cov)
+            names, q, cov = _read(kind, result, data.levels, formula)
         df_com = clusters.count - 1.0 if clusters and cluster else _df_com(result)
         every = [_EVERY_ROW.format(n=len(data.y))] if _without_status(kind, options) else []
         every += exact_notes(names, cov, clusters if cluster else None)
@@ -245,6 +245,7 @@ def _fitted(
     # Optimisers raise many kinds of error; the analyst needs one sentence.
     try:
         built = getattr(import_module(module), name)(y, data.X, **given)
+        fit = {**start(built, given.get("offset")), **fit}
         if cluster:
             return robust(built, frame.reset_index(drop=True), cluster, fit)
         result = built.fit(**fit)
@@ -256,6 +257,19 @@ def _fitted(
             f"{name} of {formula!r} failed with {type(error).__name__}: "
             f"{' '.join(str(error).split())}; check the formula against the columns, or simplify it"
         ) from error
+
+
+def _read(
+    kind: _Model, result: Any, levels: Sequence[str], formula: str
+) -> tuple[Sequence[str], Any, Any]:
+    try:
+        names, q, cov = kind.read(result, levels)
+    except ValueError as error:  # the curvature of the likelihood could not be inverted
+        raise MeasureError(
+            f"{kind.path[1]} of {formula!r} ended where the likelihood has no curvature, so that "
+            "there are no standard errors; check the sizes of predictors and offset, or simplify it"
+        ) from error
+    return names, q, _possible(cov)
 
 
 def _plain(result: Any, _: Sequence[str]) -> tuple[Sequence[str], Any, Any]:

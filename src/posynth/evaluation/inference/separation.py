@@ -97,7 +97,8 @@ def separation_notes(result: Any, names: Sequence[str]) -> list[str]:
     plain = getattr(result, "_results", result)
     if type(plain).__name__ not in _RESULTS or hasattr(plain, "constraints"):
         return []  # penalties and constraints have finite estimates
-    found = _directions(result)
+    finite = np.isfinite(np.asarray(result.params, dtype=float)).all()
+    found = _directions(result) if finite else None
     if found is None:
         return []
     shown = [repr(name) for name, grows in zip(names, found.growing(), strict=True) if grows]
@@ -168,8 +169,8 @@ def _ordered(model: Any, y: Any, exog: Floats, params: Floats) -> Directions:
     cuts = len(params) - exog.shape[1]
     with np.errstate(all="ignore"):
         inside = model.cdf(high) - model.cdf(low)
-        of_high = np.nan_to_num(model.pdf(high) / inside)
-        of_low = np.nan_to_num(model.pdf(low) / inside)
+        of_high = np.nan_to_num(model.pdf(high) / inside, posinf=0.0)
+        of_low = np.nan_to_num(model.pdf(low) / inside, posinf=0.0)
     below, above = y < cuts, y > 0
     upper = np.hstack([-exog[below], np.eye(cuts)[y[below]]])
     lower = np.hstack([exog[above], -np.eye(cuts)[y[above] - 1]])
