@@ -82,6 +82,15 @@ KindOption = Annotated[
         help="COLUMN=KIND, over the guess, or COLUMN=ordinal(low<mid<high); may be repeated.",
     ),
 ]
+Na = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--na",
+        metavar="CODES",
+        help="Values that are missing: -9,99,? in every column, or COLUMN=-9,-8 in one; may be "
+        "repeated.",
+    ),
+]
 ChainFile = Annotated[Path | None, typer.Option("--chain", help="A chain file to follow.")]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="Engine of every fit.")]
 Missing = Annotated[
@@ -124,6 +133,7 @@ class Asked:
     kind: list[str] | None = None
     passive: list[str] | None = None
     violations: float | None = None
+    na: list[str] | None = None
 
     def inputs(self, data: Path) -> "list[Path | None]":
         """Return the files that are read: they must not be written over."""
@@ -146,7 +156,8 @@ class Asked:
         share = self.violations
         passive = rules if share is None else {name: (rule, share) for name, rule in rules.items()}
         wishes = Wishes(methods=methods, formulas=formulas, passive=passive, **self.wishes)
-        return plan(data, wishes, self.chain, pairs(self.kind, "--kind", "zip=nominal"))
+        kinds = pairs(self.kind, "--kind", "zip=nominal")
+        return plan(data, wishes, self.chain, kinds, codes(self.na))
 
 
 def asked(  # noqa: PLR0913, PLR0917 - options of a command
@@ -160,6 +171,7 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
     passive: Passive = None,
     violations: Violations = None,
     kind: KindOption = None,
+    na: Na = None,
     chain: ChainFile = None,
     engine: EngineOption = EngineName.AUTO,
     missing: Missing = "pattern",
@@ -176,7 +188,7 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
         "missing": missing,
         "allow_code": allow_code,
     }
-    return Asked(wishes, chain, method, formula, kind, passive, violations)
+    return Asked(wishes, chain, method, formula, kind, passive, violations, na)
 
 
 def takes_chain(command: Callable[..., None]) -> Callable[..., None]:
@@ -196,6 +208,27 @@ def takes_chain(command: Callable[..., None]) -> Callable[..., None]:
     packed.__annotations__ = {p.name: p.annotation for p in parameters}
     setattr(packed, "__signature__", inspect.Signature(parameters))  # noqa: B010 - not declared
     return packed
+
+
+def codes(values: list[str] | None) -> dict[str, list[str]]:
+    """Read --na: codes of every column, under the name "", or COLUMN=CODES of one.
+
+    Examples
+    --------
+    >>> codes(["-9,?", "income=-8"])
+    {'': ['-9', '?'], 'income': ['-8']}
+    """
+    found: dict[str, list[str]] = {}
+    for value in values or ():
+        column, _, listed = value.rpartition("=")
+        given = [code.strip() for code in listed.split(",") if code.strip()]
+        if not given:
+            raise SpecError(
+                f"--na {value!r}: write it as CODES or COLUMN=CODES, for example --na -9,99 or "
+                "--na income=-9,-8"
+            )
+        found.setdefault(column, []).extend(given)
+    return found
 
 
 #: Option -> what stands after COLUMN=, where it is no name.

@@ -85,7 +85,7 @@ def original(data: Data, copies: Copies) -> pd.DataFrame:
     """Take the data as the table that was synthesised, or say why it is not."""
     schema = copies.schema
     try:
-        frame = match_table(data, schema)
+        frame = match_table(data, schema, source=copies.origin.source)
     except TableError as error:
         if copies.has_posterior or "not the table that was synthesised" not in str(error):
             raise
@@ -138,7 +138,8 @@ def lay_beside(copies: Source, data: Data, holdout: Data | None = None) -> Compa
     """
     taken = take(copies)
     schema = taken.schema
-    held = None if holdout is None else match_table(holdout, schema, holdout=True)
+    origin = taken.origin.source
+    held = None if holdout is None else match_table(holdout, schema, origin, holdout=True)
     source = original(data, taken)
     if held is not None:
         check_holdout(held, source, schema)

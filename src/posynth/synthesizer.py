@@ -19,6 +19,7 @@ from posynth.posterior.wishes import Matrix, Method, Passive, Wishes
 from posynth.progress import Shown, shown
 from posynth.table.inputs import Data, given_table
 from posynth.table.io import read_table
+from posynth.table.missing_codes import Codes
 from posynth.table.names import Names
 
 
@@ -34,7 +35,9 @@ def load_heart_failure() -> pd.DataFrame:
         return read_table(path).frame
 
 
-def describe(data: Data, kinds: Mapping[str, str] | None = None) -> pd.DataFrame:
+def describe(
+    data: Data, kinds: Mapping[str, str] | None = None, na: Codes | None = None
+) -> pd.DataFrame:
     """Say what each column is and why.
 
     Parameters
@@ -43,6 +46,8 @@ def describe(data: Data, kinds: Mapping[str, str] | None = None) -> pd.DataFrame
         The table.
     kinds : Mapping, optional
         Column -> kind, in place of the guess; ``"ordinal(low<mid<high)"`` gives the order too.
+    na : str, number, iterable of these, or Mapping, optional
+        Values that are missing, in every column or by column, as for `read_table`.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def describe(data: Data, kinds: Mapping[str, str] | None = None) -> pd.DataFrame
             "decimals": c.decimals,
             "note": c.note,
         }
-        for c in given_table(data, kinds).schema
+        for c in given_table(data, kinds, na).schema
     ]
     return pd.DataFrame(rows).set_index("column")
 
@@ -83,6 +88,7 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     missing: str = "pattern",
     chain: str | Path | None = None,
     kinds: Mapping[str, str] | None = None,
+    na: Codes | None = None,
     allow_code: bool = False,
 ) -> Chain:
     """Choose a conditional for every column, or read them from a chain file.
@@ -120,6 +126,9 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
         A chain file; order and missing then come from it, methods and engine still override.
     kinds : Mapping, optional
         Column -> kind, in place of the guess; ``"ordinal(low<mid<high)"`` gives the order too.
+    na : str, number, iterable of these, or Mapping, optional
+        Values that are missing: ``[-9, "refused"]`` in every column, or column -> codes, as
+        ``{"income": [-9, -8]}``.
     allow_code : bool
         Run the Python files that a chain file names (``"file.py:function"``); those named here in
         ``methods`` are run anyway.
@@ -142,7 +151,7 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     """
     asked = (order, methods or {}, engine, missing, predictors, formulas or {}, strata)
     wishes = Wishes(*asked, improper, copies_values, passive or {}, allow_code)
-    return plan(data, wishes, chain, kinds)[1]
+    return plan(data, wishes, chain, kinds, na)[1]
 
 
 def fit(
@@ -211,6 +220,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     engine: str = "auto",
     missing: str = "pattern",
     kinds: Mapping[str, str] | None = None,
+    na: Codes | None = None,
     predictors: Matrix | None = None,
     formulas: Mapping[str, str] | None = None,
     strata: str = "",
@@ -233,7 +243,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
         One seed for fits and draws; drawn at random if not given, and kept as ``copies.seed``. Who
         knows it and all rows but one can test guesses at that row: do not publish it, and leave it
         to chance for copies that are to be released.
-    chain, order, methods, engine, missing, kinds
+    chain, order, methods, engine, missing, kinds, na
         What to model, as for ``specify``.
     predictors, formulas, strata, improper, copies_values, passive, allow_code
         The same.
@@ -263,7 +273,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     require_sizes(m, k)
     asked = (order, methods or {}, engine, missing, predictors, formulas or {}, strata)
     wishes = Wishes(*asked, improper, copies_values, passive or {}, allow_code)
-    table, bound = plan(data, wishes, chain, kinds)
+    table, bound = plan(data, wishes, chain, kinds, na)
     chosen = seed_or_random(seed)
     with shown(progress, ("fit", "draw")) as tell:
         fitted = fit_chain(table, bound, chosen, max(400, 20 * m), workers, tell)

@@ -10,11 +10,13 @@ from tomlkit.exceptions import TOMLKitError
 
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import ChainSpec, Conditional
-from posynth.errors import SpecError, unknown
+from posynth.errors import SpecError, TableError, unknown
+from posynth.table.missing_codes import declared_codes
 from posynth.table.schema import MOST_DECIMALS, Column, Kind, Schema
 
 _TOP = ("posynth", "missing", "columns", "conditional", "predictors")
 _COLUMN_KEYS = {"kind": str, "levels": list, "ordered": bool, "decimals": int, "note": str}
+_COLUMN_KEYS |= {"na": list}
 _HEADER = """\
 Chain of conditionals, in visit order. Edit it and pass it back with --chain.
 A conditional without `predictors` depends on every column visited before it; predictors of many
@@ -23,6 +25,7 @@ scale = "learned": scores of the target's own quantile function are modelled, no
 "levels": a family of levels models a column of few different numbers.
 splines = 3: each numeric predictor enters as a natural spline of its scores; 0: as it is.
 interactions = [["sex", "age"]]: products of two predictors beside their main effects.
+na = [-9, "refused"] of a column: values that are missing.
 passive = "weight / (height / 100) ** 2": the column is computed by this rule, never modelled.
 """
 
@@ -89,7 +92,7 @@ def chain_from_toml(text: str, where: str = "chain file") -> tuple[ChainSpec, di
     try:
         spec = _with_predictors(ChainSpec.from_dict(data), data.get("predictors", {}))
         return spec, _declared(data.get("columns", {}))
-    except SpecError as error:
+    except (SpecError, TableError) as error:
         raise SpecError(f"{where}: {error}") from None
 
 
@@ -115,7 +118,7 @@ def declare(schema: Schema, declared: Mapping[str, Mapping[str, Any]]) -> Schema
         If a column is unknown.
     """
     for name, facts in declared.items():
-        changes = {key: value for key, value in facts.items() if key != "kind"}
+        changes = {key: value for key, value in facts.items() if key not in ("kind", "na")}
         if "levels" in changes:
             changes["levels"] = tuple(changes["levels"])
         if "kind" in facts:
@@ -155,6 +158,7 @@ def _declared(columns: Any) -> dict[str, Any]:
                     f"column {name!r}: {key} = {value!r} must be of type "
                     f"{_COLUMN_KEYS[key].__name__}"
                 )
+        declared_codes({name: facts.get("na", [])})
         levels = facts.get("levels", [])
         twice = next((level for level in levels if levels.count(level) > 1), None)
         if twice is not None:
@@ -178,6 +182,8 @@ def _column_table(column: Column) -> Any:
         table.add("ordered", True)
     if column.decimals is not None:
         table.add("decimals", column.decimals)
+    if column.missing_codes:
+        table.add("na", list(column.missing_codes))
     if column.note:
         table.add("note", column.note)
     return table

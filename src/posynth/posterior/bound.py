@@ -22,6 +22,7 @@ from posynth.table.codec import encode
 from posynth.table.frame import Table
 from posynth.table.inputs import as_frame
 from posynth.table.listing import listing, one_line, table_html
+from posynth.table.missing_codes import without_codes
 from posynth.table.schema import Kind, Schema
 from posynth.table.series import canonical
 from posynth.table.source import Source
@@ -279,7 +280,8 @@ def conform(df: pd.DataFrame, schema: Schema, source: Source) -> Table:
     for column in schema:
         if column.name not in frame.columns:
             raise TableError(unknown("column", column.name, map(str, frame.columns)))
-        values[column.name] = canonical(column.name, frame[column.name])
+        kept, _ = without_codes(frame[column.name], column.missing_codes)
+        values[column.name] = canonical(column.name, kept)
         if column.kind.is_modelled:
             encode(column, values[column.name])
     return Table(pd.DataFrame(values, columns=list(schema.names)), schema, source)

@@ -26,6 +26,8 @@ from posynth.posterior.task import encode_table, learn_scales
 from posynth.posterior.wishes import Wishes, adjusted, new_chain, permitted, translated_chain
 from posynth.table.frame import Table
 from posynth.table.inputs import Data, given_table
+from posynth.table.missing_codes import Codes
+from posynth.table.reading import Reading, as_reading
 
 
 def plan(
@@ -33,17 +35,22 @@ def plan(
     wishes: Wishes | None = None,
     chain: str | Path | Chain | None = None,
     kinds: Mapping[str, str] | None = None,
+    na: Codes | Reading | None = None,
 ) -> tuple[Table, Chain]:
     """Return the table and the chain bound to it; see ``Wishes`` and ``posynth.specify``."""
     with one_thread():
-        return _planned(data, wishes or Wishes(), chain, kinds)
+        return _planned(data, wishes or Wishes(), chain, kinds, as_reading(na))
 
 
 def _planned(
-    data: Data, wishes: Wishes, chain: str | Path | Chain | None, kinds: Mapping[str, str] | None
+    data: Data,
+    wishes: Wishes,
+    chain: str | Path | Chain | None,
+    kinds: Mapping[str, str] | None,
+    reading: Reading,
 ) -> tuple[Table, Chain]:
     if chain is None:
-        table = given_table(data, kinds)
+        table = given_table(data, kinds, reading)
         names, own = own_names(wishes.methods, families())
         spec = with_functions(table, new_chain(table.schema, wishes, names), wishes, names)
         spec = _refined(table, spec, {**names, **wishes.passive})
@@ -58,9 +65,11 @@ def _planned(
     if isinstance(chain, Chain):
         if kinds:
             raise SpecError("both a chain and kinds were given; pass the kinds to specify instead")
+        if reading != Reading():
+            raise SpecError("both a chain and na were given; pass na to specify instead")
         table, chain = _renewed(data, chain)
     elif isinstance(chain, str | os.PathLike):
-        table, chain = _from_file(data, Path(chain), dict(kinds or {}), wishes)
+        table, chain = _from_file(data, Path(chain), dict(kinds or {}), wishes, reading)
     else:
         raise SpecError(
             f"the chain is of type {type(chain).__name__}; give what `specify` returned, or the "
@@ -114,7 +123,9 @@ def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSp
 def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:
     """Read data as the chain describes columns, and count rows and holes anew."""
     kinds = {c.name: c.kind.value for c in chain.schema}
-    found = given_table(data, kinds if not isinstance(data, Table) else None)
+    read = isinstance(data, Table)
+    reading = None if read else Reading.of(chain.schema, chain.source)
+    found = given_table(data, None if read else kinds, reading)
     table = conform(found.frame, chain.schema, found.source)
     columns = tuple(replace(c, missing=int(table.frame[c.name].isna().sum())) for c in chain.schema)
     schema = replace(chain.schema, columns=columns, rows=len(table.frame))
@@ -123,15 +134,17 @@ def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:
 
 
 def _from_file(
-    data: Data, path: Path, kinds: dict[str, str], wishes: Wishes
+    data: Data, path: Path, kinds: dict[str, str], wishes: Wishes, reading: Reading
 ) -> tuple[Table, Chain]:
     """Read a chain file: what it declares of the columns counts before what is guessed."""
     spec, declared = read_chain(path)
     wanted = {c: facts["kind"] for c, facts in declared.items() if "kind" in facts} | kinds
+    codes = {c: facts["na"] for c, facts in declared.items() if "na" in facts}
+    reading = reading.beside(codes)
     try:
-        table = given_table(data, wanted)
+        table = given_table(data, wanted, reading)
     except TableError:
-        _refuse_unknown(declared, given_table(data), path)
+        _refuse_unknown(declared, given_table(data, None, reading), path)
         raise
     _refuse_unknown(declared, table, path)
     # What was asked for now counts more than the file, which may be edited by hand or older.

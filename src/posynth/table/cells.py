@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -10,9 +11,10 @@ import pandas as pd
 
 from posynth.table.arrays import Ints, array_of
 from posynth.table.field import MAX_DECIMALS, Field, Storage
+from posynth.table.missing_codes import DOT, MISSING, Matcher, is_evident
+from posynth.table.missing_notes import absent_notes, text_note
 from posynth.table.schema import Kind
 
-MISSING = frozenset({"", "NA", "NaN", "nan", "N/A", "n/a", "NULL", "null", "#N/A", "<NA>"})
 INFINITE = frozenset(f"{sign}{word}" for sign in ("", "+", "-") for word in ("inf", "infinity"))
 MAX_DIGITS = 15
 PLAIN = re.compile(r"[+-]?(?:\d+(?:\.(\d*))?|\.(\d+))(?:[eE][+-]?\d+)?")
@@ -30,7 +32,13 @@ class _Distinct(NamedTuple):
 
 
 def field_from_cells(
-    name: str, cells: Sequence[str], decimal: str, *, is_label: bool, wanted: Kind | None
+    name: str,
+    cells: Sequence[str],
+    decimal: str,
+    *,
+    is_label: bool,
+    wanted: Kind | None,
+    codes: Sequence[str] = (),
 ) -> Field:
     """Read a column of text cells.
 
@@ -46,6 +54,8 @@ def field_from_cells(
         Whether the file marks the column as text by quoting it where numbers are bare.
     wanted : Kind, optional
         Kind the user declared; a numeric kind reads numbers whatever the quotes say.
+    codes : sequence of str
+        Values declared to be missing.
 
     Returns
     -------
@@ -58,23 +68,38 @@ def field_from_cells(
     >>> field.decimals, field.padded, field.missing_text
     (2, True, 'NA')
     """
-    codes, texts = pd.factorize(np.array(cells, dtype=object))
-    distinct = _Distinct(list(texts), codes, np.bincount(codes, minlength=len(texts)))
+    places, texts = pd.factorize(np.array(cells, dtype=object))
+    distinct = _Distinct(list(texts), places, np.bincount(places, minlength=len(texts)))
     numbers = [_number_text(text, decimal) for text in distinct.texts]
-    absent = _absent(distinct.texts, numbers)
+    absent = _absent(distinct.texts, numbers, Matcher(codes), wanted)
+    gone = {t: int(n) for t, n, a in zip(distinct.texts, distinct.counts, absent, strict=True) if a}
+    field = _typed(name, distinct, numbers, absent, is_label, wanted)
+    marker = max((rows, text) for text, rows in gone.items())[1] if gone else ""
+    notes = [*absent_notes(name, gone, codes, marker), field.note]
+    said = "; ".join(note for note in notes if note)
+    return replace(field, missing_text=marker, missing_codes=tuple(codes), note=said)
+
+
+def _typed(
+    name: str,
+    distinct: _Distinct,
+    numbers: list[str],
+    absent: list[bool],
+    is_label: bool,
+    wanted: Kind | None,
+) -> Field:
+    """Store the cells as numbers, truth values or text, in this order."""
     present = [i for i in range(len(numbers)) if not absent[i]]
-    marker = _marker(distinct, absent)
     force = wanted in (Kind.CONTINUOUS, Kind.COUNT)
     if _reads_as_numbers([numbers[i] for i in present], is_label=is_label, force=force):
-        return _number_field(name, distinct, numbers, absent, marker)
+        return _number_field(name, distinct, numbers, absent)
     if present and all(distinct.texts[i] in TRUTH for i in present):
         lookup = [None if gone else text == "True" for text, gone in _pairs(distinct, absent)]
         values = _take(lookup, distinct.codes, "boolean" if any(absent) else "bool")
-        return Field(name, values, Storage.BOOL, missing_text=marker)
+        return Field(name, values, Storage.BOOL)
     labels = [None if gone else text for text, gone in _pairs(distinct, absent)]
-    note = _label_note(distinct, numbers, present, is_label=is_label)
-    values = _take(labels, distinct.codes, "str")
-    return Field(name, values, Storage.TEXT, missing_text=marker, note=note)
+    note = _label_note(name, distinct, numbers, present, is_label=is_label)
+    return Field(name, _take(labels, distinct.codes, "str"), Storage.TEXT, note=note)
 
 
 def _pairs(distinct: _Distinct, absent: list[bool]) -> list[tuple[str, bool]]:
@@ -93,25 +118,21 @@ def _number_text(text: str, decimal: str) -> str:
     return bare if PLAIN.fullmatch(bare) or bare.lower() in INFINITE else ""
 
 
-def _absent(texts: list[str], numbers: list[str]) -> list[bool]:
-    absent = [text.strip() in MISSING for text in texts]
-    others = [
-        number
-        for text, number, gone in zip(texts, numbers, absent, strict=True)
-        if not gone and text.strip() != "."
+def _absent(
+    texts: list[str], numbers: list[str], matcher: Matcher, wanted: Kind | None
+) -> list[bool]:
+    """Whether each text is missing: always, as a declared code, or beside numbers only."""
+    absent = [
+        text.strip() in MISSING or bool(matcher(text, number))
+        for text, number in zip(texts, numbers, strict=True)
     ]
+    stays = wanted in (Kind.NOMINAL, Kind.TEXT)
+    beside = [text.strip() == DOT or (not stays and is_evident(text)) for text in texts]
+    kept = zip(numbers, absent, beside, strict=True)
+    others = [number for number, gone, evident in kept if not (gone or evident)]
     if others and all(others):
-        return [gone or text.strip() == "." for text, gone in zip(texts, absent, strict=True)]
+        return [gone or evident for gone, evident in zip(absent, beside, strict=True)]
     return absent
-
-
-def _marker(distinct: _Distinct, absent: list[bool]) -> str:
-    found = [
-        (int(distinct.counts[i]), text)
-        for i, (text, gone) in enumerate(_pairs(distinct, absent))
-        if gone
-    ]
-    return max(found)[1] if found else ""
 
 
 def _reads_as_numbers(numbers: list[str], *, is_label: bool, force: bool) -> bool:
@@ -122,9 +143,7 @@ def _reads_as_numbers(numbers: list[str], *, is_label: bool, force: bool) -> boo
     return force or not (is_label or any(LEADING_ZERO.match(number) for number in numbers))
 
 
-def _number_field(
-    name: str, distinct: _Distinct, numbers: list[str], absent: list[bool], marker: str
-) -> Field:
+def _number_field(name: str, distinct: _Distinct, numbers: list[str], absent: list[bool]) -> Field:
     present = [number for number, gone in zip(numbers, absent, strict=True) if not gone]
     if any(_is_oversized(number) for number in present):
         labels = [None if gone else text for text, gone in _pairs(distinct, absent)]
@@ -133,7 +152,6 @@ def _number_field(
             _take(labels, distinct.codes, "str"),
             Storage.TEXT,
             decimals=0,
-            missing_text=marker,
             oversized=True,
         )
     shown = [_decimals(number) for number in present if number.lower() not in INFINITE]
@@ -146,7 +164,7 @@ def _number_field(
     is_integer = whole and most == 0 and not any(absent) and np.isfinite(floats).all()
     values = pd.Series(floats[distinct.codes]).astype("int64" if is_integer else "float64")
     padded = decimals is not None and 0 < decimals == least
-    return Field(name, values, Storage.NUMBER, decimals, least, padded, marker)
+    return Field(name, values, Storage.NUMBER, decimals, least, padded)
 
 
 def _is_oversized(number: str) -> bool:
@@ -161,15 +179,13 @@ def _decimals(number: str) -> int:
 
 
 def _label_note(
-    distinct: _Distinct, numbers: list[str], present: list[int], *, is_label: bool
+    name: str, distinct: _Distinct, numbers: list[str], present: list[int], *, is_label: bool
 ) -> str:
     rows = sum(int(distinct.counts[i]) for i in present)
     numeric = sum(int(distinct.counts[i]) for i in present if numbers[i])
     if 0 < numeric < rows:
-        return (
-            f"{numeric} of {rows} values are numbers and {rows - numeric} are not (codes?), "
-            "so the column is read as text"
-        )
+        others = {distinct.texts[i]: int(distinct.counts[i]) for i in present if not numbers[i]}
+        return text_note(name, numeric, rows, others)
     if numeric and is_label:
         return "numbers in quotes, where other columns are bare, are read as labels"
     if numeric:

@@ -49,6 +49,8 @@ class Field:
         What the reading had to decide.
     category_type : str
         Type of categories that are no labels.
+    missing_codes : tuple of str
+        Values declared to be missing.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Field:
     oversized: bool = False
     note: str = ""
     category_type: str = ""
+    missing_codes: tuple[str, ...] = ()
 
 
 def floats_of(values: pd.Series) -> Floats:

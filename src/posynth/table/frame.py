@@ -1,14 +1,17 @@
 """A pandas data frame becomes a Table; the same inference serves files."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from posynth.errors import TableError
 from posynth.table.declare import declared_kinds, in_order
+from posynth.table.field import Field
 from posynth.table.infer import infer_column
 from posynth.table.levels import FORMULA, formula_names
+from posynth.table.missing_codes import Codes, declared_codes, without_codes
+from posynth.table.missing_notes import absent_notes
 from posynth.table.schema import Column, Schema
 from posynth.table.series import field_from_series
 from posynth.table.source import Source
@@ -38,7 +41,9 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def table_from_frame(df: pd.DataFrame, *, kinds: Mapping[str, str] | None = None) -> Table:
+def table_from_frame(
+    df: pd.DataFrame, *, kinds: Mapping[str, str] | None = None, na: Codes | None = None
+) -> Table:
     """Describe a data frame.
 
     Parameters
@@ -48,6 +53,8 @@ def table_from_frame(df: pd.DataFrame, *, kinds: Mapping[str, str] | None = None
     kinds : mapping of str to str, optional
         Kinds to use instead of the guessed ones, by column; ``"ordinal(low<mid<high)"`` gives the
         order of levels too.
+    na : str, number, iterable of these, or Mapping, optional
+        Values that are missing, as for `read_table`.
 
     Returns
     -------
@@ -67,13 +74,15 @@ def table_from_frame(df: pd.DataFrame, *, kinds: Mapping[str, str] | None = None
     2
     """
     _check_names(df)
-    declared = declared_kinds(kinds, df.columns)
+    declared, codes = declared_kinds(kinds, df.columns), declared_codes(na)
+    codes.check(map(str, df.columns))
     check_rows(len(df))
     plain = df.reset_index(drop=True)
     columns = []
     for label in plain.columns:
         name = str(label)
-        values, column = infer_column(field_from_series(name, plain[label]), declared.get(name))
+        field = _field(name, plain[label], codes.of(name))
+        values, column = infer_column(field, declared.get(name))
         columns.append((values, in_order(column, (kinds or {}).get(name))))
     notes = (
         ()
@@ -81,6 +90,16 @@ def table_from_frame(df: pd.DataFrame, *, kinds: Mapping[str, str] | None = None
         else ("the index is left out; reset_index() makes it a column",)
     )
     return table_of(columns, Source(), notes)
+
+
+def _field(name: str, values: pd.Series, codes: tuple[str, ...]) -> Field:
+    """Tell how a series stores its values, declared codes being missing."""
+    kept, rows = without_codes(values, codes)
+    field = field_from_series(name, kept)
+    marker = max(rows, key=lambda code: rows[code]) if rows else ""
+    notes = [*absent_notes(name, rows, codes, marker), field.note]
+    said = "; ".join(note for note in notes if note)
+    return replace(field, missing_codes=codes, missing_text=marker, note=said)
 
 
 def table_of(

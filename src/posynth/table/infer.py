@@ -13,6 +13,7 @@ from posynth.table.arrays import dtype_name
 from posynth.table.declare import BY_TEXT, check_declared, leading_numbers
 from posynth.table.field import Field, Storage, floats_of
 from posynth.table.levels import Levels, label_notes, levels_of
+from posynth.table.missing_notes import likely_note
 from posynth.table.schema import Column, Kind, Level
 
 FEW_LEVELS = 10
@@ -109,6 +110,7 @@ def _column(field: Field, levels: Levels, guess: Guess) -> Column:
         min_decimals=field.min_decimals,
         missing=int(field.values.isna().sum()),
         missing_text=field.missing_text,
+        missing_codes=field.missing_codes,
         date_format=guess.date_format,
         note=_note(field, levels, guess),
     )
@@ -117,6 +119,8 @@ def _column(field: Field, levels: Levels, guess: Guess) -> Column:
 def _note(field: Field, levels: Levels, guess: Guess) -> str:
     missing = len(field.values) - levels.rows
     notes = [guess.reason, field.note]
+    if field.storage is Storage.NUMBER and guess.kind is not Kind.IDENTIFIER:
+        notes.append(likely_note(field.name, levels.values, levels.counts))
     if guess.kind.is_categorical:
         notes += label_notes(levels.values, levels.counts)
     if missing and levels.seen:

@@ -11,6 +11,8 @@ import pandas as pd
 from posynth.errors import TableError
 from posynth.table.frame import Table, table_from_frame
 from posynth.table.io import read_table
+from posynth.table.missing_codes import Codes, MissingCodes
+from posynth.table.reading import Reading, as_reading
 
 type Data = (
     pd.DataFrame | Table | str | os.PathLike[str] | Mapping[str, Any] | list[Mapping[str, Any]]
@@ -29,7 +31,9 @@ _CONVERSIONS = (
 )
 
 
-def given_table(data: Data, kinds: Mapping[str, str] | None = None) -> Table:
+def given_table(
+    data: Data, kinds: Mapping[str, str] | None = None, na: Codes | Reading | None = None
+) -> Table:
     """Take what was passed as a table: a path, a data frame, or what one is easily made of.
 
     Parameters
@@ -39,11 +43,14 @@ def given_table(data: Data, kinds: Mapping[str, str] | None = None) -> Table:
         Arrow's stream (a polars data frame, a duckdb relation) counts as an Arrow table.
     kinds : Mapping, optional
         Column -> kind, in place of the guess; not for a Table, whose kinds are decided.
+    na : str, number, iterable of these, Mapping or Reading, optional
+        Values that are missing, as for `read_table`; not for a Table, which was read with its own.
 
     Raises
     ------
     TableError
-        If it is nothing of this; the message says how to make a data frame of it.
+        If it is nothing of this; the message says how to make a data frame of it. If codes are
+        given with a Table that was read without them.
 
     Examples
     --------
@@ -51,10 +58,23 @@ def given_table(data: Data, kinds: Mapping[str, str] | None = None) -> Table:
     12
     """
     if isinstance(data, Table):
+        _check_read(data, as_reading(na).missing)
         return data
     if isinstance(data, str | os.PathLike):
-        return read_table(Path(data), kinds=kinds)
-    return table_from_frame(as_frame(data), kinds=kinds)
+        return read_table(Path(data), kinds=kinds, na=na)
+    return table_from_frame(as_frame(data), kinds=kinds, na=as_reading(na).missing)
+
+
+def _check_read(table: Table, missing: MissingCodes) -> None:
+    """Refuse codes that a table was read without: their values are in it already."""
+    missing.check(table.schema.names)
+    for column in table.schema:
+        new = [code for code in missing.of(column.name) if code not in column.missing_codes]
+        if new:
+            raise TableError(
+                f"na: column {column.name!r} was read without the code {new[0]!r}; give it where "
+                "the table is read, as read_table(path, na=...)"
+            )
 
 
 def as_frame(data: Any) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import pandas as pd
 
@@ -20,6 +20,8 @@ from posynth.table.declare import declared_kinds, in_order
 from posynth.table.delimited import TextTable, parse_delimited
 from posynth.table.frame import FewRows, Table, check_rows, table_from_frame, table_of
 from posynth.table.infer import as_datetimes, infer_column
+from posynth.table.missing_codes import Codes, MissingCodes
+from posynth.table.reading import Options, Reading, as_reading
 from posynth.table.render import render
 from posynth.table.schema import Schema
 from posynth.table.source import Source
@@ -34,7 +36,13 @@ MAGIC = b"PAR1"
 __all__ = ["Source", "Table", "read_table", "write_copy"]
 
 
-def read_table(path: str | Path, *, kinds: Mapping[str, str] | None = None) -> Table:
+def read_table(
+    path: str | Path,
+    *,
+    kinds: Mapping[str, str] | None = None,
+    na: Codes | Reading | None = None,
+    **options: Unpack[Options],
+) -> Table:
     """Read a confidential table from a file.
 
     Parameters
@@ -45,6 +53,14 @@ def read_table(path: str | Path, *, kinds: Mapping[str, str] | None = None) -> T
     kinds : mapping of str to str, optional
         Kinds to use instead of the guessed ones, by column, as in ``{"status": "nominal"}`` or
         ``{"size": "ordinal(S<M<L)"}``.
+    na : str, number, iterable of these, or Mapping, optional
+        Values that are missing: ``[-9, "refused"]`` in every column, or column -> codes, as
+        ``{"income": [-9, -8]}``, where ``""`` stands for every column. Empty cells, NA and the like
+        are missing anyway, and texts such as ``?`` are beside numbers only.
+    **options
+        How a text file is to be read, where the file does not show it: ``comment``, with which
+        lines that are left out begin; ``decimal`` and ``thousands``, marks in numbers;
+        ``skip_rows``, lines before the header.
 
     Returns
     -------
@@ -66,21 +82,21 @@ def read_table(path: str | Path, *, kinds: Mapping[str, str] | None = None) -> T
     place = as_path("path", path)
     raw = _read_bytes(place)
     try:
-        return _parse(raw, place, kinds)
+        return _parse(raw, place, kinds, as_reading(na, options))
     except FewRows as error:
         raise FewRows(f"{place.name}: {error}", error.count) from None
     except TableError as error:
         raise TableError(f"{place.name}: {error}") from None
 
 
-def _parse(raw: bytes, path: Path, kinds: Mapping[str, str] | None) -> Table:
+def _parse(raw: bytes, path: Path, kinds: Mapping[str, str] | None, reading: Reading) -> Table:
     if raw.startswith(MAGIC):
-        return replace(
-            table_from_arrow([arrow_table(raw)], kinds), source=Source(path.name, "parquet")
-        )
+        table = table_from_arrow([arrow_table(raw)], kinds, reading.missing)
+        return replace(table, source=Source(path.name, "parquet"))
     if path.suffix.lower() in PARQUET:
         raise TableError("this is no Parquet file; rename it to .csv if it is text")
-    return table_from_text(parse_delimited(raw, path.name, DELIMITED[path.suffix.lower()]), kinds)
+    text = parse_delimited(raw, path.name, DELIMITED[path.suffix.lower()])
+    return table_from_text(text, kinds, reading)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -115,9 +131,13 @@ def _instead(path: Path, known: Sequence[str]) -> str:
     return f"{where} holds {shown}" + (f". Did you mean {meant!r}?" if meant else "")
 
 
-def table_from_text(text: TextTable, kinds: Mapping[str, str] | None = None) -> Table:
+def table_from_text(
+    text: TextTable, kinds: Mapping[str, str] | None = None, reading: Reading | None = None
+) -> Table:
     """Describe columns of text cells; arguments as for `read_table`."""
     source, declared = text.source, declared_kinds(kinds, text.columns)
+    codes = (reading or Reading()).missing
+    codes.check(text.columns)
     check_rows(len(next(iter(text.columns.values()))))
     # Where some columns are quoted and others bare, the quotes say which are text.
     labels = set(source.quoted_columns) if len(source.quoted_columns) < len(text.columns) else ()
@@ -125,7 +145,12 @@ def table_from_text(text: TextTable, kinds: Mapping[str, str] | None = None) -> 
     for name, cells in text.columns.items():
         wanted = declared.get(name)
         field = field_from_cells(
-            name, cells, source.decimal, is_label=name in labels, wanted=wanted
+            name,
+            cells,
+            source.decimal,
+            is_label=name in labels,
+            wanted=wanted,
+            codes=codes.of(name),
         )
         values, column = as_datetimes(*infer_column(field, wanted))
         columns.append((values, in_order(column, (kinds or {}).get(name))))
@@ -149,7 +174,9 @@ def arrow_table(raw: bytes) -> "pyarrow.Table":
 
 
 def table_from_arrow(
-    tables: "Sequence[pyarrow.Table]", kinds: Mapping[str, str] | None = None
+    tables: "Sequence[pyarrow.Table]",
+    kinds: Mapping[str, str] | None = None,
+    missing: MissingCodes | None = None,
 ) -> Table:
     """Describe the rows of one or more Arrow tables of the same columns.
 
@@ -171,7 +198,7 @@ def table_from_arrow(
         # Arrow would widen integers and truth values with gaps to float64 and object.
         if field.name in frame and frame[field.name].dtype in ("float64", "object"):
             frame[field.name] = _restore_nullable(frame[field.name], str(field.type))
-    return table_from_frame(frame, kinds=kinds)
+    return table_from_frame(frame, kinds=kinds, na=missing)
 
 
 def _restore_nullable(values: pd.Series, arrow_type: str) -> pd.Series:

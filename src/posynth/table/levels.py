@@ -8,8 +8,8 @@ import pandas as pd
 
 from posynth.table import dates
 from posynth.table.arrays import Ints
-from posynth.table.cells import MISSING
 from posynth.table.field import Field, Storage, floats_of
+from posynth.table.missing_codes import MISSING
 from posynth.table.schema import Level
 
 #: What is to be known of text that begins with =, +, - or @, and is no number.

@@ -7,12 +7,17 @@ import pandas as pd
 
 from posynth.errors import TableError
 from posynth.table.codec import encode
-from posynth.table.frame import LEAST_ROWS, FewRows
+from posynth.table.frame import LEAST_ROWS, FewRows, Table
 from posynth.table.inputs import Data, given_table
+from posynth.table.reading import Reading
 from posynth.table.schema import Kind, Schema
+from posynth.table.source import Source
+from posynth.table.storage import is_number
 
 
-def match_table(data: Data, schema: Schema, holdout: bool = False) -> pd.DataFrame:
+def match_table(
+    data: Data, schema: Schema, source: Source | None = None, *, holdout: bool = False
+) -> pd.DataFrame:
     """Take a table as one of a known schema: the source of copies, or a holdout.
 
     Parameters
@@ -21,6 +26,8 @@ def match_table(data: Data, schema: Schema, holdout: bool = False) -> pd.DataFra
         The table; columns that the schema does not have are left out.
     schema : Schema
         What the columns must be.
+    source : Source, optional
+        How the file of the schema was read: another file is read alike.
     holdout : bool
         Whether they are other rows than those of the source, which errors then say.
 
@@ -43,8 +50,9 @@ def match_table(data: Data, schema: Schema, holdout: bool = False) -> pd.DataFra
     (12, 1)
     """
     name = _name(data, holdout)
+    reading = Reading() if isinstance(data, Table) else Reading.of(schema, source)
     try:
-        table = given_table(data)
+        table = given_table(data, None, reading)
     except FewRows as error:
         raise TableError(f"{name}: {_few(error.count, schema, holdout)}") from None
     absent = [column for column in schema.names if column not in table.schema]
@@ -61,7 +69,7 @@ def match_table(data: Data, schema: Schema, holdout: bool = False) -> pd.DataFra
         )
     kinds = _declared(table.schema, schema)
     try:
-        frame = (given_table(data, kinds) if kinds else table).frame
+        frame = (given_table(data, kinds, reading) if kinds else table).frame
         for column in schema:
             if column.kind.is_modelled:
                 encode(column, frame[column.name])
@@ -107,7 +115,9 @@ def _declared(found: Schema, schema: Schema) -> dict[str, str]:
     return {
         column.name: column.kind.value
         for column in schema
-        if column.kind.is_numeric
-        and not found[column.name].kind.is_numeric
-        and found[column.name].kind is not Kind.CONSTANT
+        if found[column.name].kind is not Kind.CONSTANT
+        and (
+            (column.kind.is_numeric and not found[column.name].kind.is_numeric)
+            or (column.kind is Kind.NOMINAL and is_number(found[column.name]) > is_number(column))
+        )
     }

@@ -83,6 +83,8 @@ class Column:
     category_type : str
         Type of categories that are no labels, such as ``"interval[float64, right]"``: the levels
         are their texts, and copies give the categories back.
+    missing_codes : tuple of str
+        Values declared to be missing, numbers and texts alike.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Column:
     categories: tuple[Level, ...] = ()
     category_dtype: str = ""
     category_type: str = ""
+    missing_codes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind.is_categorical and len(self.levels) < 2:
@@ -178,11 +181,14 @@ class Schema:
         return cls(tuple(_column_from_dict(entry) for entry in data["columns"]), int(data["rows"]))
 
 
+_SEQUENCES = ("levels", "categories", "missing_codes")
+
+
 def _column_to_dict(column: Column) -> dict[str, Any]:
     defaults = {f.name: f.default for f in fields(Column)}
     data = {key: value for key, value in asdict(column).items() if value != defaults[key]}
     data["kind"] = column.kind.value
-    for key in ("levels", "categories"):
+    for key in _SEQUENCES:
         if key in data:
             data[key] = list(data[key])
     return data
@@ -205,6 +211,6 @@ def _column_from_dict(data: Mapping[str, Any]) -> Column:
         raise TableError(
             f"schema column {data.get('name')!r}: {unknown('kind', values['kind'], Kind)}"
         ) from None
-    for key in ("levels", "categories"):
+    for key in _SEQUENCES:
         values[key] = tuple(values.get(key, ()))
     return Column(**values)

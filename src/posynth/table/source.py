@@ -23,6 +23,11 @@ class Source:
         Whether column names stand in quotes.
     quoted_columns : tuple of str
         Columns whose values always stand in quotes.
+    decimal_given : bool
+        Whether the user said the decimal mark, and not the file.
+    comment, thousands, skip_rows : str or int, optional
+        How the user said the file is to be read, for later reads of it; copies have no comments
+        and no lines before their header.
     """
 
     name: str = ""
@@ -33,6 +38,17 @@ class Source:
     newline: str = "\n"
     quoted_header: bool = False
     quoted_columns: tuple[str, ...] = ()
+    decimal_given: bool = False
+    comment: str | None = None
+    thousands: str | None = None
+    skip_rows: int | None = None
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What was said of how to read the file: options of `Reading` by name."""
+        found = {name: getattr(self, name) for name in ("comment", "thousands", "skip_rows")}
+        found["decimal"] = self.decimal if self.decimal_given else None
+        return {name: value for name, value in found.items() if value is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON or TOML.
