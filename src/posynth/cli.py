@@ -16,7 +16,15 @@ from posynth.cli_options import AllowCode, AllowFailed, Asked, Overwrite, takes_
 from posynth.errors import SpecError
 from posynth.posterior.crew import SELDOM, Crew
 from posynth.progress import Progress, shown
-from posynth.terminal import FAILED, err, errors, out, show_warning, write_in_any_encoding
+from posynth.terminal import (
+    FAILED,
+    ended_in_words,
+    err,
+    errors,
+    out,
+    show_warning,
+    write_in_any_encoding,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -294,7 +302,7 @@ def main() -> None:
     write_in_any_encoding()
     warnings.showwarning = show_warning(warnings.showwarning)
     try:
-        app()
+        ended_in_words(app)
     finally:
         gc.freeze()  # the interpreter's last search for garbage took 0.6 s; memory goes anyway
 

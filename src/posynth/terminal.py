@@ -1,10 +1,11 @@
 """Where the command line writes, how it fails, and how it reads lists of columns."""
 
 import codecs
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +74,56 @@ def errors(*files: Path | None) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+def ended_in_words(command: Callable[[], None]) -> None:
+    """Run the command line; end with exit code 2 where what it writes cannot be written.
+
+    Files are written by functions that name them; what is left is the standard output, and the
+    standard error, which may be full too, or go to a program that has ended.
+
+    Parameters
+    ----------
+    command : callable
+        Runs a command, and exits.
+
+    Raises
+    ------
+    SystemExit
+        With code 2.
+    """
+    try:
+        command()
+        sys.stdout.flush()
+    except OSError as error:
+        place = f"{error.filename!r}" if error.filename else "the standard output"
+        with suppress(OSError, ValueError):
+            sys.stderr.write(
+                f"Error: {place} cannot be written: {error.strerror or error}; make room, or send "
+                "it elsewhere\n"
+            )
+            sys.stderr.flush()
+        _let_go()
+        raise SystemExit(2) from None
+
+
+def _let_go() -> None:
+    """Send what is left in the buffers nowhere: the interpreter would try again as it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+            continue
+        with suppress(OSError, ValueError, AttributeError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
 def show_warning(usual: Callable[..., None]) -> Callable[..., None]:
     """Return what shows a warning about the machine as a note, and any other as usual."""
 
     def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
         if issubclass(category, MachineWarning):
-            err.print(f"note: {screen.plain(str(message))}", highlight=False)
+            with suppress(OSError):  # as Python's own
+                err.print(f"note: {screen.plain(str(message))}", highlight=False)
         else:
             usual(message, category, *place, **options)
 

@@ -25,7 +25,7 @@ from posynth.errors import StoreError
 from posynth.posterior.chain_families import find_families
 from posynth.posterior.crew import Crew
 from posynth.posterior.record import Posterior
-from posynth.posterior.store import save_posterior
+from posynth.posterior.store import write_posterior
 from posynth.table.io import write_copy
 from posynth.table.schema import Schema
 from posynth.table.source import Source
@@ -102,7 +102,7 @@ def _one_line(numbers: re.Match[str]) -> str:
 
 def write_posterior_files(posterior: Posterior, folder: Path) -> None:
     """Write posterior/, chain.toml and diagnostics.csv into an existing folder."""
-    save_posterior(posterior, folder / "posterior")
+    write_posterior(posterior, folder / "posterior")
     where = (posterior.own, posterior.folders, posterior.allowed)
     known = find_families(posterior.spec, *where)
     facts = {name: member.facts for name, member in known.items()}

@@ -62,11 +62,18 @@ def save_posterior(posterior: Posterior, folder: str | Path, *, overwrite: bool 
     Raises
     ------
     StoreError
-        If there is another posterior, or something else of that name.
+        If there is another posterior, or something else of that name, or it cannot be written.
     """
+    try:
+        write_posterior(posterior, Path(folder), overwrite)
+    except OSError as error:
+        raise StoreError(f"{str(folder)!r} cannot be written: {error.strerror or error}") from None
+
+
+def write_posterior(posterior: Posterior, folder: Path, overwrite: bool = False) -> None:
+    """Write a posterior as ``save_posterior`` does; an OSError is the caller's to tell."""
     import xarray as xr
 
-    folder = Path(folder)
     if folder.exists() and not (folder / FACTS_FILE).is_file():
         raise StoreError(
             f"{str(folder)!r} is there already and holds no posterior; it would be replaced: "
@@ -90,7 +97,10 @@ def save_posterior(posterior: Posterior, folder: str | Path, *, overwrite: bool 
         groups |= {f"/{node_name(t)}/sample_stats": ds for t, ds in posterior.stats.items()}
         tree = xr.DataTree.from_dict(groups)
         encoding = {path: _compressed(tree[path].to_dataset()) for path in tree.groups}
-        tree.to_netcdf(draft / DRAWS_FILE, engine="h5netcdf", encoding=encoding)
+        # In memory first: HDF5 ends the process where a disk is full.
+        content = tree.to_netcdf(engine="h5netcdf", encoding=encoding)
+        assert isinstance(content, memoryview)
+        (draft / DRAWS_FILE).write_bytes(content)
         text = json.dumps(_facts(posterior), ensure_ascii=False, indent=1)
         (draft / FACTS_FILE).write_text(text, encoding="utf-8")
         _copy_models(posterior, draft)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -64,13 +65,26 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written was told
+            self._file.close()
 
     def append(self, replication: Replication) -> None:
-        """Write one finished replication, safely on disk when this returns."""
-        self._file.write(json.dumps(asdict(replication), ensure_ascii=False) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Write one finished replication, safely on disk when this returns.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written; those before it stay.
+        """
+        try:
+            self._file.write(json.dumps(asdict(replication), ensure_ascii=False) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise StoreError(
+                f"{str(self.path)!r} cannot be written: {error.strerror}; make room and run it "
+                f"again: it goes on after its {len(self.replications)} replications"
+            ) from None
         self.replications.append(replication)
 
 

@@ -84,8 +84,9 @@ def save_validity(validity: Validity, folder: str | Path) -> Path:
         write_text(place / SUMMARY, validity.table().to_csv(index=False, float_format="%.6g"))
         chosen = validity.choices().to_csv(index=False, float_format="%.6g")
         write_text(place / CHOICES, chosen)
-        data = validity.dataset
-        _safely(place / CELLS, lambda path: data.to_netcdf(path, engine="h5netcdf"))
+        # In memory first: HDF5 ends the process where a disk is full.
+        content = validity.dataset.to_netcdf(engine="h5netcdf")
+        _safely(place / CELLS, lambda path: path.write_bytes(content))
         _safely(place / COVERAGE, lambda path: _picture(plot_coverage(validity), path))
         worst = least_covered(validity)
         _safely(place / ZIP, lambda path: _picture(plot_zip(validity, **worst), path))
