@@ -12,7 +12,7 @@ from posynth.arguments import mapping
 from posynth.chain.formula import read_formula, split_formula
 from posynth.copies.container import Copies
 from posynth.copies.distinct import require_distinct
-from posynth.errors import MeasureError, SpecError
+from posynth.errors import MeasureError, SpecError, in_short
 from posynth.evaluation.base import Provenance
 from posynth.material import provenance
 from posynth.progress import Progress, silent
@@ -40,7 +40,7 @@ def analysis_of(  # noqa: PLR0913 - a model, and how its holes are imputed
 ) -> Analysis:
     """Return the analysis to run on every copy, with imputation inside it where that is wanted."""
     for name, shifts in (("delta", delta), ("selection", selection)):
-        mapping(name, shifts or {}, "{'income': -500}")
+        mapping(name, {} if shifts is None else shifts, "{'income': -500}")
     analysis = _plain_analysis(copies, model, formula, **options)
     _check_number(impute)
     if not impute:
@@ -69,8 +69,8 @@ def _check_number(impute: Any) -> None:
     """Refuse what is no number of imputations."""
     if isinstance(impute, bool) or not isinstance(impute, Integral) or impute < 0:
         raise MeasureError(
-            f"impute = {impute!r}: give a whole number of imputations a copy, as impute=5, or 0 to "
-            "leave rows with missing values out of each fit"
+            f"impute = {in_short(impute)}: give a whole number of imputations a copy, as impute=5, "
+            "or 0 to leave rows with missing values out of each fit"
         )
 
 
@@ -88,8 +88,9 @@ def how_made(
     Whether their values are missing is read from the copies, not from the source: whoever has
     the copies only must come to the same rule.
     """
-    if formula and not isinstance(formula, str):
-        raise MeasureError(f"formula = {formula!r}: give a text such as 'income ~ sex + age'")
+    if not isinstance(formula, str):
+        shown = in_short(formula)
+        raise MeasureError(f"formula = {shown}: give a text such as 'income ~ sex + age'")
     used = list(named(copies.schema, formula, **options))
     made = _about(provenance(copies, used), copies, used, options)
     response = _of_response(copies.schema, formula)

@@ -5,7 +5,7 @@ from numbers import Integral
 from os import PathLike
 from pathlib import Path
 
-from posynth.errors import SpecError
+from posynth.errors import SpecError, WrongType, in_short
 
 
 def whole(name: str, value: object) -> int:
@@ -22,7 +22,7 @@ def whole(name: str, value: object) -> int:
     5
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise SpecError(f"{name} = {value!r}; it must be a whole number, 1 or more")
+        raise SpecError(f"{name} = {in_short(value)}; it must be a whole number, 1 or more")
     return int(value)
 
 
@@ -40,7 +40,7 @@ def truth(name: str, value: object) -> bool:
     False
     """
     if not isinstance(value, bool):
-        raise SpecError(f"{name} = {value!r}; it must be True or False")
+        raise SpecError(f"{name} = {in_short(value)}; it must be True or False")
     return value
 
 
@@ -58,9 +58,7 @@ def as_path(name: str, value: object) -> Path:
     'out'
     """
     if not isinstance(value, str | PathLike):
-        raise SpecError(
-            f"{name} = {value!r} is of type {type(value).__name__}; give a path, as {name}='out'"
-        )
+        raise WrongType(f"{_with_type(name, value)}; give a path, as {name}='out'")
     return Path(value)
 
 
@@ -82,7 +80,47 @@ def mapping(name: str, value: object, example: str) -> None:
         With the type that was passed, and the example.
     """
     if not isinstance(value, Mapping):
-        raise SpecError(
-            f"{name} = {value!r} is of type {type(value).__name__}; it must be a mapping from "
-            f"columns, as {name}={example}"
+        raise WrongType(
+            f"{_with_type(name, value)}; it must be a mapping from columns, as {name}={example}"
         )
+
+
+def _with_type(name: str, value: object) -> str:
+    """Return an argument, its value where that is short, and its type."""
+    kind = f"of type {type(value).__name__}"
+    text = in_short(value)
+    return f"{name} is {kind}" if text == kind else f"{name} = {text} is {kind}"
+
+
+def of_type[T](name: str, value: object, kind: type[T], step: str) -> T:
+    """Return an argument that is of the type it must be.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    value : object
+        What was passed; nothing of it is in_short but its type.
+    kind : type
+        What it must be.
+    step : str
+        Where such an object comes from, or the order of the arguments.
+
+    Raises
+    ------
+    WrongType
+        With both types.
+
+    Examples
+    --------
+    >>> of_type("posterior", 3, str, "pass what `fit` returned")
+    Traceback (most recent call last):
+    posynth.errors.WrongType: posterior is of type int; it must be a str: pass what `fit` returned
+    """
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise WrongType(
+            f"{name} is of type {type(value).__name__}; it must be {article} {kind.__name__}: "
+            f"{step}"
+        )
+    return value

@@ -17,6 +17,10 @@ class SpecError(PosynthError):
     """The chain asked for cannot be fitted: wrong column, family, formula, prior or option."""
 
 
+class WrongType(SpecError, TypeError):
+    """An argument is of a type that it cannot be, as where two arguments are exchanged."""
+
+
 class FitError(PosynthError):
     """A conditional has no usable posterior (improper, not finite, or not explored)."""
 
@@ -67,8 +71,26 @@ def unknown(what: str, found: object, allowed: Iterable[object]) -> str:
     names = sorted(str(name) for name in allowed)
     close = get_close_matches(str(found), names, n=1)
     hint = f". Did you mean {close[0]!r}?" if close else ""
-    return f"unknown {what} {found!r}; allowed: {', '.join(map(repr, names))}{hint}"
+    return f"unknown {what} {in_short(found)}; allowed: {', '.join(map(repr, names))}{hint}"
 
+
+def in_short(value: object) -> str:
+    """Return how an error shows what was passed: nothing of a table that was passed by mistake.
+
+    Examples
+    --------
+    >>> in_short("bmi"), in_short([1, 2])
+    ("'bmi'", '[1, 2]')
+    >>> in_short({"income": range(9), "names": ["a"] * 40})
+    'of type dict'
+    """
+    text = repr(value)
+    short = len(text) <= _LONGEST and "\n" not in text
+    return text if short or isinstance(value, str) else f"of type {type(value).__name__}"
+
+
+#: Characters of a value, other than a text, that an error shows.
+_LONGEST = 100
 
 #: Characters that move a terminal's cursor, change its colours, or turn the direction of text.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")

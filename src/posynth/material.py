@@ -49,7 +49,7 @@ def _several(copies: object) -> list[Copies | str | Path] | None:
 
 def folders_of(copies: Source) -> list[Path]:
     """Return the folders among what was given; copies in memory have none."""
-    parts = [copies] if isinstance(copies, Copies | str | Path) else copies
+    parts = copies if isinstance(copies, list | tuple) else [copies]
     return [Path(each) for each in parts if isinstance(each, str | Path)]
 
 

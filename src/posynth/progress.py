@@ -9,7 +9,7 @@ from multiprocessing import parent_process
 from threading import Lock, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
-from posynth.errors import SpecError
+from posynth.errors import SpecError, in_short
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,8 +118,10 @@ def shown(
     if callable(progress):
         yield progress
         return
-    if progress not in (None, True, False):
-        raise SpecError(f"progress = {progress!r}; it must be True, False, None or a function")
+    if progress is not None and not isinstance(progress, bool):
+        raise SpecError(
+            f"progress = {in_short(progress)}; it must be True, False, None or a function"
+        )
     wanted = _seen(console) if progress is None else progress
     # Two bars at once would write over each other: of two threads, or of work within work.
     if not wanted or not _one_at_a_time.acquire(blocking=False):

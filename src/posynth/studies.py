@@ -1,11 +1,13 @@
 """The verbs on methods rather than tables: whether intervals cover, and posteriors are right."""
 
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from posynth.arguments import of_type
 from posynth.chain.toml import read_chain
 from posynth.errors import SpecError
 from posynth.evaluation.validity.artificial import artificial
@@ -81,6 +83,8 @@ def validity(
     >>> dict(found.dataset.sizes)["coefficient"]
     2
     """
+    if not isinstance(study, Study | str | PathLike):
+        of_type("study", study, Study, "pass what `design_study` returned, or a study file")
     planned = (
         study if isinstance(study, Study) else read_study(study, allow_code=allow_code, **changes)
     )
@@ -200,6 +204,8 @@ def exchangeable(
 def _calibrated_on(
     chain: Chain | str | Path, data: Data | None, rows: int, seed: int, allow_code: bool
 ) -> tuple[Table, Chain]:
+    if not isinstance(chain, Chain | str | PathLike):
+        of_type("chain", chain, Chain, "pass what `specify` returned, or a chain file, then data")
     wishes, seed = Wishes(allow_code=allow_code), checked_seed(seed)
     if data is None:
         if isinstance(chain, Chain):

@@ -149,8 +149,8 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     >>> chain.spec.targets[:2]
     ('sex', 'age')
     """
-    asked = (order, methods or {}, engine, missing, predictors, formulas or {}, strata)
-    wishes = Wishes(*asked, improper, copies_values, passive or {}, allow_code)
+    asked = (order, _given(methods), engine, missing, predictors, _given(formulas), strata)
+    wishes = Wishes(*asked, improper, copies_values, _given(passive), allow_code)
     return plan(data, wishes, chain, kinds, na)[1]
 
 
@@ -271,11 +271,16 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     (2, (299, 2))
     """
     require_sizes(m, k)
-    asked = (order, methods or {}, engine, missing, predictors, formulas or {}, strata)
-    wishes = Wishes(*asked, improper, copies_values, passive or {}, allow_code)
+    asked = (order, _given(methods), engine, missing, predictors, _given(formulas), strata)
+    wishes = Wishes(*asked, improper, copies_values, _given(passive), allow_code)
     table, bound = plan(data, wishes, chain, kinds, na)
     chosen = seed_or_random(seed)
     with shown(progress, ("fit", "draw")) as tell:
         fitted = fit_chain(table, bound, chosen, max(400, 20 * m), workers, tell)
         posterior = replace(fitted, copies_drawn=m)
         return draw_first(posterior, k, given=seed is not None, progress=tell)
+
+
+def _given[T](choices: Mapping[str, T] | None) -> Mapping[str, T]:
+    """Return no choices for None; of what is no mapping the truth is not asked."""
+    return {} if choices is None else choices

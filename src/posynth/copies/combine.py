@@ -1,6 +1,6 @@
 """Copies of several draws together: those of one posterior, none of which share their noise."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from posynth.copies.container import Copies
@@ -41,7 +41,8 @@ def combined(parts: Sequence[Copies], names: Names = ()) -> Copies:
     >>> len(combined([first, posynth.draw(first.posterior, m=3)]))
     5
     """
-    if isinstance(parts, Copies) or not all(isinstance(part, Copies) for part in parts):
+    listed = isinstance(parts, Iterable) and not isinstance(parts, Copies)
+    if not listed or not all(isinstance(part, Copies) for part in parts):
         raise MeasureError(
             "combined takes a list of copies, one a draw, as combined([first, second]); read those "
             "in folders with load_copies"

@@ -100,6 +100,11 @@ def draw(
 
 def _records(copies: Iterable[object]) -> list[Streams]:
     found: list[Streams] = []
+    if not isinstance(copies, Iterable):
+        raise SpecError(
+            f"apart_from is of type {type(copies).__name__}; give copies, as `draw` and "
+            "`load_copies` return them, or a list of these"
+        )
     for each in copies:
         if not isinstance(each, Copies):
             raise SpecError(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from posynth.arguments import whole
+from posynth.arguments import of_type, whole
 from posynth.chain.blocks import Floats
 from posynth.engines.threads import ignored_warnings
 from posynth.posterior.predictive import log_likelihood, posterior_predictive
@@ -12,6 +12,7 @@ from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.view import has_posterior
 from posynth.results import Result
+from posynth.table.inputs import as_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,9 @@ def check_conditionals(
     ['LOO', 'PPC', 'LOO', 'PPC']
     """
     draws, rows = whole("draws", draws), whole("rows", rows)
-    rng = stream(seed, Purpose.PREDICT, "")
+    step = "pass what `fit` returned, or the .posterior of copies, in the order (posterior, df)"
+    posterior = of_type("posterior", posterior, Posterior, step)
+    rng, df = stream(seed, Purpose.PREDICT, ""), as_frame(df)
     if len(df) > rows:
         df = df.iloc[np.sort(rng.choice(len(df), rows, replace=False))]
     found = []

@@ -9,7 +9,7 @@ of it is ever saved.
 
 from typing import TYPE_CHECKING
 
-from posynth.arguments import whole
+from posynth.arguments import of_type, whole
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain, conform
 from posynth.posterior.likelihood import observed_values
@@ -22,6 +22,19 @@ from posynth.posterior.view import View, computed, from_prior, no_model, observe
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+#: What comes first -> the order of the arguments.
+_ORDER = {
+    first: f"in the order ({first}, target, df)" for first in ("posterior", "chain")
+}  # fmt: skip
+
+
+def _view(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int) -> View:
+    """Return the view of a conditional, once every argument is of its type."""
+    step = f"pass what `fit` returned, or the .posterior of copies, {_ORDER['posterior']}"
+    fitted = of_type("posterior", posterior, Posterior, step)
+    name = of_type("target", target, str, f"name a conditional, {_ORDER['posterior']}")
+    return View.of(fitted, name, df, whole("draws", draws))
 
 
 def log_likelihood(
@@ -49,7 +62,7 @@ def log_likelihood(
     Raises
     ------
     StoreError, TableError, SpecError
-        If the target, a column or a value is unknown.
+        If the target, a column or a value is unknown, or an argument is of another type.
 
     Examples
     --------
@@ -59,7 +72,7 @@ def log_likelihood(
     >>> dict(tree["log_likelihood"].sizes)
     {'chain': 4, 'draw': 25, 'row': 299}
     """
-    view = View.of(posterior, target, df, whole("draws", draws))
+    view = _view(posterior, target, df, draws)
     return view.tree({"log_likelihood": view.log_likelihood()})
 
 
@@ -88,7 +101,7 @@ def posterior_predictive(
     >>> sorted(tree.children)
     ['observed_data', 'posterior', 'posterior_predictive']
     """
-    view = View.of(posterior, target, df, whole("draws", draws))
+    view = _view(posterior, target, df, draws)
     return view.tree({"posterior_predictive": view.predicted(seed)})
 
 
@@ -127,6 +140,8 @@ def prior_predictive(
     import xarray as xr
 
     draws = whole("draws", draws)
+    chain = of_type("chain", chain, Chain, f"pass what `specify` returned, {_ORDER['chain']}")
+    target = of_type("target", target, str, f"name a conditional, {_ORDER['chain']}")
     bound, table = chain[target], conform(df, chain.schema, chain.source)
     if bound.conditional.passive:
         raise SpecError(computed(target))

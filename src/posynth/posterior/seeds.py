@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from posynth.errors import SpecError
+from posynth.errors import SpecError, in_short
 
 #: Bits of a seed drawn at random: too many to try them all, and exact in JSON wherever it is read.
 SEED_BITS = 53
@@ -56,7 +56,7 @@ def checked_seed(seed: object) -> int:
         If the seed is not a whole number of 0 or more.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise SpecError(f"seed {seed!r}: it must be a whole number, 0 or more")
+        raise SpecError(f"seed {in_short(seed)}: it must be a whole number, 0 or more")
     return int(seed)
 
 

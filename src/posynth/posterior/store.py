@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posynth.arguments import as_path
+from posynth.arguments import as_path, of_type
 from posynth.chain.design import Encoder
 from posynth.chain.groups import Groups
 from posynth.chain.scale import Scale
@@ -64,8 +64,10 @@ def save_posterior(posterior: Posterior, folder: str | Path, *, overwrite: bool 
     StoreError
         If there is another posterior, or something else of that name, or it cannot be written.
     """
+    fitted = of_type("posterior", posterior, Posterior, "pass what `fit` returned, then the folder")
+    place = as_path("folder", folder)
     try:
-        write_posterior(posterior, Path(folder), overwrite)
+        write_posterior(fitted, place, overwrite)
     except OSError as error:
         raise StoreError(f"{str(folder)!r} cannot be written: {error.strerror or error}") from None
 

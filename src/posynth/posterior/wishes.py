@@ -72,7 +72,9 @@ class Wishes:
     allow_code: bool = False
 
     def __post_init__(self) -> None:
-        if self.order != AUTO:  # the word alone is the rule; in a list it is a column
+        if not (
+            isinstance(self.order, str) and self.order == AUTO
+        ):  # the word alone is the rule; in a list it is a column
             object.__setattr__(self, "order", () if self.order is None else as_names(self.order))
         for name, example in _EXAMPLES.items():
             mapping(name, getattr(self, name), example)
@@ -81,7 +83,7 @@ class Wishes:
         for column, method in self.methods.items():
             if not (isinstance(method, str | Family) or callable(method)):
                 raise SpecError(
-                    f"methods: {column!r} = {method!r} is of type {type(method).__name__}; give "
+                    f"methods: {column!r} is of type {type(method).__name__}; give "
                     "the name of a family or method, as {'age': 'cart'}, or a function that "
                     "returns a pm.Model"
                 )

@@ -44,16 +44,17 @@ def declared_kinds(kinds: Mapping[str, str] | None, names: Iterable[str]) -> dic
     >>> declared_kinds({"status": "nominal"}, ["status", "age"])["status"].value
     'nominal'
     """
-    mapping("kinds", kinds or {}, "{'status': 'nominal'}")
+    kinds = {} if kinds is None else kinds
+    mapping("kinds", kinds, "{'status': 'nominal'}")
     allowed, known = [kind.value for kind in Kind], list(names)
-    for name, kind in (kinds or {}).items():
+    for name, kind in kinds.items():
         if name not in known:
             raise TableError(f"kinds: {unknown('column', name, known)}")
         if kind not in allowed and _order(kind) is None:
             raise TableError(f"kinds, column {name!r}: {unknown('kind', kind, allowed)}")
     return {
         name: Kind.ORDINAL if _order(kind) is not None else Kind(kind)
-        for name, kind in (kinds or {}).items()
+        for name, kind in kinds.items()
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from posynth.errors import SpecError
+from posynth.errors import SpecError, in_short
 
 type Names = str | Iterable[str]
 
@@ -23,5 +23,7 @@ def as_names(names: Names) -> tuple[str, ...]:
     if isinstance(names, str):
         return (names,)
     if not isinstance(names, Iterable):
-        raise SpecError(f"{names!r} is neither a column nor a list of columns, as ['age', 'sex']")
+        raise SpecError(
+            f"{in_short(names)} is neither a column nor a list of columns, as ['age', 'sex']"
+        )
     return tuple(names)

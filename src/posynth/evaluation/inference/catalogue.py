@@ -156,5 +156,5 @@ def rule_named(name: str | Rule) -> Rule:
 
 def check_estimand(estimand: str) -> None:
     """Refuse an estimand that no rule knows."""
-    if estimand not in ESTIMANDS:
+    if not isinstance(estimand, str) or estimand not in ESTIMANDS:
         raise MeasureError(unknown("estimand", estimand, ESTIMANDS))

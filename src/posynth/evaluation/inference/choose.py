@@ -88,6 +88,8 @@ def choose(provenance: Provenance, rule: str | Rule = "auto") -> Choice:
     if provenance.missing not in MISSING:
         raise MeasureError(f"provenance: {unknown('missing', provenance.missing, MISSING)}")
     automatic = isinstance(rule, str) and rule == "auto"
+    if not automatic:
+        rule_named(rule)
     if automatic:
         _refuse(provenance)
     case = next(case for case in CASES if case.applies(provenance))

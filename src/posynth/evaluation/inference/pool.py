@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from posynth.errors import MeasureError, unknown
+from posynth.errors import MeasureError, in_short, unknown
 from posynth.evaluation.base import Provenance
 from posynth.evaluation.inference import clusters
 from posynth.evaluation.inference.catalogue import check_estimand, rule_named
@@ -190,7 +190,7 @@ def pool(
     """
     check_estimand(estimand)
     if not isinstance(level, Real) or not 0 < level < 1:
-        raise MeasureError(f"level {level!r} is not between 0 and 1; 0.95 is usual")
+        raise MeasureError(f"level {in_short(level)} is not between 0 and 1; 0.95 is usual")
     same = aligned(estimates)
     drawn = clusters.as_drawn(same, provenance)
     choice = choose(drawn, rule)

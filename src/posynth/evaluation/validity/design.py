@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from posynth.errors import SpecError
+from posynth.arguments import whole
+from posynth.errors import SpecError, WrongType
 from posynth.evaluation.validity.holes import Hole, with_holes
 from posynth.evaluation.validity.population import Finite, Population, Predictive, Simulator
 from posynth.evaluation.validity.replicate import PILOT, counted, sample, stream, taken
@@ -85,7 +86,7 @@ def design_study(  # noqa: PLR0913 - a study has many parts
     unknown_keys = set(settings) - set(Study.__dataclass_fields__)
     if unknown_keys:
         raise SpecError(f"study: unknown settings {sorted(unknown_keys)}; see posynth.Study")
-    source = _population(population, folders)
+    n, source = whole("n", n), _population(population, folders)
     analyses = (
         (Analysis(model, formula),)
         if isinstance(model, str)
@@ -96,8 +97,8 @@ def design_study(  # noqa: PLR0913 - a study has many parts
     settings["plan"] = _when(chain, str(settings.get("plan") or ""))
     draft = _Draft(source, n, tuple(holes), int(settings.get("seed", 0)))
     order = as_names(order)
-    choices = Wishes(order, methods or {}, allow_code=allow_code)
-    bound = draft.plan(chain, choices, kinds or {})
+    choices = Wishes(order, {} if methods is None else methods, allow_code=allow_code)
+    bound = draft.plan(chain, choices, {} if kinds is None else kinds)
     study = Study(source, n, bound, analyses, holes=tuple(holes), choices=choices, **settings)
     study.analyse(draft.sample)  # a wrong formula is met before the first replication
     return study
@@ -126,6 +127,11 @@ def _population(given: Any, folders: tuple[Path, ...]) -> Population:
         return Predictive(given)
     if isinstance(given, str) or (callable(given) and not hasattr(given, "draw")):
         return Simulator(given, folders)
+    if not all(hasattr(given, name) for name in ("at", "draw", "whole")):
+        raise WrongType(
+            f"population is of type {type(given).__name__}; it must be a function (rows, rng) -> "
+            "DataFrame, its file as 'file.py:function', a data frame, or a Posterior"
+        )
     population: Population = given
     return population
 

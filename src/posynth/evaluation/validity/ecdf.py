@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from posynth.arguments import of_type
 from posynth.evaluation.labels import as_label
 from posynth.evaluation.validity.calibration import Calibration
 
@@ -87,6 +88,7 @@ def plot_calibration(calibration: Calibration, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
     """
+    of_type("calibration", calibration, Calibration, "pass one of those that `sbc` returned")
     axes = _new_axes() if ax is None else ax
     for number, (name, ranks) in enumerate(
         zip(calibration.names, calibration.ranks.T, strict=True)

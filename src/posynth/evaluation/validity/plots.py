@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
+from posynth.arguments import of_type
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.labels import as_label
 from posynth.evaluation.validity.summary import Intervals, Validity
@@ -39,6 +40,8 @@ def plot_coverage(
     -------
     matplotlib.axes.Axes
     """
+    if not (hasattr(validity, "columns") and "estimand" in validity.columns):
+        of_type("validity", validity, Validity, "pass what `validity` returned, or its table()")
     table = validity.table() if isinstance(validity, Validity) else validity
     level = validity.study.level if isinstance(validity, Validity) else 0.95
     table = table[table["estimand"] == estimand]
@@ -104,6 +107,7 @@ def plot_zip(
     MeasureError
         If the coefficient or the cell is not part of the study.
     """
+    of_type("validity", validity, Validity, "pass what `validity` returned, then a coefficient")
     study = validity.study
     if coefficient not in validity.names:
         raise MeasureError(unknown("coefficient", coefficient, validity.names))

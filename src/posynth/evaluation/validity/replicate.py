@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posynth.copies.walk import as_frame, walk
-from posynth.errors import PosynthError, SpecError
+from posynth.errors import PosynthError, SpecError, in_short
 from posynth.evaluation.base import Provenance
 from posynth.evaluation.inference.clusters import Clusters, of_source, side_by_side
 from posynth.evaluation.inference.estimates import Estimate, aligned, fit_copies
@@ -86,7 +86,7 @@ def stream(seed: int, purpose: int, number: int = 0) -> np.random.Generator:
         If the seed is not a whole number of 0 or more.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise SpecError(f"seed {seed!r}: it must be a whole number, 0 or more")
+        raise SpecError(f"seed {in_short(seed)}: it must be a whole number, 0 or more")
     return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(7, purpose, number)))
 
 
