@@ -58,7 +58,7 @@ def as_path(name: str, value: object) -> Path:
     'out'
     """
     if not isinstance(value, str | PathLike):
-        raise WrongType(f"{_with_type(name, value)}; give a path, as {name}='out'")
+        raise WrongType(f"{with_type(name, value)}; give a path, as {name}='out'")
     return Path(value)
 
 
@@ -81,11 +81,11 @@ def mapping(name: str, value: object, example: str) -> None:
     """
     if not isinstance(value, Mapping):
         raise WrongType(
-            f"{_with_type(name, value)}; it must be a mapping from columns, as {name}={example}"
+            f"{with_type(name, value)}; it must be a mapping from columns, as {name}={example}"
         )
 
 
-def _with_type(name: str, value: object) -> str:
+def with_type(name: str, value: object) -> str:
     """Return an argument, its value where that is short, and its type."""
     kind = f"of type {type(value).__name__}"
     text = in_short(value)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from posynth.arguments import mapping, truth
+from posynth.arguments import mapping, truth, with_type
 from posynth.chain.default import default_chain, visit_order
 from posynth.chain.dependence import in_order, with_rules
 from posynth.chain.matrix import allowed, read_matrix
@@ -83,7 +83,7 @@ class Wishes:
         for column, method in self.methods.items():
             if not (isinstance(method, str | Family) or callable(method)):
                 raise SpecError(
-                    f"methods: {column!r} is of type {type(method).__name__}; give "
+                    f"methods: {with_type(repr(column), method)}; give "
                     "the name of a family or method, as {'age': 'cart'}, or a function that "
                     "returns a pm.Model"
                 )
