@@ -113,11 +113,11 @@ def keys_and_targets(
     MeasureError
         If a key or target is no column, or the target is among the keys.
     """
-    aims = () if target is None else as_names(target)
+    named = aims = () if target is None else as_names(target)
     chosen = default_keys(comparison, aims) if keys is None else as_names(keys)
     if not aims:
         aims = tuple(name for name in modelled_columns(comparison) if name not in chosen)
-    if not chosen and aims:
+    if not chosen and named:
         raise MeasureError("no column qualifies as a key by default; name the keys")
     for aim in (aims or (None,)) if chosen else ():
         check_target(comparison, chosen, aim)
