@@ -16,6 +16,7 @@ from posynth.terminal import names
 if TYPE_CHECKING:
     from posynth.posterior.bound import Chain
     from posynth.table.frame import Table
+    from posynth.table.reading import Options
 
 
 class EngineName(StrEnum):
@@ -91,6 +92,19 @@ Na = Annotated[
         "repeated.",
     ),
 ]
+Comment = Annotated[
+    str | None, typer.Option("--comment", help="Leave out lines that begin with this, as '#'.")
+]
+Decimal = Annotated[
+    str | None, typer.Option("--decimal", help="Decimal mark, . or , where the file shows none.")
+]
+Thousands = Annotated[
+    str | None, typer.Option("--thousands", help="Mark between thousands: , . ' or a blank.")
+]
+SkipRows = Annotated[
+    int | None,
+    typer.Option("--skip-rows", min=0, help="Lines before the header; 0: line 1 is the header."),
+]
 ChainFile = Annotated[Path | None, typer.Option("--chain", help="A chain file to follow.")]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="Engine of every fit.")]
 Missing = Annotated[
@@ -134,6 +148,7 @@ class Asked:
     passive: list[str] | None = None
     violations: float | None = None
     na: list[str] | None = None
+    file: "Options | None" = None
 
     def inputs(self, data: Path) -> "list[Path | None]":
         """Return the files that are read: they must not be written over."""
@@ -149,6 +164,7 @@ class Asked:
         """
         from posynth.posterior.plan import plan
         from posynth.posterior.wishes import Wishes
+        from posynth.table.reading import as_reading
 
         methods = pairs(self.method, "--method")
         formulas = pairs(self.formula, "--formula", "bmi=. + age:sex", first=True)
@@ -157,7 +173,8 @@ class Asked:
         passive = rules if share is None else {name: (rule, share) for name, rule in rules.items()}
         wishes = Wishes(methods=methods, formulas=formulas, passive=passive, **self.wishes)
         kinds = pairs(self.kind, "--kind", "zip=nominal")
-        return plan(data, wishes, self.chain, kinds, codes(self.na))
+        reading = as_reading(codes(self.na), self.file)
+        return plan(data, wishes, self.chain, kinds, reading)
 
 
 def asked(  # noqa: PLR0913, PLR0917 - options of a command
@@ -172,6 +189,10 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
     violations: Violations = None,
     kind: KindOption = None,
     na: Na = None,
+    comment: Comment = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    skip_rows: SkipRows = None,
     chain: ChainFile = None,
     engine: EngineOption = EngineName.AUTO,
     missing: Missing = "pattern",
@@ -188,7 +209,13 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
         "missing": missing,
         "allow_code": allow_code,
     }
-    return Asked(wishes, chain, method, formula, kind, passive, violations, na)
+    file: Options = {}
+    for name, given in (("comment", comment), ("decimal", decimal), ("thousands", thousands)):
+        if given is not None:
+            file[name] = given  # type: ignore[literal-required]
+    if skip_rows is not None:
+        file["skip_rows"] = skip_rows
+    return Asked(wishes, chain, method, formula, kind, passive, violations, na, file)
 
 
 def takes_chain(command: Callable[..., None]) -> Callable[..., None]:

@@ -126,8 +126,8 @@ def test_dot_is_a_label_among_labels():
     [
         (["1", "2", "refused"], "2 of 3 values are numbers and 1 are not"),
         (["007", "12"], "numbers with leading zeros are read as labels"),
-        (["1,200", "3,400"], "look like numbers with thousands separators"),
-        (["5%", "7 %"], "look like numbers with thousands separators, currency or percent"),
+        (["1,200", "3,400"], "--decimal , or --thousands , reads them"),
+        (["5%", "7"], "look like numbers, with currency or percent signs in some rows only"),
     ],
 )
 def test_text_that_holds_numbers_says_so(cells, note):

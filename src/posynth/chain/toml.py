@@ -12,9 +12,10 @@ from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, TableError, unknown
 from posynth.table.missing_codes import declared_codes
+from posynth.table.reading import as_reading
 from posynth.table.schema import MOST_DECIMALS, Column, Kind, Schema
 
-_TOP = ("posynth", "missing", "columns", "conditional", "predictors")
+_TOP = ("posynth", "missing", "reading", "columns", "conditional", "predictors")
 _COLUMN_KEYS = {"kind": str, "levels": list, "ordered": bool, "decimals": int, "note": str}
 _COLUMN_KEYS |= {"na": list}
 _HEADER = """\
@@ -25,12 +26,18 @@ scale = "learned": scores of the target's own quantile function are modelled, no
 "levels": a family of levels models a column of few different numbers.
 splines = 3: each numeric predictor enters as a natural spline of its scores; 0: as it is.
 interactions = [["sex", "age"]]: products of two predictors beside their main effects.
+[reading] says how the table's file is read: comment, decimal, thousands, skip_rows.
 na = [-9, "refused"] of a column: values that are missing.
 passive = "weight / (height / 100) ** 2": the column is computed by this rule, never modelled.
 """
 
 
-def chain_to_toml(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts]) -> str:
+def chain_to_toml(
+    spec: ChainSpec,
+    schema: Schema,
+    facts: Mapping[str, FamilyFacts],
+    reading: Mapping[str, Any] | None = None,
+) -> str:
     """Write a chain and the kinds of its columns as TOML.
 
     Parameters
@@ -41,6 +48,8 @@ def chain_to_toml(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFac
         What each column is.
     facts : Mapping
         Family name -> facts; the scales of the prior in use are written out.
+    reading : Mapping, optional
+        What was said of how to read the file, as ``{"comment": "#"}``.
 
     Returns
     -------
@@ -51,6 +60,8 @@ def chain_to_toml(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFac
     for line in _HEADER.splitlines():
         document.add(tomlkit.comment(line))
     document.add("missing", tomlkit.item(spec.missing))
+    if reading:
+        document.add("reading", tomlkit.item(dict(reading)))
     columns = tomlkit.table()
     for column in schema:
         columns.add(column.name, _column_table(column))
@@ -90,6 +101,7 @@ def chain_from_toml(text: str, where: str = "chain file") -> tuple[ChainSpec, di
         if key not in _TOP:
             raise SpecError(f"{where}: {unknown('key', key, _TOP)}")
     try:
+        as_reading(None, data.get("reading", {}))
         spec = _with_predictors(ChainSpec.from_dict(data), data.get("predictors", {}))
         return spec, _declared(data.get("columns", {}))
     except (SpecError, TableError) as error:
@@ -107,6 +119,12 @@ def read_chain(path: str | Path) -> tuple[ChainSpec, dict[str, Any]]:
             "`posynth describe DATA -o chain.toml` writes one to start from"
         ) from None
     return chain_from_toml(text, where=f"chain file {file.name!r}")
+
+
+def read_reading(path: str | Path) -> dict[str, Any]:
+    """Return what a chain file, that `read_chain` reads, says of how to read its table."""
+    found = tomlkit.parse(Path(path).read_text(encoding="utf-8")).unwrap().get("reading", {})
+    return dict(found)
 
 
 def declare(schema: Schema, declared: Mapping[str, Mapping[str, Any]]) -> Schema:

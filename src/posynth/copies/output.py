@@ -106,7 +106,8 @@ def write_posterior_files(posterior: Posterior, folder: Path) -> None:
     where = (posterior.own, posterior.folders, posterior.allowed)
     known = find_families(posterior.spec, *where)
     facts = {name: member.facts for name, member in known.items()}
-    text = chain_to_toml(posterior.spec, posterior.schema, facts)
+    reading = posterior.source.reading
+    text = chain_to_toml(posterior.spec, posterior.schema, facts, reading)
     (folder / "chain.toml").write_text(text, encoding="utf-8")
     posterior.diagnostics().to_csv(folder / "diagnostics.csv", index=False)
 

@@ -186,7 +186,7 @@ class Chain:
     def to_toml(self) -> str:
         """Return the chain as a TOML document, to review and edit."""
         facts = {name: member.facts for name, member in self.families.items()}
-        return chain_to_toml(self.spec, self.schema, facts)
+        return chain_to_toml(self.spec, self.schema, facts, self.source.reading)
 
     def __repr__(self) -> str:
         shown = listing(*self.spec.rows(), more="print(chain) shows all, and why")

@@ -10,7 +10,7 @@ from posynth.chain.passive import verified
 from posynth.chain.rare import told_levels
 from posynth.chain.refine import refine
 from posynth.chain.spec import ChainSpec
-from posynth.chain.toml import declare, read_chain
+from posynth.chain.toml import declare, read_chain, read_reading
 from posynth.engines.threads import one_thread
 from posynth.errors import SpecError, TableError, unknown
 from posynth.families import families
@@ -140,7 +140,7 @@ def _from_file(
     spec, declared = read_chain(path)
     wanted = {c: facts["kind"] for c, facts in declared.items() if "kind" in facts} | kinds
     codes = {c: facts["na"] for c, facts in declared.items() if "na" in facts}
-    reading = reading.beside(codes)
+    reading = reading.beside(codes, read_reading(path))
     try:
         table = given_table(data, wanted, reading)
     except TableError:

@@ -153,6 +153,11 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
             for name, column in columns.items()
             if _reads_as_text(column, codebook.source.decimal)
         ],
+        "ignored": {
+            name: "".join(_signs(column)).replace("$", "\\$")
+            for name, column in columns.items()
+            if _signs(column)
+        },
         "command": " ".join([command, response, *stata_terms]),
         "example_note": example.note,
     }
@@ -174,7 +179,14 @@ def _reads_as_text(column: Column, decimal: str) -> bool:
     """Whether a program that expects numbers takes the cells of a numeric column for text."""
     is_number = column.kind in (Kind.CONTINUOUS, Kind.COUNT)
     comma = decimal == "," and column.decimals != 0
-    return is_number and (comma or bool(column.missing and column.missing_text))
+    return is_number and (
+        comma or bool(column.missing and column.missing_text) or bool(_signs(column))
+    )
+
+
+def _signs(column: Column) -> list[str]:
+    """Return what is written beside and within the numbers of a column."""
+    return [sign for sign in (column.prefix, column.suffix, column.grouping) if sign]
 
 
 def _has_order(column: Column) -> bool:
@@ -201,6 +213,11 @@ def _about_files(codebook: Codebook) -> dict[str, Any]:
         "marks": [_quoted(mark) for mark in marks],
         "labels": [f'{_quoted(c.name)} = "character"' for c in schema if is_text(c)],
         "orders": list(orders),
+        "marked": [
+            f"{_quoted(c.name)} = c({', '.join(map(_quoted, _signs(c)))})"
+            for c in schema
+            if _signs(c)
+        ],
     }
 
 

@@ -13,14 +13,23 @@ from posynth.table.arrays import Ints, array_of
 from posynth.table.field import MAX_DECIMALS, Field, Storage
 from posynth.table.missing_codes import DOT, MISSING, Matcher, is_evident
 from posynth.table.missing_notes import absent_notes, text_note
+from posynth.table.numerals import Found, find_form
 from posynth.table.schema import Kind
 
 INFINITE = frozenset(f"{sign}{word}" for sign in ("", "+", "-") for word in ("inf", "infinity"))
 MAX_DIGITS = 15
 PLAIN = re.compile(r"[+-]?(?:\d+(?:\.(\d*))?|\.(\d+))(?:[eE][+-]?\d+)?")
 LEADING_ZERO = re.compile(r"[+-]?0\d")
-DRESSED = re.compile(r"[+-]?[$€£]?\s?\d[\d.,'\s]*\s?[%€$£]?")
+#: Declared kinds of which texts beside numbers stay texts, and numbers with signs too.
+STAYS_TEXT = (Kind.NOMINAL, Kind.TEXT)
 TRUTH = frozenset({"True", "False"})
+
+
+class Marks(NamedTuple):
+    """What was declared of cells: codes for missing values, the mark between thousands."""
+
+    codes: Sequence[str] = ()
+    thousands: str | None = None
 
 
 class _Distinct(NamedTuple):
@@ -38,7 +47,7 @@ def field_from_cells(
     *,
     is_label: bool,
     wanted: Kind | None,
-    codes: Sequence[str] = (),
+    marks: Marks | None = None,
 ) -> Field:
     """Read a column of text cells.
 
@@ -54,8 +63,8 @@ def field_from_cells(
         Whether the file marks the column as text by quoting it where numbers are bare.
     wanted : Kind, optional
         Kind the user declared; a numeric kind reads numbers whatever the quotes say.
-    codes : sequence of str
-        Values declared to be missing.
+    marks : Marks, optional
+        What was declared of the cells.
 
     Returns
     -------
@@ -71,13 +80,38 @@ def field_from_cells(
     places, texts = pd.factorize(np.array(cells, dtype=object))
     distinct = _Distinct(list(texts), places, np.bincount(places, minlength=len(texts)))
     numbers = [_number_text(text, decimal) for text in distinct.texts]
-    absent = _absent(distinct.texts, numbers, Matcher(codes), wanted)
+    codes, thousands = marks or Marks()
+    matcher = Matcher(codes)
+    absent = _absent(distinct.texts, numbers, matcher, wanted)
+    found = Found(None)
+    if wanted not in STAYS_TEXT and not all(n or a for n, a in zip(numbers, absent, strict=True)):
+        found = find_form(_beside(distinct.texts, absent), decimal, thousands)
+        if found.form is not None:
+            bare = [found.form.bare(text, decimal) for text in distinct.texts]
+            numbers = [text if PLAIN.fullmatch(text) else "" for text in bare]
+            absent = _absent(distinct.texts, numbers, matcher, wanted)
     gone = {t: int(n) for t, n, a in zip(distinct.texts, distinct.counts, absent, strict=True) if a}
+    is_label = is_label and found.form is None
     field = _typed(name, distinct, numbers, absent, is_label, wanted)
+    field = _in_form(field, found)
     marker = max((rows, text) for text, rows in gone.items())[1] if gone else ""
     notes = [*absent_notes(name, gone, codes, marker), field.note]
     said = "; ".join(note for note in notes if note)
     return replace(field, missing_text=marker, missing_codes=tuple(codes), note=said)
+
+
+def _beside(texts: list[str], absent: list[bool]) -> list[str]:
+    """Return the texts that are neither missing nor evidently so beside numbers."""
+    return [t for t, gone in zip(texts, absent, strict=True) if not (gone or is_evident(t))]
+
+
+def _in_form(field: Field, found: Found) -> Field:
+    """Keep how numbers are written, or say how texts that look like numbers can be read."""
+    if field.storage is Storage.NUMBER and found.form is not None:
+        return replace(field, **vars(found.form), note=found.note)
+    if field.storage is Storage.TEXT and found.form is None and found.note:
+        return replace(field, note=found.note)
+    return field
 
 
 def _typed(
@@ -126,8 +160,9 @@ def _absent(
         text.strip() in MISSING or bool(matcher(text, number))
         for text, number in zip(texts, numbers, strict=True)
     ]
-    stays = wanted in (Kind.NOMINAL, Kind.TEXT)
-    beside = [text.strip() == DOT or (not stays and is_evident(text)) for text in texts]
+    beside = [
+        text.strip() == DOT or (wanted not in STAYS_TEXT and is_evident(text)) for text in texts
+    ]
     kept = zip(numbers, absent, beside, strict=True)
     others = [number for number, gone, evident in kept if not (gone or evident)]
     if others and all(others):
@@ -190,9 +225,4 @@ def _label_note(
         return "numbers in quotes, where other columns are bare, are read as labels"
     if numeric:
         return "numbers with leading zeros are read as labels"
-    if present and all(DRESSED.fullmatch(distinct.texts[i].strip()) for i in present):
-        return (
-            "these look like numbers with thousands separators, currency or percent signs: "
-            "write plain numbers to have them modelled as such"
-        )
     return ""

@@ -12,6 +12,7 @@ from posynth.errors import TableError, unknown
 from posynth.table import dates
 from posynth.table.arrays import Floats
 from posynth.table.codec import decode_frame, encode
+from posynth.table.numerals import Form
 from posynth.table.render import label_text
 from posynth.table.schema import Column, Kind, Schema
 from posynth.table.source import Source
@@ -142,7 +143,8 @@ def _reader(column: Column, decimal: str) -> Callable[[str], float]:
         return lambda text: float(labels[text])
     if column.kind is Kind.DATE:
         return lambda text: _days(text, column.date_format)
-    return lambda text: _finite(text.replace(decimal, "."))
+    form = Form.of(column)
+    return lambda text: _finite(form.bare(text, decimal))
 
 
 def _finite(text: str) -> float:

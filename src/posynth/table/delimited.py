@@ -3,16 +3,19 @@
 import csv
 import io
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import dropwhile, islice
 from typing import NamedTuple
 
 from posynth.errors import TableError
+from posynth.table.dialect import SNIFFED_LINES, decimal_mark, quoted_columns, sniff
 from posynth.table.frame import FewRows
+from posynth.table.opening import COMMENT, MOST_LINES, Opening, find_opening
+from posynth.table.reading import Reading
 from posynth.table.source import Source
 
-DELIMITERS = (",", ";", "\t", "|")
-SNIFFED_LINES = 200
 BINARY = {
     b"PK\x03\x04": "a spreadsheet or zip archive",
     b"\xff\xfe": "UTF-16 text",
@@ -29,7 +32,9 @@ class TextTable(NamedTuple):
     notes: tuple[str, ...]
 
 
-def parse_delimited(raw: bytes, name: str, delimiter: str | None = None) -> TextTable:
+def parse_delimited(
+    raw: bytes, name: str, delimiter: str | None = None, reading: Reading | None = None
+) -> TextTable:
     r"""Split the bytes of a delimited file into columns of text.
 
     Parameters
@@ -40,6 +45,8 @@ def parse_delimited(raw: bytes, name: str, delimiter: str | None = None) -> Text
         File name, for the source record.
     delimiter : str, optional
         Known delimiter; sniffed among comma, semicolon, tab and bar where not given.
+    reading : Reading, optional
+        How the file is to be read, where that is not left to what it shows.
 
     Returns
     -------
@@ -61,19 +68,84 @@ def parse_delimited(raw: bytes, name: str, delimiter: str | None = None) -> Text
     text, encoding, notes = _decode(raw)
     if text.startswith("sep="):
         raise TableError("line 1 is a spreadsheet's hint 'sep='; remove it, delimiters are sniffed")
-    sep = delimiter or _sniff(text)
-    records = _records(text, sep)
-    header = next(records)[1]
-    _check_header(header)
-    rows, skipped = _rows(records, header, sep)
+    asked = reading or Reading()
+    head = list(
+        islice(_lines(text, asked.skip_rows or 0, asked.comment), SNIFFED_LINES + MOST_LINES)
+    )
+    if not head:
+        raise TableError(f"skip_rows = {asked.skip_rows} leaves no line of the file; skip fewer")
+    plain = list(dropwhile(lambda line: line.startswith(COMMENT), (line for _, line in head)))
+    sep = delimiter or sniff(plain or [line for _, line in head])
+    opening = Opening(0, False, ())
+    if asked.skip_rows is None:
+        opening = find_opening([line for _, line in head], sep)
+    lines = islice(_lines(text, asked.skip_rows or 0, asked.comment), opening.header, None)
+    columns, blank = _columns(_records(lines, sep, opening.second), sep)
+    notes = (*notes, *opening.notes, *blank)
+    if asked.comment:
+        notes = (*notes, f"lines that begin with {asked.comment!r} are left out, as declared")
+    top = [line for _, line in head[opening.header :]]
+    source = _source(name, text, encoding, sep, asked)
+    if source.decimal == "," and not source.decimal_given:
+        notes = (*notes, "the decimal mark is a comma, in copies too (--decimal . overrides it)")
+    source = replace(
+        source,
+        newline="\r\n" if top[0].endswith("\r\n") else "\n",
+        quoted_header=top[0].startswith('"'),
+        quoted_columns=quoted_columns(list(columns), top[1 + opening.second :], sep),
+    )
+    return TextTable(columns, source, notes)
+
+
+def _lines(text: str, skipped: int, comment: str | None) -> Iterator[tuple[int, str]]:
+    """Yield lines with their numbers, without those skipped and comments outside quotes."""
+    quoted = False
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if number <= skipped or (comment and not quoted and line.startswith(comment)):
+            continue
+        if comment:
+            quoted ^= line.count('"') % 2 == 1
+        yield number, line
+
+
+def _source(name: str, text: str, encoding: str, delimiter: str, asked: Reading) -> Source:
+    implied = {".": ",", ",": "."}.get(asked.thousands or "")
+    decimal = asked.decimal or implied or decimal_mark(text, delimiter)
+    return Source(
+        name,
+        "csv",
+        delimiter,
+        decimal,
+        encoding,
+        decimal_given=asked.decimal is not None,
+        comment=asked.comment,
+        thousands=asked.thousands,
+        skip_rows=asked.skip_rows,
+    )
+
+
+def _columns(
+    records: Iterator[tuple[int, list[str]]], delimiter: str
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Return named columns of cells, and what was left out."""
+    first = next(records, None)
+    while first is not None and not first[1]:
+        first = next(records, None)
+    if first is None:
+        raise TableError("the file has no header; its lines are blank or comments")
+    line, header = first
+    bare = len(header) > 1 and not header[-1].strip()
+    _check_header(header[:-1] if bare else header, line)
+    rows, skipped = _rows(records, header, delimiter)
     if not rows:
         raise FewRows("the file has a header but no rows; at least 10 are needed", "no rows")
-    if skipped:
-        notes = (*notes, f"{skipped} blank lines were skipped")
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    return TextTable(
-        columns, _dialect(text, Source(name, "csv", sep, ".", encoding), header), notes
-    )
+    notes = [f"{skipped} blank lines were skipped"] if skipped else []
+    cells = list(zip(*rows, strict=True))
+    if bare and not any(cell.strip() for cell in cells[-1]):
+        header, cells = header[:-1], cells[:-1]
+        notes.append("the last column has neither a name nor a value, and is left out")
+    _check_header(header, line)
+    return dict(zip(header, cells, strict=True)), tuple(notes)
 
 
 def _decode(raw: bytes) -> tuple[str, str, tuple[str, ...]]:
@@ -99,42 +171,38 @@ def _decode(raw: bytes) -> tuple[str, str, tuple[str, ...]]:
     return text, encoding, (f"line {line} is not UTF-8, so the file was read as {encoding}",)
 
 
-def _sniff(text: str) -> str:
-    head = text.splitlines()[:SNIFFED_LINES]
+def _records(
+    lines: Iterator[tuple[int, str]], delimiter: str, second: bool
+) -> Iterator[tuple[int, list[str]]]:
+    """Split lines into records with the number of their last line; leave out a second header."""
+    number = 0
 
-    def score(delimiter: str) -> tuple[bool, float, int]:
-        widths = [len(_split(line, delimiter)) for line in head if line]
-        if not widths:
-            return False, 0.0, 0
-        same = sum(width == widths[0] for width in widths) / len(widths)
-        return widths[0] > 1, same, widths[0]
+    def texts() -> Iterator[str]:
+        nonlocal number
+        filled = 0
+        for at, line in lines:
+            number, filled = at, filled + bool(line.strip())
+            if second and filled == 2 and line.strip():
+                continue
+            yield line
 
-    return max(DELIMITERS, key=score)
-
-
-def _split(line: str, delimiter: str) -> list[str]:
-    """Split one line into raw fields that keep their quotes."""
-    sep = re.escape(delimiter)
-    return re.findall(rf'(?:^|{sep})("(?:[^"]|"")*"|[^{sep}]*)', line)
-
-
-def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(texts(), delimiter=delimiter, strict=True)
     try:
         for record in reader:
-            yield reader.line_num, record
+            yield number, record
     except csv.Error as error:
         raise TableError(
-            f"line {reader.line_num} cannot be split into fields ({error}); check quotes"
+            f"line {number} cannot be split into fields ({error}); check quotes"
         ) from None
 
 
-def _check_header(header: list[str]) -> None:
+def _check_header(header: list[str], line: int) -> None:
     for position, column in enumerate(header, start=1):
         if not column.strip():
             raise TableError(
-                f"column {position} has no name in line 1; name it, or leave it out "
-                "(row names are no column)"
+                f"column {position} has no name in line {line}; name it, or leave it out "
+                "(row names are no column); if the header stands further down, --skip-rows N "
+                "(skip_rows=N in Python) skips the lines before it"
             )
         places = [i for i, other in enumerate(header, start=1) if other == column]
         if len(places) > 1:
@@ -142,6 +210,16 @@ def _check_header(header: list[str]) -> None:
                 f"column name {column!r} stands at positions "
                 f"{', '.join(map(str, places))}; give each column a name of its own"
             )
+
+
+def _hint(record: list[str], rows: int) -> str:
+    """Say which option may read a file whose lines have several widths."""
+    mark = re.match(r"#+|%+|//|!+|\*+", record[0])
+    if mark:
+        return f"; --comment {shlex.quote(mark[0])} leaves out lines that begin so"
+    if rows < MOST_LINES:
+        return "; if the header stands further down, --skip-rows N skips the lines before it"
+    return ""
 
 
 def _rows(
@@ -157,39 +235,10 @@ def _rows(
         if len(record) != width:
             raise TableError(
                 f"line {line} has {len(record)} fields, the header has {width}; mend the "
-                f"line, or quote fields that contain {delimiter!r}"
+                f"line, or quote fields that contain {delimiter!r}{_hint(record, len(rows))}"
             )
         if width == 1 and blank:
             rows.extend([""] for _ in range(blank))
             blank = 0
         rows.append(record)
     return rows, 0 if width == 1 else blank
-
-
-def _dialect(text: str, source: Source, header: list[str]) -> Source:
-    lines = text[: 4000 * len(header)].splitlines()[: SNIFFED_LINES + 1]
-    fields = [
-        found for line in lines if len(found := _split(line, source.delimiter)) == len(header)
-    ]
-    quoted = tuple(
-        column
-        for column, cells in zip(header, zip(*fields[1:], strict=True), strict=False)
-        if _always_quoted(cells)
-    )
-    return replace(
-        source,
-        decimal="," if source.delimiter == ";" and _has_comma_numbers(text) else ".",
-        newline="\r\n" if "\r\n" in text[: len(lines[0]) + 2] else "\n",
-        quoted_header=lines[0].startswith('"'),
-        quoted_columns=quoted,
-    )
-
-
-def _always_quoted(cells: tuple[str, ...]) -> bool:
-    # Programs that quote every text leave a missing value bare: "x",NA,"y".
-    bare = {cell for cell in cells if not cell.startswith('"')}
-    return bare <= {"", "NA"} and len(bare) < len(set(cells))
-
-
-def _has_comma_numbers(text: str) -> bool:
-    return re.search(r'(?m)(?:^|;)"?[+-]?\d+,\d+"?(?:;|\r?$)', text) is not None

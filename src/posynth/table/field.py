@@ -51,6 +51,8 @@ class Field:
         Type of categories that are no labels.
     missing_codes : tuple of str
         Values declared to be missing.
+    prefix, suffix, grouping : str
+        How numbers are written.
     """
 
     name: str
@@ -64,6 +66,9 @@ class Field:
     note: str = ""
     category_type: str = ""
     missing_codes: tuple[str, ...] = ()
+    prefix: str = ""
+    suffix: str = ""
+    grouping: str = ""
 
 
 def floats_of(values: pd.Series) -> Floats:

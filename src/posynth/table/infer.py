@@ -111,6 +111,9 @@ def _column(field: Field, levels: Levels, guess: Guess) -> Column:
         missing=int(field.values.isna().sum()),
         missing_text=field.missing_text,
         missing_codes=field.missing_codes,
+        prefix=field.prefix,
+        suffix=field.suffix,
+        grouping=field.grouping,
         date_format=guess.date_format,
         note=_note(field, levels, guess),
     )

@@ -15,7 +15,7 @@ import pandas as pd
 from posynth.arguments import as_path
 from posynth.errors import TableError, unknown
 from posynth.table.arrays import with_dtype
-from posynth.table.cells import field_from_cells
+from posynth.table.cells import Marks, field_from_cells
 from posynth.table.declare import declared_kinds, in_order
 from posynth.table.delimited import TextTable, parse_delimited
 from posynth.table.frame import FewRows, Table, check_rows, table_from_frame, table_of
@@ -95,7 +95,7 @@ def _parse(raw: bytes, path: Path, kinds: Mapping[str, str] | None, reading: Rea
         return replace(table, source=Source(path.name, "parquet"))
     if path.suffix.lower() in PARQUET:
         raise TableError("this is no Parquet file; rename it to .csv if it is text")
-    text = parse_delimited(raw, path.name, DELIMITED[path.suffix.lower()])
+    text = parse_delimited(raw, path.name, DELIMITED[path.suffix.lower()], reading)
     return table_from_text(text, kinds, reading)
 
 
@@ -140,7 +140,8 @@ def table_from_text(
     codes.check(text.columns)
     check_rows(len(next(iter(text.columns.values()))))
     # Where some columns are quoted and others bare, the quotes say which are text.
-    labels = set(source.quoted_columns) if len(source.quoted_columns) < len(text.columns) else ()
+    marked = len(source.quoted_columns) < len(text.columns) and source.decimal != source.delimiter
+    labels = set(source.quoted_columns) if marked else ()
     columns = []
     for name, cells in text.columns.items():
         wanted = declared.get(name)
@@ -150,11 +151,14 @@ def table_from_text(
             source.decimal,
             is_label=name in labels,
             wanted=wanted,
-            codes=codes.of(name),
+            marks=Marks(codes.of(name), source.thousands),
         )
         values, column = as_datetimes(*infer_column(field, wanted))
         columns.append((values, in_order(column, (kinds or {}).get(name))))
-    return table_of(columns, source, text.notes)
+    notes = text.notes
+    if source.thousands and not any(column.grouping for _, column in columns):
+        notes = (*notes, f"no number has {source.thousands!r} between thousands")
+    return table_of(columns, source, notes)
 
 
 def arrow_table(raw: bytes) -> "pyarrow.Table":

@@ -1,10 +1,10 @@
 """How a text file is to be read, as far as that is said and not left to what the file shows."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
-from posynth.errors import TableError
+from posynth.errors import TableError, unknown
 from posynth.table.missing_codes import Code, Codes, MissingCodes, declared_codes
 from posynth.table.schema import Schema
 from posynth.table.source import Source
@@ -63,13 +63,13 @@ class Reading:
         asked = source.reading if source is not None else {}
         return cls(MissingCodes(columns=codes, strict=False), **asked)
 
-    def beside(self, codes: Mapping[str, Iterable[Code]]) -> "Reading":
-        """Return the same with codes of columns that a chain file declares, too."""
+    def beside(self, codes: Mapping[str, Iterable[Code]], options: Mapping[str, Any]) -> "Reading":
+        """Return the same with what a chain file declares too; what was said here counts more."""
         given = declared_codes(codes).columns
         columns = {**given, **self.missing.columns}
         columns |= {name: (*given[name], *self.missing.columns.get(name, ())) for name in given}
         missing = MissingCodes(self.missing.everywhere, columns, strict=False)
-        return replace(self, missing=missing)
+        return Reading(missing, **{**options, **self.to_dict()})
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was said of the file, without codes for missing values."""
@@ -87,6 +87,9 @@ def as_reading(na: "Codes | Reading | None", options: Options | None = None) -> 
     """
     if isinstance(na, Reading):
         return na
+    for name in options or {}:
+        if name not in Options.__annotations__:
+            raise TableError(unknown("option of reading", name, Options.__annotations__))
     return Reading(declared_codes(na), **(options or {}))
 
 

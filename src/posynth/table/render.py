@@ -9,6 +9,7 @@ import pandas as pd
 from posynth.table import dates
 from posynth.table.codec import encode
 from posynth.table.field import floats_of
+from posynth.table.numerals import Form
 from posynth.table.schema import Column, Level, Schema
 from posynth.table.source import Source
 from posynth.table.storage import is_datetime, is_number
@@ -72,7 +73,8 @@ def _cells(column: Column, values: pd.Series, decimal: str, quote: Quote) -> lis
     if is_number(column):
         cells = _number_cells(column, floats_of(values), decimal)
         # All numbers need quotes, or none does: 0,0 shows which.
-        if quote(f"0{decimal}0") != f"0{decimal}0":
+        form = Form.of(column)
+        if form.grouping or quote(f"0{decimal}0") != f"0{decimal}0":
             cells = list(map(quote, cells))
     elif is_datetime(column):
         times = dates.times_of(values)
@@ -118,6 +120,9 @@ def _number_cells(
     else:
         form, shortest = f"%.{column.decimals}f", _shortener(column.decimals, least)
         cells = [shortest(form % number) for number in numbers.tolist()]
+    written = Form.of(column)
+    if written != Form():
+        return [written.written(cell, decimal) for cell in cells]
     return cells if decimal == "." else [cell.replace(".", decimal) for cell in cells]
 
 

@@ -85,6 +85,8 @@ class Column:
         are their texts, and copies give the categories back.
     missing_codes : tuple of str
         Values declared to be missing, numbers and texts alike.
+    prefix, suffix, grouping : str
+        How the file writes numbers, as ``"$"``, ``"%"``, and ``","`` between thousands.
     """
 
     name: str
@@ -103,6 +105,9 @@ class Column:
     category_dtype: str = ""
     category_type: str = ""
     missing_codes: tuple[str, ...] = ()
+    prefix: str = ""
+    suffix: str = ""
+    grouping: str = ""
 
     def __post_init__(self) -> None:
         if self.kind.is_categorical and len(self.levels) < 2:
