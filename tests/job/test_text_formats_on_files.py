@@ -61,7 +61,8 @@ def test_evaluate_refuses_another_table(cli, source, folder, tmp_path):
 def test_plain_python_pools_numbers_with_signs(cli, folder, tmp_path, monkeypatch):
     place = tmp_path / "release"
     cli("release", folder, "-o", place, "--allow-failed")
-    code = re.search(r"```python\n(.*?)```", (place / "HOW_TO_POOL.md").read_text(), re.DOTALL)[1]
+    blocks = re.findall(r"```python\n(.*?)```", (place / "HOW_TO_POOL.md").read_text(), re.DOTALL)
+    (code,) = (block for block in blocks if "def read" in block)
     monkeypatch.chdir(place)
     names = {}
     exec(compile(code, "HOW_TO_POOL.md", "exec"), names)
