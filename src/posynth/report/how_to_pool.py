@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -153,11 +153,7 @@ def _about_example(example: Example, codebook: Codebook) -> dict[str, Any]:
             for name, column in columns.items()
             if _reads_as_text(column, codebook.source.decimal)
         ],
-        "ignored": {
-            name: "".join(_signs(column)).replace("$", "\\$")
-            for name, column in columns.items()
-            if _signs(column)
-        },
+        "ignored": _ignored(columns),
         "command": " ".join([command, response, *stata_terms]),
         "example_note": example.note,
     }
@@ -182,6 +178,12 @@ def _reads_as_text(column: Column, decimal: str) -> bool:
     return is_number and (
         comma or bool(column.missing and column.missing_text) or bool(_signs(column))
     )
+
+
+def _ignored(columns: Mapping[str, Column]) -> dict[str, str]:
+    """Return the signs beside numbers as Stata is told to ignore them."""
+    signs = {name: "".join(_signs(column)) for name, column in columns.items()}
+    return {name: text.replace("$", "\\$") for name, text in signs.items() if text}
 
 
 def _signs(column: Column) -> list[str]:

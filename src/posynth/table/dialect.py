@@ -42,7 +42,7 @@ def decimal_mark(text: str, delimiter: str) -> str:
 
     Examples
     --------
-    >>> decimal_mark("x;y\\n1,5;2\\n", ";"), decimal_mark("x\\ty\\n1.5\\t1,234\\n", "\\t")
+    >>> decimal_mark("x;y\n1,5;2\n", ";"), decimal_mark("x\ty\n1.5\t1,234\n", "\t")
     (',', '.')
     """
     certain = r"(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))"
