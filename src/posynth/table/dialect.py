@@ -17,13 +17,13 @@ def sniff(lines: Sequence[str]) -> str:
     ';'
     """
 
-    def score(delimiter: str) -> tuple[bool, float, int]:
+    def score(delimiter: str) -> tuple[bool, float, int, bool]:
         widths = [len(split(line, delimiter)) for line in lines if line.strip("\r\n")]
         if not widths:
-            return False, 0.0, 0
-        # The commonest width; of two equally common ones that of the first line.
+            return False, 0.0, 0, False
         width, rows = Counter(widths).most_common(1)[0]
-        return width > 1, rows / len(widths), width
+        # A comma may be a decimal mark between other delimiters.
+        return width > 1, rows / len(widths), width, delimiter != ","
 
     return max(DELIMITERS, key=score)
 
