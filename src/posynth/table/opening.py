@@ -51,8 +51,8 @@ def find_opening(lines: Sequence[str], delimiter: str) -> Opening:
 
     Examples
     --------
-    >>> find_opening(["# made 2024\n", "a,b\n", "1,2\n"], ",").notes
-    ("1 comment line was left out (--skip-rows 0 reads it)",)
+    >>> find_opening(["# made 2024\n", "a,b\n", "1,2\n"], ",").notes[0]
+    '1 comment line was left out (--skip-rows 0 reads it)'
     """
     first = comment_lines(lines, delimiter)
     notes = []
