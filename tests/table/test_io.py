@@ -174,11 +174,11 @@ def test_label_outside_the_encoding_is_refused(tmp_path, small):
     assert not (tmp_path / "b.csv").exists()
 
 
-def test_dates_without_leading_zeros_are_read_and_noted(tmp_path):
+def test_dates_without_leading_zeros_are_read_and_written_so(tmp_path):
     (tmp_path / "a.csv").write_text("d,x\n" + "".join(f"{i}.2.2020,{i}\n" for i in range(1, 15)))
     column = read_table(tmp_path / "a.csv").schema["d"]
-    assert (column.kind, column.date_format) == ("date", "%d.%m.%Y")
-    assert "copies write every date with leading zeros" in column.note
+    assert (column.kind, column.date_format) == ("date", "%-d.%-m.%Y")
+    assert column.note == "every value is a date"
 
 
 def test_source_survives_and_names_no_folder(tmp_path):

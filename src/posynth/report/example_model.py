@@ -79,7 +79,8 @@ def _usable(copies: Copies) -> list[Column]:
     for column in (copies.schema[name] for name in spec.columns if name not in ruled):
         values = frame[column.name].dropna()
         half = 2 * len(values) > len(frame)
-        if column.kind.is_modelled and column.kind is not Kind.DATE and half:
+        is_time = column.kind is Kind.DATE or bool(column.clock)
+        if column.kind.is_modelled and not is_time and half:
             distinct = values.nunique()
             key = column.kind is Kind.COUNT and distinct > KEY_SHARE * len(values)
             found += [column] if distinct > 1 and not key else []

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from posynth.table import clock, dates
 from posynth.table.arrays import Ints, array_of
 from posynth.table.field import MAX_DECIMALS, Field, Storage
 from posynth.table.missing_codes import DOT, MISSING, Matcher, is_evident
 from posynth.table.missing_notes import absent_notes, text_note
-from posynth.table.numerals import Found, find_form
+from posynth.table.numerals import Form, Found, find_form
 from posynth.table.schema import Kind
 
 INFINITE = frozenset(f"{sign}{word}" for sign in ("", "+", "-") for word in ("inf", "infinity"))
@@ -83,17 +84,18 @@ def field_from_cells(
     codes, thousands = marks or Marks()
     matcher = Matcher(codes)
     absent = _absent(distinct.texts, numbers, matcher, wanted)
-    found = Found(None)
+    found, times = Found(None), ""
     if wanted not in STAYS_TEXT and not all(n or a for n, a in zip(numbers, absent, strict=True)):
-        found = find_form(_beside(distinct.texts, absent), decimal, thousands)
-        if found.form is not None:
-            bare = [found.form.bare(text, decimal) for text in distinct.texts]
-            numbers = [text if PLAIN.fullmatch(text) else "" for text in bare]
+        others = _beside(distinct.texts, absent)
+        found, times = find_form(others, decimal, thousands), clock.detect(others)
+        if found.form is not None or times:
+            numbers = [_bare(text, decimal, found.form, times) for text in distinct.texts]
             absent = _absent(distinct.texts, numbers, matcher, wanted)
+        elif others and len(others) < len(absent) - sum(absent) and dates.detect(others):
+            absent = [a or is_evident(t) for t, a in zip(distinct.texts, absent, strict=True)]
     gone = {t: int(n) for t, n, a in zip(distinct.texts, distinct.counts, absent, strict=True) if a}
-    is_label = is_label and found.form is None
-    field = _typed(name, distinct, numbers, absent, is_label, wanted)
-    field = _in_form(field, found)
+    is_label = is_label and found.form is None and not times
+    field = _in_form(_typed(name, distinct, numbers, absent, is_label, wanted), found, times)
     marker = max((rows, text) for text, rows in gone.items())[1] if gone else ""
     notes = [*absent_notes(name, gone, codes, marker), field.note]
     said = "; ".join(note for note in notes if note)
@@ -105,8 +107,20 @@ def _beside(texts: list[str], absent: list[bool]) -> list[str]:
     return [t for t, gone in zip(texts, absent, strict=True) if not (gone or is_evident(t))]
 
 
-def _in_form(field: Field, found: Found) -> Field:
+def _bare(text: str, decimal: str, form: Form | None, times: str) -> str:
+    """Return a text in a form, or a time, as Python writes numbers; empty if it is none."""
+    if times:
+        return f"{clock.number(text, times):.0f}" if clock.detect([text]) else ""
+    bare = form.bare(text, decimal) if form is not None else ""
+    return bare if PLAIN.fullmatch(bare) else ""
+
+
+def _in_form(field: Field, found: Found, times: str) -> Field:
     """Keep how numbers are written, or say how texts that look like numbers can be read."""
+    if field.storage is Storage.NUMBER and times:
+        unit = "seconds" if times.endswith("%S") else "minutes"
+        note = f"clock times are numbers here, {unit} since midnight, and times in the files of"
+        return replace(field, clock=times, note=f"{note} copies")
     if field.storage is Storage.NUMBER and found.form is not None:
         return replace(field, **vars(found.form), note=found.note)
     if field.storage is Storage.TEXT and found.form is None and found.note:

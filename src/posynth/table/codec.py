@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from posynth.errors import TableError
-from posynth.table import dates
+from posynth.table import clock, dates
 from posynth.table.arrays import Floats, Ints, with_dtype
 from posynth.table.field import floats_of, round_to
 from posynth.table.schema import Column, Kind, Schema
@@ -70,8 +70,8 @@ def decode(column: Column, values: Floats) -> pd.Series:
     """Turn numbers into values as the source holds them; the inverse of ``encode``.
 
     Numbers are rounded to the declared decimals and never clipped: a draw outside the range of
-    the source is what the model said. A level is never invented: an index outside 0..K-1 is an
-    error, not the nearest level.
+    the source is what the model said; clock times go on past midnight. A level is never invented:
+    an index outside 0..K-1 is an error, not the nearest level.
 
     Parameters
     ----------
@@ -109,6 +109,8 @@ def decode(column: Column, values: Floats) -> pd.Series:
         )
     if column.kind is Kind.DATE:
         return _decode_dates(column, numbers)
+    if column.clock:
+        return cast_numbers(column, clock.within_day(numbers, column.clock))
     return cast_numbers(column, round_to(numbers, column.decimals))
 
 
@@ -124,6 +126,8 @@ def as_released(column: Column, values: Floats) -> Floats:
     """
     if column.kind is Kind.DATE:
         return dates.rounded(values, column.date_format)
+    if column.clock and column.kind.is_numeric:
+        return clock.within_day(values, column.clock)
     if column.kind.is_numeric and column.decimals is not None:
         return np.round(values, column.decimals)
     return values

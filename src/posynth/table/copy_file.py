@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from posynth.errors import TableError, unknown
-from posynth.table import dates
+from posynth.table import clock, dates
 from posynth.table.arrays import Floats
 from posynth.table.codec import decode_frame, encode
 from posynth.table.numerals import Form
@@ -143,6 +143,8 @@ def _reader(column: Column, decimal: str) -> Callable[[str], float]:
         return lambda text: float(labels[text])
     if column.kind is Kind.DATE:
         return lambda text: _days(text, column.date_format)
+    if column.clock:
+        return lambda text: clock.number(text, column.clock)
     form = Form.of(column)
     return lambda text: _finite(form.bare(text, decimal))
 

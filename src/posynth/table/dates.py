@@ -1,5 +1,11 @@
-"""Dates as days since 1970-01-01, and as text in a strftime format."""
+"""Dates as days since 1970-01-01, and as text in a strftime format.
 
+Beside the parts of ``strftime`` a format may hold ``%-d``, ``%-m`` and ``%-H``, which have no
+leading zero, ``%^b``, a month in capitals, ``%3f``, milliseconds, and behind the time ``Z``, an
+offset, or ``%z`` where offsets differ.
+"""
+
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,11 +29,34 @@ FORMATS = (
     "%d.%m.%Y",
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y %H:%M:%S",
+    "%Y%m%dT%H%M%S",
+)
+#: Formats of texts that name the month.
+NAMED = (
+    "%d %b %Y",
+    "%d %B %Y",
+    "%d-%b-%Y",
+    "%d%b%Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%b %d %Y",
+    "%d %b %Y %H:%M",
+    "%d %b %Y %H:%M:%S",
+    "%d-%b-%Y %H:%M:%S",
+    "%d%b%Y:%H:%M:%S",
+    "%d. %B %Y",
 )
 # Day first or month first cannot be told from the text: used only where one of the two fits.
-PAIRS = (("%d/%m/%Y", "%m/%d/%Y"), ("%d-%m-%Y", "%m-%d-%Y"))
-MICROSECONDS = {"%f": 1, "%S": 10**6, "%M": 60 * 10**6}
+PAIRS = tuple(
+    (f"%d{mark}%m{mark}%Y{time}", f"%m{mark}%d{mark}%Y{time}")
+    for mark in "/-"
+    for time in ("", " %H:%M", " %H:%M:%S")
+)
+MICROSECONDS = {"%3f": 1000, "%f": 1, "%S": 10**6, "%M": 60 * 10**6}
 DAY = 86_400 * 10**6
+_LIKE = re.compile(r"(?:\d|[A-Z][a-z]{2,8} \d).*")
+_MONTH = re.compile(r"[A-Za-z]{3}")
+_ZONE = re.compile(r"(?<=[\d])(?:Z|[+-]\d\d:?\d\d)$")
 # Years 1 to 9999, the range of the calendar in Python and in most programs.
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 
@@ -49,10 +78,18 @@ def detect(texts: Sequence[str]) -> str:
     --------
     >>> detect(["2024-04-24", "2000-09-26"]), detect(["01/02/2024", "03/04/2024"])
     ('%Y-%m-%d', '')
+    >>> detect(["3 Jan 2020", "23 Jun 2021"]), detect(["2021-06-23T19:04:36Z"])
+    ('%-d %b %Y', '%Y-%m-%dT%H:%M:%SZ')
     """
-    if not texts or not texts[0][:1].isdigit() or not 8 <= len(texts[0]) <= 26:
+    if not texts or not _LIKE.fullmatch(texts[0]) or not 8 <= len(texts[0]) <= 32:
         return ""
-    for name in FORMATS:
+    bare, zone = _without_zone(texts)
+    found = _plain_format(bare)
+    return f"{_as_written(bare, found)}{zone}" if found and (not zone or "%H" in found) else ""
+
+
+def _plain_format(texts: Sequence[str]) -> str:
+    for name in NAMED if _MONTH.search(texts[0]) else FORMATS:
         if _fits(texts, name):
             return name
     for pair in PAIRS:
@@ -60,6 +97,45 @@ def detect(texts: Sequence[str]) -> str:
         if len(fitting) == 1:
             return fitting[0]
     return ""
+
+
+def _without_zone(texts: Sequence[str]) -> tuple[list[str], str]:
+    """Take the zone off times that all have one; it is ``%z`` where they differ."""
+    found = [_ZONE.search(text) for text in texts]
+    if any(zone is None for zone in found):
+        return list(texts), ""
+    zones = {zone[0] for zone in found if zone is not None}
+    bare = [text[: -len(zone[0])] for text, zone in zip(texts, found, strict=True) if zone]
+    return bare, zones.pop() if len(zones) == 1 else "%z"
+
+
+def _as_written(texts: Sequence[str], name: str) -> str:
+    """Return the format with the leading zeros and decimals of a second that the texts have."""
+    short = name.replace("%d", "%-d")
+    variants: tuple[str, ...] = (
+        name,
+        *(short, short.replace("%m", "%-m"), short.replace("%m", "%-m").replace("%H", "%-H")),
+        *(name.replace("%H", "%-H"), name.replace("%f", "%3f")),
+        *(name.replace("%b", "%^b"), short.replace("%b", "%^b")),
+    )
+    for few in (50, len(texts)):
+        tried = list(texts[:few])
+        variants = tuple(v for v in variants if to_text(from_text(tried, v), v).tolist() == tried)
+    return variants[0] if variants else name
+
+
+def nearest(texts: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the format that most texts have, and the texts that do not have it.
+
+    Examples
+    --------
+    >>> nearest(["2024-04-24", "2000-09-26", "2000-13-01"])
+    ('%Y-%m-%d', ['2000-13-01'])
+    """
+    formats = (*FORMATS, *NAMED, *(name for pair in PAIRS for name in pair))
+    unread = {name: np.isnat(from_text(texts, name)) for name in formats}
+    best = min(formats, key=lambda name: int(unread[name].sum()))
+    return best, [text for text, gone in zip(texts, unread[best], strict=True) if gone]
 
 
 def _fits(texts: Sequence[str], name: str) -> bool:
@@ -70,7 +146,17 @@ def _fits(texts: Sequence[str], name: str) -> bool:
 
 def from_text(texts: Sequence[object] | pd.Series, date_format: str) -> Times:
     """Parse texts; those that do not fit become NaT, shape (n,)."""
-    parsed = pd.to_datetime(pd.Series(texts, dtype="object"), format=date_format, errors="coerce")
+    values = pd.Series(texts, dtype="object")
+    plain = date_format.replace("%-", "%").replace("%^", "%").replace("%3f", "%f")
+    if plain.endswith("%z"):
+        zoned = pd.to_datetime(values, format=plain, errors="coerce", utc=True)
+        return np.asarray(zoned.dt.tz_localize(None).to_numpy(dtype="datetime64[us]"))
+    zone = _ZONE.search(plain)
+    if zone is not None:
+        plain = plain.removesuffix(zone[0])
+        ends = values.map(lambda text: isinstance(text, str) and text.endswith(zone[0]))
+        values = values.map(lambda text: str(text).removesuffix(zone[0])).where(ends.astype(bool))
+    parsed = pd.to_datetime(values, format=plain, errors="coerce")
     return np.asarray(parsed.to_numpy(dtype="datetime64[us]"))
 
 
@@ -93,9 +179,31 @@ def times_of(values: pd.Series) -> Times:
 def to_text(times: Times, date_format: str) -> Objects:
     """Write times as text, missing as None, shape (n,)."""
     distinct, where = np.unique(times, return_inverse=True)
-    texts = np.array(pd.DatetimeIndex(distinct).strftime(date_format), dtype=object)
+    texts = np.array(_strftime(pd.DatetimeIndex(distinct), date_format), dtype=object)
     texts[np.isnat(distinct)] = None
     return np.asarray(texts[where], dtype=object)
+
+
+def _strftime(times: pd.DatetimeIndex, date_format: str) -> list[str]:
+    """Write times; parts that strftime does not have on every system are put in here."""
+    parts = re.split(r"(%-[dmH]|%\^b|%3f|%z)", date_format)
+    pieces: list[list[str]] = []
+    for part in parts:
+        if part == "%z":
+            pieces.append(["+00:00"] * len(times))
+        elif part == "%3f":
+            pieces.append([text[:3] for text in _formatted(times, "%f")])
+        elif part == "%^b":
+            pieces.append([text.upper() for text in _formatted(times, "%b")])
+        elif part in ("%-d", "%-m", "%-H"):
+            pieces.append([text.removeprefix("0") for text in _formatted(times, f"%{part[2]}")])
+        elif part:
+            pieces.append(_formatted(times, part))
+    return ["".join(each) for each in zip(*pieces, strict=True)]
+
+
+def _formatted(times: pd.DatetimeIndex, part: str) -> list[str]:
+    return [text if isinstance(text, str) else "" for text in times.strftime(part)]
 
 
 def format_of(times: Times) -> str:

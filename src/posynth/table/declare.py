@@ -204,10 +204,24 @@ def _date_problem(field: Field, levels: Levels) -> str:
         return "every value is missing"
     if field.storage is Storage.DATETIME:
         return ""
+    if field.clock:
+        return "it holds clock times without a day, which are read as numbers"
+    if field.storage is not Storage.TEXT:
+        return f"no single date format fits its {field.storage.value}s: write year-month-day"
     texts = [str(value) for value in levels.values]
-    if field.storage is Storage.TEXT and dates.detect(texts):
-        return ""
-    return "no single date format fits every value (year-month-day is read without doubt)"
+    return "" if dates.detect(texts) else _text_date_problem(texts)
+
+
+def _text_date_problem(texts: list[str]) -> str:
+    if dates.is_ambiguous(texts):
+        return "day and month cannot be told apart in any value: write them as year-month-day"
+    form, unread = dates.nearest(texts)
+    if 2 * len(unread) > len(texts):
+        return "no single date format fits every value (year-month-day is read without doubt)"
+    return (
+        f"{len(unread)} of {len(texts)} distinct values are not of the form {form}, as "
+        f"{unread[0]!r}: correct them, or declare them missing with --na"
+    )
 
 
 def _constant_problem(field: Field, levels: Levels) -> str:

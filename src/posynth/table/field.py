@@ -53,6 +53,8 @@ class Field:
         Values declared to be missing.
     prefix, suffix, grouping : str
         How numbers are written.
+    clock : str
+        Format of clock times.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Field:
     prefix: str = ""
     suffix: str = ""
     grouping: str = ""
+    clock: str = ""
 
 
 def floats_of(values: pd.Series) -> Floats:

@@ -114,6 +114,7 @@ def _column(field: Field, levels: Levels, guess: Guess) -> Column:
         prefix=field.prefix,
         suffix=field.suffix,
         grouping=field.grouping,
+        clock=field.clock,
         date_format=guess.date_format,
         note=_note(field, levels, guess),
     )
@@ -261,5 +262,8 @@ def as_datetimes(values: pd.Series, column: Column) -> tuple[pd.Series, Column]:
     texts = pd.Series(dates.to_text(times, column.date_format))
     note = column.note
     if (texts.dropna().to_numpy() != values.dropna().to_numpy()).any():
-        note = f"{note}; copies write every date with leading zeros"
+        form = column.date_format
+        note = f"{note}; copies write every date as {form}, the source some in another form"
+        if form.endswith("%z"):
+            note = f"{column.note}; offsets differ: copies hold the same times in UTC"
     return pd.Series(times), replace(column, dtype=str(times.dtype), note=note)

@@ -23,7 +23,9 @@ MISSING = frozenset({"", "NA", "NaN", "nan", "N/A", "n/a", "NULL", "null", "#N/A
 #: Text that is missing in every column of numbers, whatever kind is declared for it.
 DOT = "."
 #: Texts that are missing in a column of numbers, in lower case.
-EVIDENT = frozenset({DOT, "..", "...", "?", "-", "--", "\u2013", "\u2014", "missing", "n.a.", "na"})
+EVIDENT = frozenset(
+    {DOT, "..", "...", "?", "-", "--", "\u2013", "\u2014", "missing", "n.a.", "na", "0000-00-00"}
+)
 #: The same, only as they stand here: "none" may be the number 0.
 EVIDENT_AS_WRITTEN = frozenset({"None", "#DIV/0!", "#VALUE!", "#REF!"})
 #: Numbers that surveys use for missing values.

@@ -1,6 +1,7 @@
 """Numbers as people write them: currency and percent signs, thousands set off by a mark."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -141,8 +142,8 @@ def _fit(bodies: Sequence[str], decimal: str, mark: str) -> bool:
 
 def _decided(form: Form, parts: Sequence[dict[str, str]], decimal: str, *, declared: bool) -> Found:
     bodies, mark = [part["body"] for part in parts], form.grouping
-    if mark and mark not in PLAIN_MARKS and not declared and not _is_evident(bodies, decimal, mark):
-        return Found(None, _unread(bodies, decimal))
+    if mark and not declared and not _is_evident(bodies, decimal, mark):
+        return Found(None, _unread(bodies, decimal, mark))
     what = [f"{sign!r}" for sign in (form.prefix, form.suffix) if sign]
     what += [f"{mark!r} between thousands"] if mark else []
     notes = [f"numbers are written with {' and '.join(what)}, in copies too"] if what else []
@@ -155,7 +156,9 @@ def _decided(form: Form, parts: Sequence[dict[str, str]], decimal: str, *, decla
 
 
 def _is_evident(bodies: Sequence[str], decimal: str, mark: str) -> bool:
-    """Whether a mark that may be a decimal mark elsewhere sets off thousands here."""
+    """Whether a mark sets off thousands: it may be a decimal mark, or part of phone numbers."""
+    if mark in PLAIN_MARKS:
+        return len(set(map(len, bodies))) > 1 or bodies[0].count(mark) < 2
     if any(body.startswith(f"0{mark}") for body in bodies):
         return False
     with_mark = [body for body in bodies if mark in body]
@@ -166,9 +169,14 @@ def _is_evident(bodies: Sequence[str], decimal: str, mark: str) -> bool:
     )
 
 
-def _unread(bodies: Sequence[str], decimal: str) -> str:
-    """Say which option reads numbers that were left as text."""
+def _unread(bodies: Sequence[str], decimal: str, mark: str = "") -> str:
+    """Say which option reads numbers that were left as text; nothing of what are none."""
     other = "," if decimal == "." else "."
+    if mark in PLAIN_MARKS:
+        return (
+            f"these look like numbers with {mark!r} between thousands, or like codes of one "
+            f"length: --thousands {shlex.quote(mark)} reads them as numbers"
+        )
     as_decimal, as_thousands = _fit(bodies, other, ""), _fit(bodies, decimal, other)
     shown = f"these look like numbers with {other!r}"
     if as_decimal and as_thousands:
@@ -178,6 +186,10 @@ def _unread(bodies: Sequence[str], decimal: str) -> str:
         )
     if as_decimal:
         return f"{shown} as decimal mark: --decimal {other} reads them"
+    if all(re.fullmatch(r"[^.,]*[.,]?[^.,]*", body) for body in bodies) or not all(
+        any(sign in body for body in bodies) for sign in ".,"
+    ):
+        return ""
     return (
         "these look like numbers with marks of several kinds: write plain numbers to have them "
         "modelled as such, or see --decimal and --thousands"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from posynth.table import dates
+from posynth.table import clock, dates
 from posynth.table.codec import encode
 from posynth.table.field import floats_of
 from posynth.table.numerals import Form
@@ -109,6 +109,11 @@ def label_text(column: Column, level: Level, decimal: str) -> str:
 def _number_cells(
     column: Column, numbers: "np.ndarray[tuple[int], np.dtype[np.float64]]", decimal: str
 ) -> list[str]:
+    if column.clock:
+        return [
+            clock.text_of(number, column.clock) if not np.isnan(number) else ""
+            for number in numbers
+        ]
     least = column.min_decimals
     if column.decimals is None:
         cells = list(map(repr, numbers.tolist()))

@@ -87,6 +87,8 @@ class Column:
         Values declared to be missing, numbers and texts alike.
     prefix, suffix, grouping : str
         How the file writes numbers, as ``"$"``, ``"%"``, and ``","`` between thousands.
+    clock : str
+        Format of clock times: values are minutes of the day, or seconds where it has seconds.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Column:
     prefix: str = ""
     suffix: str = ""
     grouping: str = ""
+    clock: str = ""
 
     def __post_init__(self) -> None:
         if self.kind.is_categorical and len(self.levels) < 2:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
+from posynth.table import dates
 from posynth.table.names import Names, as_names
 from posynth.table.schema import Column, Kind
 
@@ -179,9 +180,9 @@ def _plain(values: pd.Series) -> Floats:
 
 
 def _days(values: pd.Series, column: Column) -> Floats:
-    stamps = pd.to_datetime(values, format=column.date_format or None)
-    days = (stamps - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
-    return np.asarray(days, dtype=np.float64)
+    if pd.api.types.is_string_dtype(values.dtype):
+        return dates.to_days(dates.from_text(values, column.date_format))
+    return dates.to_days(dates.times_of(values))
 
 
 def _first_text(values: pd.Series) -> object:
