@@ -155,11 +155,16 @@ def _fresh(result: Result) -> str:
     return NONE if half is None else fixed(half, 3)
 
 
+def _digits(error: float, estimate: float) -> int:
+    """Return the decimals of a row; those of a known coefficient follow from itself."""
+    return max(3, decimals_of(abs(estimate) / 10)) if error == 0 else decimals_of(error)
+
+
 def pooled(inference: "Pooled") -> Grid:
     """One row a coefficient: estimate, error, interval, p and information lost."""
     rows = []
     for name, r in inference.table.iterrows():
-        digits = decimals_of(float(r["std error"]))
+        digits = _digits(float(r["std error"]), float(r["estimate"]))
         numbers = [fixed(float(r[c]), digits) for c in ("estimate", "std error", "lower", "upper")]
         df = fixed(float(r["df"]), 1)
         rows.append((str(name), *numbers, df, p_value(float(r["p"])), fixed(float(r["fmi"]))))
@@ -178,7 +183,7 @@ def agreement(found: "Agreement") -> Grid:
     rows = []
     columns = ("original", "original error", "synthetic", "synthetic error")
     for name, r in found.table.iterrows():
-        digits = decimals_of(float(r["original error"]))
+        digits = _digits(float(r["original error"]), float(r["original"]))
         numbers = [fixed(float(r[c]), digits) for c in columns]
         rows.append((str(name), *numbers, fixed(float(r["std diff"])), fixed(float(r["overlap"]))))
     distance, overlap, lack = found.results()[:3]
@@ -186,5 +191,7 @@ def agreement(found: "Agreement") -> Grid:
         f"Mean |std diff| {fixed(distance.value)}: {distance.text}. Mean CI overlap "
         f"{fixed(overlap.value)}: {overlap.text}. Lack of fit: {lack.text}."
     )
+    if found.exact:
+        note = f"{found.exact[:1].upper()}{found.exact[1:]}."
     heads = ("Coefficient", "Original", "Error", "Copies", "Error", "Std diff", "CI overlap")
     return grid("The same model on the original rows", heads, rows, note=note)

@@ -237,7 +237,8 @@ def _told_apart(found: Findings) -> Fact:
 
 def _agreed(agreement: "Agreement") -> Fact:
     overlap = agreement.results()[1]
-    return Fact("Overlap with the original fit", fixed(overlap.value), f"1 is most; {overlap.text}")
+    reading = agreement.exact or f"1 is most; {overlap.text}"
+    return Fact("Overlap with the original fit", fixed(overlap.value), reading)
 
 
 def _risks(results: Sequence[Result]) -> list[Fact]:

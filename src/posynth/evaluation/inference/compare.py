@@ -35,19 +35,22 @@ class Agreement:
         Mean |std diff| and mean overlap to expect of a right synthesis; NaN where unknown.
     pooled : Pooled
         The inference from the copies.
+    exact : str
+        What is said in place of a test where a fit has no residual, or ``""``.
     """
 
     table: pd.DataFrame
     lack_of_fit: Result
     expected: tuple[float, float]
     pooled: Pooled
+    exact: str = ""
 
     def results(self) -> list[Result]:
         """Return the two summaries, the lack-of-fit test and both measures a coefficient."""
         std_diff, overlap = self.table["std diff"], self.table["overlap"]
         summaries = [
-            _summary("mean |std diff|", float(std_diff.abs().mean()), self.expected[0]),
-            _summary("mean CI overlap", float(overlap.mean()), self.expected[1]),
+            self._summary("mean |std diff|", float(std_diff.abs().mean()), self.expected[0]),
+            self._summary("mean CI overlap", float(overlap.mean()), self.expected[1]),
             self.lack_of_fit,
         ]
         each = [
@@ -57,11 +60,10 @@ class Agreement:
         ]
         return summaries + each
 
-
-def _summary(measure: str, value: float, expected: float) -> Result:
-    known = f"a right synthesis gives {expected:.3f} on average"
-    text = known if np.isfinite(expected) else "its expectation is unknown for these copies"
-    return Result(measure, value, text=text, details={"expected": expected})
+    def _summary(self, measure: str, value: float, expected: float) -> Result:
+        known = f"a right synthesis gives {expected:.3f} on average"
+        text = known if np.isfinite(expected) else "its expectation is unknown for these copies"
+        return Result(measure, value, text=self.exact or text, details={"expected": expected})
 
 
 def compare_fits(
@@ -119,6 +121,8 @@ def compare_fits(
         error = pooled.table["expected error"]
         shown = _interval(pooled.moments.center, error.to_numpy(), z)
     difference = pooled.moments.center - original.q
+    without = np.full_like(difference, np.nan)
+    exact = _exact(original, pooled)
     table = pd.DataFrame(
         {
             "original": original.q,
@@ -126,14 +130,32 @@ def compare_fits(
             "synthetic": pooled.moments.center,
             "synthetic error": error.to_numpy(),
             "difference": difference,
-            "std diff": difference / original.std_error,
-            "overlap": overlap(real, shown),
+            "std diff": without if exact else difference / original.std_error,
+            "overlap": without if exact else overlap(real, shown),
         },
         index=pooled.table.index,
     )
+    if exact:
+        return Agreement(table, Result("lack of fit", np.nan, text=exact), UNKNOWN, pooled, exact)
     lack = lack_of_fit(difference, original.cov, pooled.moments, provenance, level)
     usual = pooled.moments.source is None  # with groups it differs between coefficients
     return Agreement(table, lack, expected(provenance, level) if usual else UNKNOWN, pooled)
+
+
+def _exact(original: Estimate, pooled: Pooled) -> str:
+    """Say why there is no test where a fit leaves nothing over."""
+    if original.exact and pooled.exact:
+        return "no test: the model fits the original rows and every copy exactly"
+    if original.exact:
+        return (
+            "no test: the model fits the original rows exactly and not the copies, which do not "
+            "keep that its terms give the response; a rule keeps it (--passive)"
+        )
+    return (
+        "no test: the model fits every copy exactly and not the original rows"
+        if pooled.exact
+        else ""
+    )
 
 
 def _same_names(original: Estimate, estimates: Sequence[Estimate]) -> Estimate:

@@ -12,6 +12,7 @@ from posynth.errors import MeasureError
 from posynth.evaluation.inference.basis import Alike
 from posynth.evaluation.inference.clusters import Clusters, mean_of, of_result
 from posynth.evaluation.inference.estimate_checks import check_estimate
+from posynth.evaluation.inference.exact import NOTE, exact_fit
 from posynth.evaluation.inference.moments import Floats
 from posynth.evaluation.inference.separation import separation_notes
 
@@ -34,6 +35,8 @@ class Estimate:
         What the analysis warned of (not converged, rows left out).
     clusters : Clusters, optional
         The groups of rows it allows for; None where it takes rows for independent.
+    exact : bool
+        Whether the analysis fits every row without residual, so that its errors are 0.
 
     Examples
     --------
@@ -47,6 +50,7 @@ class Estimate:
     df_com: float = float("inf")
     notes: tuple[str, ...] = ()
     clusters: Clusters | None = None
+    exact: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(map(str, self.names)))
@@ -209,6 +213,9 @@ def _of_result(found: Any) -> Estimate:
         names, q = tuple(series.index), series.to_numpy()
     else:
         names, q = _by_level(found)
+    known = exact_fit(found.model) if hasattr(found, "model") and len(q) == len(cov) else None
+    if known is not None and len(known) == len(q):
+        return Estimate(names, known, np.zeros_like(cov), df_com, (NOTE,), exact=True)
     notes = tuple(separation_notes(found, names))
     return Estimate(names, q, cov, df_com, notes, of_result(found))
 
@@ -301,7 +308,8 @@ def combine_imputations(estimates: Sequence[Estimate]) -> Estimate:
     cov = np.mean([estimate.cov for estimate in same], axis=0) + (1 + 1 / len(q)) * between
     notes = tuple(dict.fromkeys(note for estimate in same for note in estimate.notes))
     df_com = min(estimate.df_com for estimate in same)
-    return Estimate(same[0].names, q.mean(axis=0), cov, df_com, notes, mean_of(same))
+    exact = all(estimate.exact for estimate in same)
+    return Estimate(same[0].names, q.mean(axis=0), cov, df_com, notes, mean_of(same), exact)
 
 
 def shared_notes(estimates: Sequence[Estimate]) -> list[str]:

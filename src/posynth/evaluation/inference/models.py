@@ -16,6 +16,7 @@ import pandas as pd
 
 from posynth.engines.threads import caught_warnings
 from posynth.errors import MeasureError, unknown
+from posynth.evaluation.inference import exact
 from posynth.evaluation.inference.basis import Alike, Basis, as_basis
 from posynth.evaluation.inference.clusters import (
     ROBUST,
@@ -170,6 +171,11 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
         _require_offset(model, kind, data, formula)
         _check_design(data.X, data.by_level, kind.intercept)
         check_support(kind.path[1], data, plain)
+        known = _exact(kind, data, plain)
+        if known is not None:
+            zero = np.zeros((len(known), len(known)))
+            about = (float(len(data.y) - len(known)), (exact.NOTE, *data.notes))
+            return Estimate(tuple(data.X.columns), known, zero, *about, exact=True)
         with caught_warnings() as caught:
             result, clusters = _fitted(kind, data, frame, (formula, plain, arguments, cluster))
             names, q, cov = _read(kind, result, data.levels, formula)
@@ -229,6 +235,20 @@ def _check_design(X: pd.DataFrame, by_level: pd.DataFrame, intercept: bool) -> N
     if not intercept:
         exog, names = np.column_stack([np.ones(len(X)), exog]), ["Intercept", *names]
     check_rank(exog, names, by_level)
+
+
+def _exact(kind: _Model, data: ModelData, plain: Mapping[str, Any]) -> np.ndarray | None:
+    """Return the coefficients of a model that fits every row exactly."""
+    if kind.path[1] not in ("OLS", "GLM", "MixedLM"):
+        return None
+    options = ("offset", "exposure") if kind.path[1] != "MixedLM" else ()
+    given = {name: v for name, v in data.per_row.items() if name in options}
+    y = data.y - given.pop("offset") if kind.path[1] == "OLS" and "offset" in given else data.y
+    if kind.path[1] != "GLM":
+        return exact.exact_coefficients(y, data.X)
+    module, name = kind.path
+    with caught_warnings():  # what the fit warns of is told by it
+        return exact.exact_fit(getattr(import_module(module), name)(y, data.X, **plain, **given))
 
 
 def _fitted(

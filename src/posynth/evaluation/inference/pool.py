@@ -20,6 +20,12 @@ from posynth.evaluation.inference.theory import more_than_theory
 from posynth.results import Result
 from posynth.table.names import Names, as_names
 
+#: What is said in place of a rule where all copies are fitted exactly.
+_EXACT = (
+    "The model fits every row of every copy exactly, with the same coefficients: they are known "
+    "without error, and there is no test, interval or share of information to give."
+)
+
 
 @dataclass(frozen=True)
 class Pooled:
@@ -47,6 +53,8 @@ class Pooled:
         with its copy.
     rule : Rule
         The rule itself.
+    exact : bool
+        Whether the model fits every copy without residual: there is nothing to test.
     """
 
     table: pd.DataFrame
@@ -57,6 +65,7 @@ class Pooled:
     moments: Moments
     notes: tuple[str, ...]
     rule: Rule
+    exact: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,6 +82,9 @@ class Pooled:
         p = self.provenance
         sizes = f"{p.m} cop{'y' if p.m == 1 else 'ies'} of {p.k} rows from a source of {p.n} rows"
         shown = f" ({self.rule.formula})" if self.estimand == "population" else ""
+        if self.exact:
+            notes = (f"Note: {note}." for note in self.notes)
+            return "\n".join([f"Inference about {about}, from {sizes}.", _EXACT, *notes])
         lines = [
             f"Inference about {about}, from {sizes}.",
             f"Rule {self.choice.rule!r}{shown}: {self.choice.reason}.",
@@ -120,6 +132,8 @@ class Pooled:
             If a name is not among the coefficients, or their covariances are not known or
             singular.
         """
+        if self.exact:
+            raise MeasureError(_EXACT)
         wanted = self.names if names is None else as_names(names)
         for name in wanted:
             if name not in self.names:
@@ -201,7 +215,8 @@ def pool(
     df = min(estimate.df_com for estimate in same)
     parts = None if source is None else _diagonals(source)
     x = scalar_moments(q, _diagonals(cov), drawn, df, parts, df_source)
-    table = _table(same[0].names, x, used, estimand, level)
+    exact = all(estimate.exact for estimate in same) and _alike(q)
+    table = (_exact_table if exact else _table)(same[0].names, x, used, estimand, level)
     fits = shared_notes(same)
     return Pooled(
         table=table,
@@ -214,12 +229,12 @@ def pool(
             *provenance.failed,
             *choice.warnings,
             *clusters.noted(same, provenance),
-            *more_than_theory(used.name, same[0].names, x),
-            *_refused(table),
-            *_repeated(q, cov),
+            *(() if exact else more_than_theory(used.name, same[0].names, x)),
+            *(() if exact else (*_refused(table), *_repeated(q, cov))),
             *fits,
         ),
         rule=used,
+        exact=exact,
     )
 
 
@@ -273,6 +288,28 @@ def _table(
             "within": x.within,
             "between": x.between,
             "expected error": np.sqrt(x.original),
+        },
+        index=pd.Index(names, name="coefficient"),
+    )
+
+
+def _alike(q: Floats) -> bool:
+    """Whether estimates (m, p) are the same in all copies but for rounding."""
+    return bool((np.abs(q - q[0]) <= 1e-9 * np.abs(q).max(axis=0)).all())
+
+
+def _exact_table(names: Sequence[str], x: Moments, *_: object) -> pd.DataFrame:
+    """Return the table of coefficients that are known: no error, and nothing to test."""
+    missing, zero = np.full_like(x.center, np.nan), np.zeros_like(x.center)
+    return pd.DataFrame(
+        {
+            "estimate": x.center,
+            "std error": zero,
+            **dict.fromkeys(("df", "t", "p"), missing),
+            "lower": x.center,
+            "upper": x.center,
+            "fmi": missing,
+            **dict.fromkeys(("within", "between", "expected error"), zero),
         },
         index=pd.Index(names, name="coefficient"),
     )

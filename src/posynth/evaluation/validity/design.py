@@ -9,6 +9,7 @@ import pandas as pd
 
 from posynth.arguments import whole
 from posynth.errors import SpecError, WrongType
+from posynth.evaluation.inference.estimates import Estimate
 from posynth.evaluation.validity.holes import Hole, with_holes
 from posynth.evaluation.validity.population import Finite, Population, Predictive, Simulator
 from posynth.evaluation.validity.replicate import PILOT, counted, sample, stream, taken
@@ -100,8 +101,21 @@ def design_study(  # noqa: PLR0913 - a study has many parts
     choices = Wishes(order, {} if methods is None else methods, allow_code=allow_code)
     bound = draft.plan(chain, choices, {} if kinds is None else kinds)
     study = Study(source, n, bound, analyses, holes=tuple(holes), choices=choices, **settings)
-    study.analyse(draft.sample)  # a wrong formula is met before the first replication
+    # A wrong formula is met before the first replication.
+    for analysis, estimate in zip(study.analyses, study.analyse(draft.sample), strict=True):
+        _require_residuals(analysis, estimate)
     return study
+
+
+def _require_residuals(analysis: Analysis, estimate: Estimate) -> None:
+    """Refuse an analysis whose intervals have no width: their coverage is that of rounding."""
+    if estimate.exact:
+        named = analysis.formula or analysis.name or "your own"
+        raise SpecError(
+            f"study: the analysis {named!r} fits every row of a sample exactly, so that there is "
+            "no error whose estimate could be studied; leave out the term that determines the "
+            "response"
+        )
 
 
 def _when(chain: str | Path | Chain | None, asked: str) -> str:
