@@ -98,7 +98,7 @@ def test_the_comparison_says_which_side_is_exact(frames):
 def test_a_known_coefficient_is_shown_with_its_digits(frames):
     analysis = fit_statsmodels("I(total / 4096) ~ a + b")
     rows = pooled(pool(fit_copies(analysis, frames), MADE)).rows
-    assert [row[1] for row in rows] == ["0.000", "0.000244", "0.000244"]
+    assert [row[1] for row in rows] == ["0.000", "0.0002441", "0.0002441"]
 
 
 def test_a_study_of_an_exact_fit_is_refused(frames):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from posynth.errors import MeasureError
 from posynth.evaluation.inference.estimates import Estimate
+from posynth.evaluation.inference.exact import NOTE, exact_coefficients
 from posynth.evaluation.inference.model_data import as_numpy
 from posynth.evaluation.inference.moments import Floats
 from posynth.evaluation.inference.rank import check_rank
@@ -29,6 +30,8 @@ type LogLikelihood = Callable[[Floats], tuple[float, Floats, Floats]]
 STEPS = 50
 #: Newton decrement at which to stop; the error that is left is of its order.
 CLOSE = 1e-20
+#: Residual variance, as a part of the response's sum of squares, that may be rounding.
+_TINY = 1e-20
 _NAME = r"[^\W\d]\w*"
 _MAIN_EFFECTS = re.compile(rf"\s*({_NAME})\s*~\s*(1|{_NAME}(?:\s*\+\s*{_NAME})*)\s*")
 
@@ -96,9 +99,19 @@ def fit_direct(
         left_out = int((~kept).sum())
         notes = [coded.note] if coded.note else []
         notes += [f"{left_out} rows with missing values were left out"] if left_out else []
+        known = _exactly(X, y, found.cov) if model == "ols" else None
+        if known is not None:
+            zero = np.zeros_like(found.cov)
+            return Estimate(found.names, known, zero, found.df_com, (NOTE, *notes), exact=True)
         return Estimate(*found, tuple(notes))
 
     return analyse
+
+
+def _exactly(X: Floats, y: Floats, cov: Floats) -> Floats | None:
+    """Return the coefficients of an exact fit; looked for where the residual variance is tiny."""
+    variance = (np.diag(cov) * (X**2).sum(axis=0)).min()  # no less than that of the residuals
+    return exact_coefficients(y, X) if variance <= _TINY * float(y @ y) else None
 
 
 def _response(column: "pd.Series[Any]") -> Floats:
