@@ -88,7 +88,7 @@ def how_made(
     Whether their values are missing is read from the copies, not from the source: whoever has
     the copies only must come to the same rule.
     """
-    if not isinstance(formula, str):
+    if formula is not None and not isinstance(formula, str):
         shown = in_short(formula)
         raise MeasureError(f"formula = {shown}: give a text such as 'income ~ sex + age'")
     used = list(named(copies.schema, formula, **options))

@@ -135,6 +135,15 @@ def test_chance_makes_no_functions():
     assert [found for seed in range(200) if (found := found_in(random_table(seed)))] == []
 
 
+@pytest.mark.parametrize("missing", ["pattern", "error"])
+def test_it_is_looked_for_whatever_is_done_with_missing_values(people, missing):
+    """With missing="error" no function was looked for, and nothing said so."""
+    complete = people[["height", "weight"]].dropna()
+    frame = complete.assign(total=complete["height"] + complete["weight"])
+    found = posynth.specify(frame, missing=missing).spec
+    assert read_rule(found["total"].passive).sources == ("height", "weight")
+
+
 def test_it_is_computed_in_copies_and_said_and_a_method_models_it(people):
     bmi = (people.weight / (people.height / 100) ** 2).round(1)
     frame = people.assign(bmi=bmi)[["bmi", *people.columns]]

@@ -84,23 +84,40 @@ def _poor(monkeypatch):
     monkeypatch.setattr("posynth.engines.choose.MOST_CELLS", 0)
 
 
+def _chosen(chain):
+    """The same chain, as if the default had chosen its families."""
+    for target in METHODS:
+        chain = chain.change(target, note="default for numbers")
+    return chain
+
+
 def test_a_simpler_model_takes_its_place_and_chain_note_and_why_say_so(table, chain, monkeypatch):
     _poor(monkeypatch)
-    posterior = posynth.fit(table, chain, seed=4)
+    posterior = posynth.fit(table, _chosen(chain), seed=4)
     found, diagnosis = posterior.spec["pay"], posterior.links["pay"].diagnosis
-    assert (found.family, found.splines, found.interactions) == ("gaussian", 0, ())
+    assert (found.family, found.splines, found.interactions) == ("gaussian", 3, (("x", "site"),))
     assert "in place of a larger model, which was not fitted (" in found.note
-    assert "straight lines, normal residuals" in found.note
+    assert "the learned scale, splines of 3 columns" in found.note
     assert diagnosis.family == "gaussian"
     assert "in place of family 'structured', which was not fitted (" in diagnosis.why
     assert "proposals effective" in diagnosis.why
     assert np.isfinite(posynth.draw(posterior, m=1, seed=1)[0]["visits"]).all()
 
 
+def test_a_family_that_was_named_ends_with_an_error_and_is_not_replaced(table, chain, monkeypatch):
+    """It was replaced by straight lines, with a note that nobody who named it had to read."""
+    _poor(monkeypatch)
+    said = "family 'structured' was named for column '.*', so nothing simpler takes its place"
+    with pytest.raises(FitError, match=f"{said}.*--method .*=gaussian"):
+        posynth.fit(table, chain, seed=4)
+    assert not list(simpler(chain.spec["pay"], "why"))
+
+
 def test_simpler_models_come_in_steps(chain):
-    steps = list(simpler(chain.spec["pay"], "why"))
+    steps = list(simpler(_chosen(chain).spec["pay"], "why"))
     assert [(s.family, bool(s.interactions), s.splines) for s in steps] == [
         ("structured", True, chain.spec["pay"].splines),
+        ("gaussian", True, 3),
         ("structured", True, 3),
         ("structured", False, 3),
         ("gaussian", False, 0),

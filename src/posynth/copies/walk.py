@@ -17,7 +17,7 @@ from posynth.posterior.predict import RowSampler, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, spread, stream
 from posynth.progress import Progress, Step, silent
-from posynth.table.codec import as_released, decode_frame
+from posynth.table.codec import decode_frame
 from posynth.table.schema import Kind
 
 type Taken = Mapping[str, NDArray[np.int64]]
@@ -108,7 +108,7 @@ class _Batch:
             name = f"{conditional.target} (copies {self.numbers[0] + 1}-{self.numbers[-1] + 1})"
             progress(Step("draw", name, "", done, len(spec)))
             drawn = self._column(conditional.target, rows, seed)
-            _put(self.posterior, conditional, arrays, drawn)
+            self._put(conditional, arrays, drawn)
         progress(Step("draw", "", "", len(spec), len(spec)))
         for part in self._parts():
             yield {name: values[part] for name, values in arrays.items()}
@@ -133,18 +133,16 @@ class _Batch:
                     drawn[part] = sampler.draw(X[part], index, rng)
         return drawn
 
-
-def _put(
-    posterior: Posterior, conditional: Conditional, arrays: dict[str, Floats], drawn: Floats
-) -> None:
-    """Round to the source's decimals or days, so that later columns see what is released."""
-    if conditional.indicates:
-        arrays[conditional.column] = np.where(drawn == 1, np.nan, 0.0)
-        return
-    drawn = as_released(posterior.schema[conditional.target], drawn)
-    if conditional.target in posterior.spec.indicators:
-        drawn = drawn + arrays[conditional.target]  # NaN where a hole was drawn, else + 0
-    arrays[conditional.target] = drawn
+    def _put(self, conditional: Conditional, arrays: dict[str, Floats], drawn: Floats) -> None:
+        """Round to the source's decimals or days, so that later columns see what is released."""
+        if conditional.indicates:
+            arrays[conditional.column] = np.where(drawn == 1, np.nan, 0.0)
+            return
+        target = conditional.target
+        drawn = self.samplers[target].written(self.posterior.schema[target], drawn)
+        if target in self.posterior.spec.indicators:
+            drawn = drawn + arrays[target]  # NaN where a hole was drawn, else + 0
+        arrays[target] = drawn
 
 
 def _samplers(posterior: Posterior) -> dict[str, RowSampler]:

@@ -40,7 +40,7 @@ def with_functions(
         Columns with a rule are visited after its sources; each note says what was seen.
     """
     given = wishes.predictors
-    if wishes.missing != "pattern" or (given is not None and not isinstance(given, Mapping)):
+    if given is not None and not isinstance(given, Mapping):
         return spec
     fixed = {*methods, *wishes.formulas, *wishes.passive, *(given or {})}
     visited = tuple(c.target for c in spec if not c.indicates and not c.passive)

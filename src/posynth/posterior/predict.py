@@ -14,7 +14,9 @@ from posynth.engines.own_rows import follows
 from posynth.families.base import Contents, Family
 from posynth.families.placeholder import blank, placeholder
 from posynth.posterior.coding import Coding
-from posynth.posterior.support import check_draws, overflowed
+from posynth.posterior.support import as_written, check_draws, overflowed
+from posynth.table.codec import as_released
+from posynth.table.schema import Column
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -61,6 +63,11 @@ class RowSampler:
         self._numbers = np.array(coding.numbers)
         self._center, self._scale = natural_scale(family, coding)
         self._target, self._facts = target, family.facts
+        lower, upper = (coding.options.get(name) for name in ("lower", "upper"))
+        self._bounds = (
+            -np.inf if lower is None else self._center + self._scale * float(lower),
+            np.inf if upper is None else self._center + self._scale * float(upper),
+        )
         self._learned, self._warp = coding.learned, coding.warp
         self._anew: tuple[str, ...] = ()
         if coding.groups.new:
@@ -105,6 +112,12 @@ class RowSampler:
             check_draws(self._target, self._facts, natural)
             return natural
         return np.where(overflowed(self._facts, natural), np.inf, natural)
+
+    def written(self, column: Column, drawn: Floats) -> Floats:
+        """Return draws, (k,), as the column is written, see ``support.as_written``."""
+        if self._learned is not None or self._as_drawn:
+            return as_released(column, drawn)
+        return as_written(column, self._facts, self._bounds, drawn)
 
     def _rows(self, X: Floats, index: int, rng: np.random.Generator) -> NDArray[Any]:
         if self._drawer is not None:

@@ -21,7 +21,7 @@ from posynth.posterior.bound import Chain
 from posynth.posterior.coding import Coding
 from posynth.posterior.crew import Crew
 from posynth.posterior.seeds import Purpose, stream
-from posynth.posterior.simpler import has_simpler, simpler
+from posynth.posterior.simpler import has_simpler, kept_as_named, simpler
 from posynth.posterior.task import make_task
 from posynth.progress import Progress, Step
 
@@ -194,7 +194,7 @@ def _fit_simpler(job: Job, error: FitError) -> Done:
         said = f"in place of family {job.conditional.family!r}, which was not fitted ({why})"
         fit = replace(done.fit, why="; ".join(filter(None, (done.fit.why, said))))
         return replace(done, fit=fit, conditional=conditional)
-    raise error
+    raise FitError(kept_as_named(job.conditional, str(error))) from error
 
 
 def _timed(task: Task, coding: Coding, target: str, engine: str, seed: int) -> Done:

@@ -28,12 +28,12 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
     Yields
     ------
     Conditional
-        For family ``structured``: without a modelled spread; then, where the default chose it,
-        splines on the learned scale; with hardly any curves; without interactions; straight lines
-        with normal residuals. For what else the default chose: one residual spread in place of a
-        modelled one; straight main effects; for levels then a log-F prior, and at last no
-        predictors. Each says in its note what it takes the place of. None for other conditionals,
-        and none where an engine was named.
+        For family ``structured``: without a modelled spread; then splines on the learned scale;
+        with hardly any curves; without interactions; straight lines with normal residuals. For what
+        else the default chose: one residual spread in place of a modelled one; straight main
+        effects; for levels then a log-F prior, and at last no predictors. Each says in its note
+        what it takes the place of. None for other conditionals, and none where a user named family
+        or engine.
     """
     if not has_simpler(conditional):
         return
@@ -47,13 +47,26 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
 
 
 def has_simpler(conditional: Conditional) -> bool:
-    """Say whether a simpler conditional may take the place of one that cannot be fitted."""
+    """Say whether a simpler conditional may take the place of one that cannot be fitted.
+
+    What a user named is not replaced: neither a family nor an engine.
+    """
     if conditional.engine != "auto":
         return False
-    if conditional.family == FAMILY:
-        return True
     default = _by_default(conditional) or bool(conditional.indicates)
-    return default and conditional.family in (LINEAR, SPREAD, *LEVELS)
+    return default and conditional.family in (FAMILY, LINEAR, SPREAD, *LEVELS)
+
+
+def kept_as_named(conditional: Conditional, error: str) -> str:
+    """Return what an engine said, and the next step where a family was named that is large."""
+    if conditional.family != FAMILY or has_simpler(conditional) or conditional.engine != "auto":
+        return error
+    name = conditional.target
+    return (
+        f"{error}; family {FAMILY!r} was named for column {name!r}, so nothing simpler takes its "
+        f"place: leave it out for the default, which may, or name a simpler family, as "
+        f"--method {name}={LINEAR}"
+    )
 
 
 def simplified(conditional: Conditional) -> str:
@@ -64,7 +77,7 @@ def simplified(conditional: Conditional) -> str:
 
 def may_be_learned(conditional: Conditional) -> bool:
     """Say whether a simpler conditional may model the column on its learned scale."""
-    return conditional.family == FAMILY and has_simpler(conditional) and _by_default(conditional)
+    return conditional.family == FAMILY and has_simpler(conditional)
 
 
 def _by_default(conditional: Conditional) -> bool:
@@ -79,9 +92,8 @@ def _of_curves(conditional: Conditional) -> Iterator[Step]:
     curves = {"family": FAMILY, "scale": conditional.scale}
     if conditional.spread:
         yield {"spread": ()}, "one spread"
-    if may_be_learned(conditional):
-        line = {"spread": (), "splines": few, "scales": {}, "prior": "", "scale": "learned"}
-        yield {**line, "family": LINEAR}, f"the learned scale, splines of {few} columns"
+    line = {"spread": (), "splines": few, "scales": {}, "prior": "", "scale": "learned"}
+    yield {**line, "family": LINEAR}, f"the learned scale, splines of {few} columns"
     if conditional.splines > few:
         yield {"spread": (), "splines": few, **curves}, f"one spread, curves of {few} functions"
     if conditional.interactions:

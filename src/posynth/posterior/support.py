@@ -12,12 +12,16 @@ from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import Conditional
 from posynth.errors import FitError, SpecError
 from posynth.families.base import Response
+from posynth.table.codec import as_released
+from posynth.table.schema import Column
 
 type Options = Mapping[str, Any]
 type Mask = NDArray[np.bool_]
 
 #: Beyond it not every whole number is a float64, and counts of the samplers wrap around.
 LARGEST_WHOLE = 2.0**53
+#: Part of a unit of the last decimal that is rounding of floating-point numbers.
+_NOTHING = 1e-9
 #: Scales a bounded column is commonly written on: shares and percentages.
 NATURAL_UPPER = (1.0, 100.0)
 
@@ -179,6 +183,61 @@ def overflowed(facts: FamilyFacts, drawn: Floats) -> Mask:
     if facts.support in ("whole", "trials"):
         wrong |= (drawn < 0) | (drawn > LARGEST_WHOLE)
     return wrong
+
+
+def as_written(
+    column: Column, facts: FamilyFacts, bounds: tuple[float, float], drawn: Floats
+) -> Floats:
+    """Round draws to the column's decimals, and not out of what its family allows.
+
+    A column of numbers above 0 with one decimal has none below 0.1: what is drawn between 0 and
+    0.05 is written as 0.1, as whoever wrote the source must have. A draw that is outside itself,
+    as one that was shifted on purpose, is only rounded.
+
+    Parameters
+    ----------
+    column : Column
+        Its kind and decimals.
+    facts : FamilyFacts
+        The family that drew the values.
+    bounds : tuple of float
+        Lower and upper bound where the family has them, else infinite.
+    drawn : ndarray, shape (k,)
+        Values in units of the column.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+
+    Examples
+    --------
+    >>> from posynth.families import families
+    >>> from posynth.table.schema import Kind
+    >>> dose = Column("dose", Kind.CONTINUOUS, "float64", decimals=1)
+    >>> facts = families()["lognormal"].facts
+    >>> as_written(dose, facts, (-np.inf, np.inf), np.array([0.02, 0.26, 3.0])).tolist()
+    [0.1, 0.3, 3.0]
+    """
+    values = as_released(column, drawn)
+    if not column.kind.is_numeric or column.decimals is None:
+        return values
+    unit = 10.0**-column.decimals
+    lower, upper = bounds
+    if facts.support in ("positive", "spiked positive"):
+        lower, upper, inside = 0.0, np.inf, drawn > _NOTHING * unit
+    elif facts.support == "open":
+        inside = (drawn > lower) & (drawn < upper)
+    elif facts.support == "closed":
+        inside = (drawn >= lower) & (drawn <= upper)
+    else:
+        return values
+    shift = -_NOTHING if facts.support == "closed" else _NOTHING
+    first = np.ceil(lower / unit + shift) if np.isfinite(lower) else -np.inf
+    last = np.floor(upper / unit - shift) if np.isfinite(upper) else np.inf
+    if first > last:  # no number of so few decimals is allowed
+        return values
+    kept = np.clip(values, np.round(first * unit, column.decimals), last * unit)
+    return np.where(inside, np.round(kept, column.decimals), values)
 
 
 def check_draws(target: str, facts: FamilyFacts, drawn: Floats) -> None:

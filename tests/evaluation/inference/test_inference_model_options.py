@@ -196,3 +196,15 @@ def test_an_offset_of_hundreds_is_refused_in_words():
     frames, options = [frame, frame.assign(x=-frame["x"])], {"offset": "known", "levels": [0, 1, 2]}
     with pytest.raises(MeasureError, match=r"sizes of predictors and offset|cannot be estimated"):
         posynth.pool(frames, "ordered", "y ~ x", n=90, **options)
+
+
+@pytest.mark.parametrize(
+    ("model", "option"), [("ols", "cluster"), ("glm", "cluster"), ("mixed", "groups")]
+)
+def test_the_response_is_no_column_of_groups(clinic, model, option):
+    """Its groups hold one value of the response each: standard errors were those of nothing."""
+    said = rf"'visits' is the response and the column of groups \({option}\)"
+    for left in ("visits", "log1p(visits)"):
+        with pytest.raises(MeasureError, match=said):
+            fit_statsmodels(f"{left} ~ dose", model, **{option: "visits"})(clinic[0])
+    fit_statsmodels("visits ~ dose", model, **{option: "doctor"})(clinic[0])

@@ -20,7 +20,7 @@ from posynth.posterior.predict import RowSampler
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.task import learn_scales, make_task
-from posynth.table.codec import as_released, decode, encode
+from posynth.table.codec import decode, encode
 from posynth.table.schema import Schema
 
 type Mask = NDArray[np.bool_]
@@ -187,19 +187,19 @@ class Imputation:
         rows = replace(self.rows, arrays={**now, target: values})
         missing, column = np.isnan(values), rows.schema[target]
         try:
-            drawn = self._rows(model, rows, missing, rng)
+            drawn, sampler = self._rows(model, rows, missing, rng)
         except (FitError, SpecError) as error:
             raise MeasureError(
                 f"column {target!r} cannot be imputed: {error}; merge its rare levels, or "
                 "leave it out of the model"
             ) from None
-        values[missing] = as_released(column, self.departure.moved(column, drawn))
+        values[missing] = sampler.written(column, self.departure.moved(column, drawn))
         return values
 
     def _rows(
         self, model: ImputationModel, rows: Rows, missing: Mask, rng: np.random.Generator
-    ) -> Floats:
-        """Fit a model where its column is present, and draw the other rows."""
+    ) -> tuple[Floats, RowSampler]:
+        """Fit a model where its column is present, and draw the other rows; say what drew them."""
         conditional, column = model.conditional, rows.schema[model.target]
         family, departure = families()[conditional.family], self.departure
         seed = int(rng.integers(2**62))  # places scores within the jumps of a learned scale
@@ -211,9 +211,9 @@ class Imputation:
         sampler = RowSampler(family, model.target, coding, task.prior, flat)
         X = coding.design(rows)[missing]
         if not departure.weighs(column, conditional.family, coding):
-            return sampler.draw(X, one, rng)
+            return sampler.draw(X, one, rng), sampler
         several = [sampler.draw(X, one, rng) for _ in range(CANDIDATES)]
-        return departure.chosen(column, np.array(several), rng)
+        return departure.chosen(column, np.array(several), rng), sampler
 
     def _compute(self, now: dict[str, Floats]) -> None:
         """Bring passive columns up to what was drawn; in the chain's order, sources first."""

@@ -38,6 +38,8 @@ class Request:
         Whether the model takes an intercept.
     random : str
         Formula of random effects, one-sided, or ``""``.
+    cluster : str
+        Column of groups whose rows are alike, or ``""``.
     """
 
     formula: str
@@ -49,6 +51,7 @@ class Request:
     basis: Basis | None = None
     intercept: bool = True
     random: str = ""
+    cluster: str = ""
 
 
 @dataclass(frozen=True)

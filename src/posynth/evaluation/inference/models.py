@@ -164,7 +164,7 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
     arguments = {**kind.quiet, **check_fit(model, kind.path, fit, cluster)}
     random = str(plain.pop("re_formula", ""))
     about = (formula, kind.response, levels, event, per_row, schema, as_basis(basis))
-    request = Request(*about, kind.intercept, random)
+    request = Request(*about, kind.intercept, random, cluster)
 
     def analyse(frame: pd.DataFrame) -> Estimate:
         data = model_data(request, frame)
