@@ -18,8 +18,8 @@ _NOTHING, _DIGITS = 1e-12, 12
 _DISPERSED = ("Gaussian", "Gamma", "InverseGaussian", "Tweedie")
 
 NOTE = (
-    "the model fits every row exactly, as where the response is computed from the terms: nothing "
-    "is left over from which errors could be estimated; leave out the term that determines it"
+    "the terms give the response of every row exactly, so that nothing is left over from which "
+    "errors could be estimated; leave out the term that determines it"
 )
 
 

@@ -56,12 +56,6 @@ _MEANT = {
     ),
 }
 
-#: What the warning of perfect separation means where the response is a number.
-_EXACT = (
-    "the terms give the response of every row exactly, so that nothing is left over from which "
-    "errors could be estimated; leave out the term that determines it"
-)
-
 _EVERY_ROW = (
     "no status is given, so that each row counts as an event ({n} events in {n} rows, none "
     "censored); name the column of events by --status COLUMN (status= in Python)"
@@ -380,6 +374,6 @@ def _notes(caught: Sequence[warnings.WarningMessage], kind: _Model) -> list[str]
 def _explained(message: str, kind: _Model) -> str:
     """Return what a warning says, with what follows from it."""
     said = " ".join(message.split())
-    exact = {"Perfect separation": _EXACT} if kind.response is number else {}
-    meant = [text for words, text in {**_MEANT, **exact}.items() if words in said]
+    of_number = {"Perfect separation": exact.NOTE} if kind.response is number else {}
+    meant = [text for words, text in {**_MEANT, **of_number}.items() if words in said]
     return ": ".join([said.rstrip(".") if meant else said, *meant])
