@@ -119,16 +119,7 @@ class _Reading:
                     f"formula {self.request.formula!r}: {columns[0]!r} is the {name} and a "
                     "predictor; leave it out of the right-hand side"
                 )
-        for option, column in (
-            ("cluster", self.request.cluster),
-            ("groups", self.request.per_row.get("groups")),
-        ):
-            if isinstance(column, str) and column and column in left:
-                raise MeasureError(
-                    f"formula {self.request.formula!r}: {column!r} is the response and the column "
-                    f"of groups ({option}), whose rows then do not vary; name the column that says "
-                    "which rows belong together"
-                )
+        self.request.require_other_groups(left)
         strata = self.request.per_row.get("strata")
         if isinstance(strata, str) and strata in (*left, *what["status"]):
             role = "the time" if strata in left else "the status"

@@ -53,6 +53,22 @@ class Request:
     random: str = ""
     cluster: str = ""
 
+    def require_other_groups(self, response: tuple[str, ...]) -> None:
+        """Refuse a column of the response as that of groups.
+
+        Raises
+        ------
+        MeasureError
+            Naming the column and the option.
+        """
+        for option, column in (("cluster", self.cluster), ("groups", self.per_row.get("groups"))):
+            if isinstance(column, str) and column in response:
+                raise MeasureError(
+                    f"formula {self.formula!r}: {column!r} is the response and the column of "
+                    f"groups ({option}), whose rows then do not vary; name the column that says "
+                    "which rows belong together"
+                )
+
 
 @dataclass(frozen=True)
 class ModelData:
