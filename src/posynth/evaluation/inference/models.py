@@ -167,9 +167,7 @@ def fit_statsmodels(  # noqa: PLR0913 - a model, its data and how it is fitted
         check_support(kind.path[1], data, plain)
         known = _exact(kind, data, plain)
         if known is not None:
-            zero = np.zeros((len(known), len(known)))
-            about = (float(len(data.y) - len(known)), (exact.NOTE, *data.notes))
-            return Estimate(tuple(data.X.columns), known, zero, *about, exact=True)
+            return known
         with caught_warnings() as caught:
             result, clusters = _fitted(kind, data, frame, (formula, plain, arguments, cluster))
             names, q, cov = _read(kind, result, data.levels, formula)
@@ -231,8 +229,17 @@ def _check_design(X: pd.DataFrame, by_level: pd.DataFrame, intercept: bool) -> N
     check_rank(exog, names, by_level)
 
 
-def _exact(kind: _Model, data: ModelData, plain: Mapping[str, Any]) -> np.ndarray | None:
-    """Return the coefficients of a model that fits every row exactly."""
+def _exact(kind: _Model, data: ModelData, plain: Mapping[str, Any]) -> Estimate | None:
+    """Return the estimate of a model that fits every row exactly."""
+    known = _known(kind, data, plain)
+    if known is None:
+        return None
+    zero, df = np.zeros((len(known), len(known))), float(len(data.y) - len(known))
+    names = tuple(data.X.columns)
+    return Estimate(names, known, zero, df, (exact.NOTE, *data.notes), exact=True)
+
+
+def _known(kind: _Model, data: ModelData, plain: Mapping[str, Any]) -> np.ndarray | None:
     if kind.path[1] not in ("OLS", "GLM", "MixedLM"):
         return None
     options = ("offset", "exposure") if kind.path[1] != "MixedLM" else ()
