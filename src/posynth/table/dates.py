@@ -101,6 +101,8 @@ def _plain_format(texts: Sequence[str]) -> str:
 
 def _without_zone(texts: Sequence[str]) -> tuple[list[str], str]:
     """Take the zone off times that all have one; it is ``%z`` where they differ."""
+    if _ZONE.search(texts[0]) is None:
+        return list(texts), ""
     found = [_ZONE.search(text) for text in texts]
     if any(zone is None for zone in found):
         return list(texts), ""
@@ -118,10 +120,14 @@ def _as_written(texts: Sequence[str], name: str) -> str:
         *(name.replace("%H", "%-H"), name.replace("%f", "%3f")),
         *(name.replace("%b", "%^b"), short.replace("%b", "%^b")),
     )
-    for few in (50, len(texts)):
-        tried = list(texts[:few])
-        variants = tuple(v for v in variants if to_text(from_text(tried, v), v).tolist() == tried)
-    return variants[0] if variants else name
+    first = list(texts[:50])
+    for variant in dict.fromkeys(variants):
+        for tried in (first, list(texts)):
+            if to_text(from_text(tried, variant), variant).tolist() != tried:
+                break
+        else:
+            return variant
+    return name
 
 
 def nearest(texts: Sequence[str]) -> tuple[str, list[str]]:
@@ -203,7 +209,8 @@ def _strftime(times: pd.DatetimeIndex, date_format: str) -> list[str]:
 
 
 def _formatted(times: pd.DatetimeIndex, part: str) -> list[str]:
-    return [text if isinstance(text, str) else "" for text in times.strftime(part)]
+    texts = times.strftime(part).to_numpy(dtype=object)
+    return [text if isinstance(text, str) else "" for text in texts.tolist()]
 
 
 def format_of(times: Times) -> str:

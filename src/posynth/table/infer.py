@@ -71,7 +71,7 @@ def infer_column(field: Field, declared: Kind | None = None) -> tuple[pd.Series,
         check_declared(field, levels, declared)
         guess = _declared_guess(field, declared, levels)
     if guess.kind is Kind.DATE or field.storage is Storage.DATETIME:
-        guess = guess._replace(date_format=_date_format(field, levels))
+        guess = guess._replace(date_format=guess.date_format or _date_format(field, levels))
     return field.values, _column(field, levels, guess)
 
 
@@ -220,8 +220,9 @@ def _guess_text(field: Field, levels: Levels) -> Guess:
     if field.oversized:
         return _guess_number(field, levels)
     texts = [str(value) for value in levels.values]
-    if dates.detect(texts):
-        return Guess(Kind.DATE, "every value is a date")
+    date_format = dates.detect(texts)
+    if date_format:
+        return Guess(Kind.DATE, "every value is a date", date_format)
     guess = _guess_labels(field, levels)
     if dates.is_ambiguous(texts):
         reason = "dates whose day and month cannot be told apart (write year-month-day)"
