@@ -154,7 +154,8 @@ def synthesize(  # noqa: PLR0913, PLR0917 - options of a command
             with written.beside(write_posterior_files, posterior, draft.path):
                 copies = draw_first(posterior, k, given=seed is not None, progress=progress)
                 parts = (copies.frames, posterior, copies.manifest(), draft.path)
-                write_copies(*parts, format.value if format else None, crew)
+                chosen_format = format.value if format else None
+                write_copies(*parts, chosen_format, crew, copies.reasons)
     screen.print_replaced(out, to, draft.removed, overwrite)
     tell(copies, to, allow_failed)
 

@@ -3,12 +3,9 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from posynth.analysis import analysis_of, fits
 from posynth.arguments import as_path
@@ -180,7 +177,7 @@ def _write(taken: Copies, posterior: Posterior, draft: Path, ending: str) -> Non
     everything = private_codebook(posterior.schema, posterior.source)
     codebook = public_codebook(everything, taken.frames)
     facts = {**public_manifest(taken.manifest()), **codebook.to_dict()}
-    _write_copies(taken.frames, codebook, draft / "copies", ending)
+    _write_copies(taken, codebook, draft / "copies", ending)
     rows = codebook_rows(codebook, posterior, taken.frames)
     texts = {
         MANIFEST: json.dumps(facts, indent=1, ensure_ascii=False) + "\n",
@@ -197,10 +194,9 @@ def _write(taken: Copies, posterior: Posterior, draft: Path, ending: str) -> Non
         (draft / name).write_text(text, encoding="utf-8")
 
 
-def _write_copies(
-    frames: Sequence[pd.DataFrame], codebook: Codebook, folder: Path, ending: str
-) -> None:
+def _write_copies(taken: Copies, codebook: Codebook, folder: Path, ending: str) -> None:
     folder.mkdir()
+    frames, reasons = taken.frames, taken.reasons
     width = max(2, len(str(len(frames))))
     for number, frame in enumerate(frames, start=1):
         shown = frame.assign(
@@ -211,7 +207,8 @@ def _write_copies(
             }
         )
         path = folder / f"copy-{number:0{width}d}.{ending}"
-        write_copy(shown, codebook.schema, codebook.source, path, ending)
+        kinds = reasons[number - 1] if reasons else None
+        write_copy(shown, codebook.schema, codebook.source, path, ending, kinds)
 
 
 def _example(taken: Copies, codebook: Codebook) -> Example:

@@ -8,6 +8,7 @@ from posynth.chain.dependence import check_passive
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.group_level import check_group_level
 from posynth.chain.groups import check_groups
+from posynth.chain.missing_kinds import target_kind
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
@@ -116,7 +117,7 @@ def _check_family(
         raise SpecError(
             f"column {conditional.column!r}: {unknown('family', conditional.family, facts)}"
         )
-    kind = Kind.BINARY if conditional.indicates else schema[conditional.target].kind
+    kind = target_kind(schema, conditional)
     allowed = facts[conditional.family].kinds
     as_levels = conditional.scale == "levels" and kind.is_numeric and Kind.NOMINAL in allowed
     if kind not in allowed and not as_levels:

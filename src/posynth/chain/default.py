@@ -161,7 +161,8 @@ def _indicator(column: Column, earlier: tuple[str, ...], schema: Schema) -> Cond
     name = indicator_name(schema, column.name)
     if rarer >= LEAST_CASES and earlier:
         note = f"{holes}the pattern is reproduced"
-        return Conditional(name, "bernoulli", indicates=column.name, note=note)
+        family = "categorical" if column.missing_kinds else "bernoulli"
+        return Conditional(name, family, indicates=column.name, note=note)
     note = f"{holes}the rate is reproduced: " + (
         f"{rarer} cases support no predictors" if earlier else "first column"
     )

@@ -20,6 +20,7 @@ from posynth.chain.design import Curves, learn
 from posynth.chain.held_out import ROWS_FOR_A_COLUMN
 from posynth.chain.interactions import find_interactions, products_of, told
 from posynth.chain.logit_test import LogitTest
+from posynth.chain.missing_kinds import missingness
 from posynth.chain.slopes import slope_sd, with_slope_sd
 from posynth.chain.spec import Conditional
 
@@ -160,8 +161,7 @@ def _has_cases(levels: _Levels, name: str) -> bool:
 
 def _levels(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> _Levels:
     values = rows.arrays[conditional.column]
-    holes = np.isnan(values)
-    values = holes.astype(np.float64) if conditional.indicates else values
+    values = missingness(rows, conditional) if conditional.indicates else values
     known = np.flatnonzero(~np.isnan(values))
     counts = np.bincount(values[known].astype(np.int64))
     mask = spaced(known, MOST_TESTED, len(rows))

@@ -11,13 +11,14 @@ with u and W what is left of :math:`U_j` and :math:`V_{jj}` given the chosen col
 with the largest comes first, then the best beside it, and so on while coefficients are left.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Rows
+from posynth.chain.missing_kinds import missingness
 from posynth.chain.slopes import FEW_CASES, LOGISTIC_SD
 from posynth.chain.spec import Conditional
 
@@ -84,13 +85,18 @@ def with_predictors(rows: Rows, columns: tuple[str, ...], conditional: Condition
         out in its note. Where cases are few its slopes have the prior ``log_f``.
     """
     missing = np.isnan(rows.arrays[conditional.column])
-    cases = int(min(missing.sum(), len(rows) - missing.sum()))
+    kinds = missingness(rows, conditional).astype(np.int64)
+    most = int(kinds.max(initial=1))
+    # Each kind of missing values has coefficients of its own.
+    cases = int(min(missing.sum(), len(rows) - missing.sum())) // most
     widths = {name: max(len(rows.block(name).names), 1) for name in columns}
     if conditional.predictors is not None or sum(widths.values()) * CASES <= cases:
         return _shrunk(conditional, sum(widths.values()), cases)
     flags = {rows.indicators[n]: n for n in columns if n in rows.indicators}
     widths |= dict.fromkeys(flags, 1)
-    kept = _ranked(_scores(rows, tuple(widths), missing), widths, flags, cases // CASES)
+    looked, names = _sample(missing), tuple(widths)
+    scores = [_scores(rows, names, kinds == kind, looked) for kind in range(1, most + 1)]
+    kept = _ranked(scores, widths, flags, cases // CASES)
     places = [*columns, *flags]
     found = replace(conditional, predictors=tuple(sorted(kept, key=places.index)))
     told = f"{cases} cases support {max(cases // CASES, 0)} coefficients, {CASES} cases each"
@@ -107,19 +113,20 @@ def _shrunk(conditional: Conditional, width: int, cases: int) -> Conditional:
 
 
 def _ranked(
-    scores: _Scores, widths: Mapping[str, int], flags: Mapping[str, str], room: int
+    scores: Sequence[_Scores], widths: Mapping[str, int], flags: Mapping[str, str], room: int
 ) -> list[str]:
     """Choose one candidate after the other while there is room; a column brings its own flag."""
     kept: list[str] = []
-    waiting = [name for name in widths if scores.places[name].size]
+    places = scores[0].places
+    waiting = [name for name in widths if places[name].size]
     while True:
         shut = set(kept) | {flag for flag, column in flags.items() if column in kept}
         free = room - sum(widths[name] for name in kept)
         fits = [name for name in waiting if name not in shut and widths[name] <= free]
         if not fits:
             return kept
-        chosen = np.concatenate([np.empty(0, dtype=np.intp), *(scores.places[n] for n in kept)])
-        best = max(fits, key=lambda name: scores.worth(name, chosen))
+        chosen = np.concatenate([np.empty(0, dtype=np.intp), *(places[n] for n in kept)])
+        best = max(fits, key=lambda name: sum(each.worth(name, chosen) for each in scores))
         # A flag that was chosen before its column gives way to it.
         kept = [name for name in kept if flags.get(name) != best] + [best]
 
@@ -133,9 +140,10 @@ def _sample(missing: NDArray[np.bool_]) -> NDArray[np.intp]:
     return np.sort(np.concatenate(found))
 
 
-def _scores(rows: Rows, names: tuple[str, ...], missing: NDArray[np.bool_]) -> _Scores:
+def _scores(
+    rows: Rows, names: tuple[str, ...], missing: NDArray[np.bool_], looked: NDArray[np.intp]
+) -> _Scores:
     """Code every candidate as a design does: numbers of sd 1, levels as 0/1, gaps as the mean."""
-    looked = _sample(missing)
     missing = missing[looked]
     parts, places, start = [np.empty((len(looked), 0))], {}, 0
     for name in names:

@@ -64,7 +64,8 @@ def combined(parts: Sequence[Copies], names: Names = ()) -> Copies:
     frames = tuple(frame for part in parts for frame in part.frames)
     records = tuple(each for part in parts for each in part.streams)
     made = manifest(first.posterior, len(frames[0]), records)
-    return Copies(frames, first.posterior, records, {**made, **_versions(first)})
+    reasons = tuple(each for part in parts for each in part.reasons)
+    return Copies(frames, first.posterior, records, {**made, **_versions(first)}, reasons)
 
 
 def _require_streams(part: Copies, name: str) -> None:

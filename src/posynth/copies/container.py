@@ -17,6 +17,7 @@ from posynth.errors import MeasureError, StoreError
 from posynth.posterior.record import Posterior
 from posynth.table.declare import in_text_order
 from posynth.table.listing import listing, some, table_html
+from posynth.table.reasons import Reasons
 from posynth.table.schema import Schema
 from posynth.table.typed import as_given
 
@@ -45,12 +46,16 @@ class Copies:
         were passed on, since a public manifest does not tell it.
     written : Mapping, optional
         The manifest they were read with; versions in it are those of the day they were drawn.
+    reasons : tuple of Mapping
+        For columns with several codes for missing values: which of them stands in the file where
+        the frame has a missing value, one Mapping a copy; empty if there is no such column.
     """
 
     frames: tuple[pd.DataFrame, ...]
     origin: Posterior | Codebook
     streams: tuple[Streams, ...]
     written: Mapping[str, Any] | None = field(default=None, compare=False)
+    reasons: tuple[Reasons, ...] = field(default=(), compare=False)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         return iter(self.to_pandas())
@@ -78,7 +83,9 @@ class Copies:
         if written is not None:
             records = {"streams": [each.to_dict() for each in streams]} if streams else {}
             written = {**written, "m": len(places), **records}
-        return Copies(tuple(self.frames[i] for i in places), self.origin, streams, written)
+        frames = tuple(self.frames[i] for i in places)
+        reasons = tuple(self.reasons[i] for i in places) if self.reasons else ()
+        return Copies(frames, self.origin, streams, written, reasons)
 
     def _frame(self, copy: int) -> pd.DataFrame:
         try:
@@ -279,4 +286,4 @@ class Copies:
             The folder.
         """
         parts = (self.frames, self.posterior, self.manifest())
-        return write_output(*parts, Path(folder), format, overwrite)
+        return write_output(*parts, Path(folder), format, overwrite, self.reasons)

@@ -15,7 +15,7 @@ from posynth.copies.streams import (
     more_streams,
     shared_draws,
 )
-from posynth.copies.walk import as_frame, walk
+from posynth.copies.walk import as_frame, drawn_reasons, walk
 from posynth.errors import DiagnosticWarning, SpecError, StoreError
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import seed_or_random
@@ -206,7 +206,7 @@ def draw_copies(
     arrays = walk(posterior, m, k, streams.seed, progress, taken=taken, again=streams.again)
     # A stored posterior whose parts do not fit each other may fail in any step.
     try:
-        frames = tuple(as_frame(posterior, copy) for copy in arrays)
+        made = [(as_frame(posterior, copy), drawn_reasons(posterior, copy)) for copy in arrays]
     except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         if not posterior.folders:
             raise
@@ -214,7 +214,8 @@ def draw_copies(
             f"the posterior cannot be drawn from ({type(error).__name__}: {error}): its parts do "
             "not fit each other, or a model of your own fails; fit again"
         ) from error
-    return Copies(frames, posterior, (streams,))
+    frames, reasons = zip(*made, strict=True)
+    return Copies(frames, posterior, (streams,), reasons=reasons if any(reasons) else ())
 
 
 def require_sizes(m: int, k: int | None) -> None:

@@ -27,6 +27,7 @@ from posynth.posterior.crew import Crew
 from posynth.posterior.record import Posterior
 from posynth.posterior.store import write_posterior
 from posynth.table.io import write_copy
+from posynth.table.reasons import Reasons
 from posynth.table.schema import Schema
 from posynth.table.source import Source
 
@@ -41,6 +42,7 @@ def write_output(
     folder: Path,
     format: str | None = None,
     overwrite: bool = False,
+    reasons: Sequence[Reasons] = (),
 ) -> Path:
     """Write copies, chain, posterior, diagnostics and manifest into a folder.
 
@@ -60,6 +62,8 @@ def write_output(
         ``"csv"`` or ``"parquet"``; the source's own by default.
     overwrite : bool
         Replace another run in the folder, with the pages and results that were written about it.
+    reasons : sequence of Mapping, optional
+        Kinds of missing values of each copy, see `Copies`.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def write_output(
     with Draft(folder, overwrite, posterior) as draft:
         if not draft.adds:
             write_posterior_files(posterior, draft.path)
-        write_copies(frames, posterior, manifest, draft.path, format)
+        write_copies(frames, posterior, manifest, draft.path, format, reasons=reasons)
     return folder
 
 
@@ -85,12 +89,13 @@ def write_copies(
     folder: Path,
     format: str | None = None,
     crew: Crew | None = None,
+    reasons: Sequence[Reasons] = (),
 ) -> None:
     """Write copies/ and the manifest into an existing folder; arguments as for write_output.
 
     A crew writes half of the copies.
     """
-    pieces = _pieces(frames, posterior, folder / "copies", format)
+    pieces = _pieces(frames, posterior, folder / "copies", format, reasons)
     (crew or Crew(0)).share(write_copy, pieces)
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(_NUMBERS.sub(_one_line, text) + "\n", encoding="utf-8")
@@ -113,16 +118,20 @@ def write_posterior_files(posterior: Posterior, folder: Path) -> None:
 
 
 def _pieces(
-    frames: Sequence[pd.DataFrame], posterior: Posterior, folder: Path, format: str | None
-) -> list[tuple[pd.DataFrame, Schema, Source, Path, str]]:
+    frames: Sequence[pd.DataFrame],
+    posterior: Posterior,
+    folder: Path,
+    format: str | None,
+    reasons: Sequence[Reasons],
+) -> list[tuple[pd.DataFrame, Schema, Source, Path, str, Reasons]]:
     """Make a new folder, and name what each copy's file is written from."""
     ending = format or ("parquet" if posterior.source.format == "parquet" else "csv")
     folder.mkdir()
     width = max(2, len(str(len(frames))))
     paths = [folder / f"copy-{i:0{width}d}.{ending}" for i in range(1, len(frames) + 1)]
     return [
-        (frame, posterior.schema, posterior.source, path, ending)
-        for frame, path in zip(frames, paths, strict=True)
+        (frame, posterior.schema, posterior.source, path, ending, kinds)
+        for frame, path, kinds in zip(frames, paths, reasons or [{}] * len(frames), strict=True)
     ]
 
 

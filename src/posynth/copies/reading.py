@@ -18,7 +18,8 @@ from posynth.errors import StoreError, TableError
 from posynth.posterior.record import Posterior
 from posynth.posterior.store import load_posterior
 from posynth.table.alike import read_alike
-from posynth.table.copy_file import read_copy
+from posynth.table.copy_file import read_copy, read_reasons
+from posynth.table.reasons import Reasons
 
 SIZES = ("n", "k", "m")
 NEEDED = (*SIZES, "proper")
@@ -78,12 +79,12 @@ synthesize` wrote
         _check_same(manifest, streams, posterior, place)
         codebook = Codebook(posterior.schema, posterior.source)
         frames = tuple(_read(path, codebook, manifest["k"]) for path in paths)
-        return Copies(frames, posterior, streams, manifest)
+        return Copies(frames, posterior, streams, manifest, _reasons(paths, codebook))
     described = Codebook.from_manifest(manifest)
     if described is None:
         return _inferred(paths, manifest, streams)
     frames = tuple(_read(path, described, manifest["k"]) for path in paths)
-    return Copies(frames, described, streams, manifest)
+    return Copies(frames, described, streams, manifest, _reasons(paths, described))
 
 
 def _inferred(paths: list[Path], manifest: dict[str, Any], streams: tuple[Streams, ...]) -> Copies:
@@ -187,6 +188,11 @@ def _read(path: Path, codebook: Codebook, k: int) -> pd.DataFrame:
         raise StoreError(str(error)) from None
     _check_rows(path, frame, k)
     return frame
+
+
+def _reasons(paths: Sequence[Path], codebook: Codebook) -> tuple[Reasons, ...]:
+    found = tuple(read_reasons(path, codebook.schema, codebook.source) for path in paths)
+    return found if any(found) else ()
 
 
 def _check_rows(path: Path, frame: pd.DataFrame, k: int) -> None:

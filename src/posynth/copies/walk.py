@@ -136,7 +136,9 @@ class _Batch:
     def _put(self, conditional: Conditional, arrays: dict[str, Floats], drawn: Floats) -> None:
         """Round to the source's decimals or days, so that later columns see what is released."""
         if conditional.indicates:
-            arrays[conditional.column] = np.where(drawn == 1, np.nan, 0.0)
+            arrays[conditional.column] = np.where(drawn >= 1, np.nan, 0.0)
+            if self.posterior.schema[conditional.column].missing_kinds:
+                arrays[conditional.target] = drawn
             return
         target = conditional.target
         drawn = self.samplers[target].written(self.posterior.schema[target], drawn)
@@ -174,6 +176,17 @@ def as_frame(posterior: Posterior, arrays: Mapping[str, Floats]) -> pd.DataFrame
         length = len(next(iter(arrays.values())))
         return _with_holes(posterior, arrays, decode_frame(schema, {}).reindex(range(length)))
     return _with_holes(posterior, arrays, decode_frame(schema, modelled))
+
+
+def drawn_reasons(
+    posterior: Posterior, arrays: Mapping[str, Floats]
+) -> dict[str, NDArray[np.int64]]:
+    """Return which kind each missing value of a drawn copy is, for columns with several kinds."""
+    return {
+        name: arrays[indicator].astype(np.int64)
+        for name, indicator in posterior.spec.indicators.items()
+        if posterior.schema[name].missing_kinds
+    }
 
 
 def _with_holes(

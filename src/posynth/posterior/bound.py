@@ -9,6 +9,7 @@ import pandas as pd
 
 from posynth.chain.check import check_chain
 from posynth.chain.dependence import with_rules
+from posynth.chain.missing_kinds import target_kind
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.chain.toml import chain_to_toml
 from posynth.errors import SpecError, unknown
@@ -23,7 +24,8 @@ from posynth.table.frame import Table
 from posynth.table.inputs import as_frame
 from posynth.table.listing import listing, one_line, table_html
 from posynth.table.missing_codes import without_codes
-from posynth.table.schema import Kind, Schema
+from posynth.table.reasons import reasons_of
+from posynth.table.schema import Schema
 from posynth.table.series import canonical
 from posynth.table.source import Source
 
@@ -124,7 +126,7 @@ class Chain:
         if "family" in changes:
             names, added = own_names({target: changes["family"]}, self.families)
             own |= own_families(added)
-            kind = Kind.BINARY if old.indicates else self.schema[target].kind
+            kind = target_kind(self.schema, old)
             translation = translate(names[target], kind, old.column)
             changes = {"options": {}, **translation.settings, **changes}
             changes["family"] = translation.family
@@ -276,12 +278,15 @@ def conform(df: pd.DataFrame, schema: Schema, source: Source) -> Table:
     from posynth.errors import TableError
 
     frame = as_frame(df).reset_index(drop=True)
-    values = {}
+    values, reasons = {}, {}
     for column in schema:
         if column.name not in frame.columns:
             raise TableError(unknown("column", column.name, map(str, frame.columns)))
         kept, _ = without_codes(frame[column.name], column.missing_codes)
         values[column.name] = canonical(column.name, kept)
+        if column.missing_kinds:
+            reasons[column.name] = reasons_of(frame[column.name], column.missing_codes)
         if column.kind.is_modelled:
             encode(column, values[column.name])
-    return Table(pd.DataFrame(values, columns=list(schema.names)), schema, source)
+    made = pd.DataFrame(values, columns=list(schema.names))
+    return Table(made, schema, source, reasons=reasons)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
+from posynth.chain.missing_kinds import missingness
 from posynth.chain.scores import place_scores
 from posynth.chain.spec import Conditional
 from posynth.engines.base import Task
@@ -105,8 +106,9 @@ def _present(rows: Rows, conditional: Conditional) -> NDArray[np.bool_]:
 
 
 def _values(rows: Rows, conditional: Conditional) -> Floats:
-    found = rows.arrays[conditional.column]
-    return np.isnan(found).astype(np.float64) if conditional.indicates else found
+    if conditional.indicates:
+        return missingness(rows, conditional)
+    return rows.arrays[conditional.column]
 
 
 def counts(posterior: Posterior, target: str) -> bool:

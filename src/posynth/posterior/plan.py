@@ -129,7 +129,7 @@ def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:
     table = conform(found.frame, chain.schema, found.source)
     columns = tuple(replace(c, missing=int(table.frame[c.name].isna().sum())) for c in chain.schema)
     schema = replace(chain.schema, columns=columns, rows=len(table.frame))
-    table = replace(table, schema=schema)
+    table = replace(table, schema=schema, reasons={**table.reasons, **found.reasons})
     return table, replace(chain, schema=schema, source=found.source)
 
 
@@ -149,7 +149,7 @@ def _from_file(
     _refuse_unknown(declared, table, path)
     # What was asked for now counts more than the file, which may be edited by hand or older.
     schema = declare(table.schema, {c: facts for c, facts in declared.items() if c not in kinds})
-    table = conform(table.frame, schema, table.source)
+    table = replace(conform(table.frame, schema, table.source), reasons=table.reasons)
     folder = path.resolve().parent
     spec = permitted(translated_chain(spec, schema), wishes.improper, wishes.copies_values)
     folders = (folder, folder / "posterior")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from posynth.chain.blocks import Rows
+from posynth.chain.missing_kinds import indicator_levels
 from posynth.chain.spec import Conditional
 from posynth.engines.base import Fit, Task
 from posynth.engines.choose import fit as fit_task
@@ -61,7 +62,8 @@ class Job:
     def cost(self) -> float:
         """Rough cost: exact fits are nearly free, others grow with levels and predictors."""
         schema, target = self.chain.schema, self.conditional.target
-        levels = 2 if self.conditional.indicates else len(schema[target].levels)
+        column, indicates = schema[self.conditional.column], self.conditional.indicates
+        levels = len(indicator_levels(column) if indicates else column.levels)
         width = sum(
             max(len(schema[name].levels) - 1, self.conditional.splines, 1) if name in schema else 1
             for name in self.chain.spec.predictors(target)

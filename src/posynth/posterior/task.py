@@ -12,6 +12,7 @@ from posynth.chain.facts import FamilyFacts
 from posynth.chain.few import numbers_of
 from posynth.chain.group_level import gather, require_constant
 from posynth.chain.groups import Groups, behind_groups
+from posynth.chain.missing_kinds import indicator_levels, missingness
 from posynth.chain.passive import computed
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale
@@ -27,6 +28,7 @@ from posynth.posterior.simpler import may_be_learned
 from posynth.posterior.support import SUPPORTS, predictor_scale, settle
 from posynth.table.codec import encode
 from posynth.table.frame import Table
+from posynth.table.reasons import kind_numbers
 from posynth.table.schema import Column, Kind, Schema
 
 #: The family whose spread depends on predictors.
@@ -56,6 +58,9 @@ def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | N
     """
     arrays = {}
     for column in table.schema:
+        if column.missing_kinds and column.name in spec.indicators:
+            kinds = kind_numbers(column, table.reasons[column.name])
+            arrays[spec.indicators[column.name]] = kinds
         if column.kind.is_modelled:
             arrays[column.name] = encode(column, table.frame[column.name])
         elif column.name in spec.indicators:
@@ -135,7 +140,7 @@ def make_task(
         columns += (conditional.strata,)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
     groups = Groups.of(conditional, rows.schema, names)
-    observed = holes.astype(float) if conditional.indicates else values[~holes]
+    observed = missingness(rows, conditional) if conditional.indicates else values[~holes]
     if conditional.per_group:
         found = gather(rows, conditional.per_group, X, ~holes)
         require_constant(conditional, observed, found)
@@ -247,7 +252,7 @@ def replay_task(
     holes = np.isnan(values)
     used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
     X, used = coding.gathered(rows, used)
-    y = holes.astype(float) if conditional.indicates else values
+    y = missingness(rows, conditional) if conditional.indicates else values
     standardised = family.facts.response == "standardised" and not coding.levels
     y = coding.levels_of(conditional.target, y[used])
     y = (y - coding.center) / coding.scale if standardised else y
@@ -281,7 +286,8 @@ def _response(
 ) -> Response:
     name = conditional.target
     if conditional.indicates:
-        return Response(name, values.astype(np.int64), ("present", "missing"))
+        levels = indicator_levels(schema[conditional.column])
+        return Response(name, values.astype(np.int64), levels)
     column = schema[name]
     if conditional.scale == "levels":
         numbers, codes = np.unique(values, return_inverse=True)

@@ -11,6 +11,7 @@ from posynth.arguments import mapping, truth, with_type
 from posynth.chain.default import default_chain, visit_order
 from posynth.chain.dependence import in_order, with_rules
 from posynth.chain.matrix import allowed, read_matrix
+from posynth.chain.missing_kinds import target_kind
 from posynth.chain.order import auto_order
 from posynth.chain.rule import require_rule
 from posynth.chain.spec import ChainSpec, Conditional
@@ -19,7 +20,7 @@ from posynth.families import families
 from posynth.families.base import Build, Family
 from posynth.families.methods import Translation, translate
 from posynth.table.names import Names, as_names
-from posynth.table.schema import Kind, Schema
+from posynth.table.schema import Schema
 
 type Method = str | Build | Family
 type Passive = str | tuple[str, float]
@@ -202,7 +203,7 @@ def translated_chain(spec: ChainSpec, schema: Schema) -> ChainSpec:
     for c in spec:
         if c.column not in schema:
             continue  # the chain's check says so
-        kind = Kind.BINARY if c.indicates else schema[c.column].kind
+        kind = target_kind(schema, c)
         translation = translate(c.family, kind, c.column)
         if translation != Translation(c.family):
             spec = spec.with_conditional(translated(c, translation))

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from posynth.table import clock, dates
-from posynth.table.arrays import Ints, array_of
+from posynth.table.arrays import Ints, Objects, array_of
 from posynth.table.field import MAX_DECIMALS, Field, Storage
 from posynth.table.missing_codes import DOT, MISSING, Matcher, is_evident
 from posynth.table.missing_notes import absent_notes, text_note
 from posynth.table.numerals import Form, Found, find_form
+from posynth.table.reasons import kinds_of
 from posynth.table.schema import Kind
 
 INFINITE = frozenset(f"{sign}{word}" for sign in ("", "+", "-") for word in ("inf", "infinity"))
@@ -94,12 +95,29 @@ def field_from_cells(
         elif others and len(others) < len(absent) - sum(absent) and dates.detect(others):
             absent = [a or is_evident(t) for t, a in zip(distinct.texts, absent, strict=True)]
     gone = {t: int(n) for t, n, a in zip(distinct.texts, distinct.counts, absent, strict=True) if a}
+    reasons, kinds = _reasons(distinct, numbers, absent, matcher)
     is_label = is_label and found.form is None and not times
     field = _in_form(_typed(name, distinct, numbers, absent, is_label, wanted), found, times)
     marker = max((rows, text) for text, rows in gone.items())[1] if gone else ""
-    notes = [*absent_notes(name, gone, codes, marker), field.note]
+    notes = [*absent_notes(name, gone, codes, kinds or (marker,)), field.note]
     said = "; ".join(note for note in notes if note)
-    return replace(field, missing_text=marker, missing_codes=tuple(codes), note=said)
+    field = replace(field, missing_text=marker, missing_codes=tuple(codes), missing_kinds=kinds)
+    return replace(field, reasons=reasons, note=said)
+
+
+def _reasons(
+    distinct: _Distinct, numbers: list[str], absent: list[bool], matcher: Matcher
+) -> tuple[Objects | None, tuple[str, ...]]:
+    """Return which code stands for each missing value, and how the kinds of them are written."""
+    if not matcher.codes:
+        return None, ()
+    rows = zip(distinct.texts, numbers, absent, strict=True)
+    codes = [matcher(text, number) if gone else None for text, number, gone in rows]
+    reasons = np.array([*codes, None], dtype=object)[:-1][distinct.codes]
+    written = {}
+    for at in np.argsort(distinct.counts, kind="stable"):
+        written[codes[at]] = distinct.texts[at]  # the most frequent text of each code is the last
+    return reasons, tuple(written[kind] for kind in kinds_of(reasons, matcher.codes))
 
 
 def _beside(texts: list[str], absent: list[bool]) -> list[str]:

@@ -10,9 +10,11 @@ import pandas as pd
 
 from posynth.errors import TableError, unknown
 from posynth.table import clock, dates
-from posynth.table.arrays import Floats
+from posynth.table.arrays import Floats, Ints
 from posynth.table.codec import decode_frame, encode
+from posynth.table.missing_codes import without_codes
 from posynth.table.numerals import Form
+from posynth.table.reasons import kind_numbers, reasons_of
 from posynth.table.render import label_text
 from posynth.table.schema import Column, Kind, Schema
 from posynth.table.source import Source
@@ -69,6 +71,30 @@ def read_copy(path: Path, schema: Schema, source: Source) -> pd.DataFrame:
     return _frame(schema, arrays)
 
 
+def read_reasons(path: Path, schema: Schema, source: Source) -> dict[str, Ints]:
+    """Return which kind each missing value of a copy is, for columns with several kinds.
+
+    Returns
+    -------
+    dict of str to ndarray of int64, shape (k,)
+        Column -> place of the kind, from 1; 0 where a value is present. Empty where no column has
+        several kinds.
+    """
+    columns = [column for column in schema if column.missing_kinds]
+    if not columns:
+        return {}
+    if path.suffix == ".parquet":
+        frame = pd.read_parquet(path, columns=[column.name for column in columns])
+        found = {c.name: reasons_of(frame[c.name], c.missing_codes) for c in columns}
+        return {c.name: kind_numbers(c, found[c.name]).astype(np.int64) for c in columns}
+    cells = _cells(path, source)
+    places = {c.name: {kind: at for at, kind in enumerate(c.missing_kinds, 1)} for c in columns}
+    return {
+        name: np.array([place.get(cell, 0) for cell in cells[name]], dtype=np.int64)
+        for name, place in places.items()
+    }
+
+
 def _frame(schema: Schema, arrays: Mapping[str, Floats]) -> pd.DataFrame:
     modelled = {c.name: arrays[c.name] for c in schema if c.kind.is_modelled}
     frame = decode_frame(schema, modelled)
@@ -83,6 +109,9 @@ def _frame(schema: Schema, arrays: Mapping[str, Floats]) -> pd.DataFrame:
 def _from_parquet(path: Path, schema: Schema) -> dict[str, Floats]:
     frame = pd.read_parquet(path)
     _check_columns(list(frame.columns), schema)
+    frame = frame.assign(
+        **{c.name: without_codes(frame[c.name], c.missing_codes)[0] for c in schema}
+    )
     return {
         c.name: encode(c, frame[c.name]) if c.kind.is_modelled else _present(frame[c.name])
         for c in schema
@@ -94,16 +123,19 @@ def _present(values: pd.Series) -> Floats:
 
 
 def _from_text(path: Path, schema: Schema, source: Source) -> dict[str, Floats]:
+    cells = _cells(path, source)
+    _check_columns(list(cells), schema)
+    return {c.name: _numbers(c, cells[c.name], source.decimal) for c in schema}
+
+
+def _cells(path: Path, source: Source) -> dict[str, tuple[str, ...]]:
     text = path.read_bytes().decode(source.encoding)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=source.delimiter, strict=True)
-    header = next(reader, [])
-    _check_columns(header, schema)
-    rows = list(reader)
+    header, rows = next(reader, []), list(reader)
     widths = {len(row) for row in rows} or {0}
     if widths != {len(header)}:
         raise TableError(f"rows have {min(widths)} to {max(widths)} fields, not {len(header)}")
-    cells = dict(zip(header, zip(*rows, strict=True), strict=True))
-    return {c.name: _numbers(c, cells[c.name], source.decimal) for c in schema}
+    return dict(zip(header, zip(*rows, strict=True), strict=True))
 
 
 def _check_columns(found: list[str], schema: Schema) -> None:
@@ -126,6 +158,9 @@ def _numbers(column: Column, cells: tuple[str, ...], decimal: str) -> Floats:
 
 
 def _value(column: Column, text: str, read: Callable[[str], float]) -> float:
+    # A code for missing values may read as a number; a label "" is no missing value.
+    if column.missing_codes and text in (column.missing_text, *column.missing_kinds):
+        return np.nan
     try:
         return read(text)
     except (KeyError, ValueError):

@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from posynth.table.arrays import Floats
+from posynth.table.arrays import Floats, Objects
 
 MAX_DECIMALS = 12
 EXACT_INTEGER = 10**15
@@ -51,6 +51,10 @@ class Field:
         Type of categories that are no labels.
     missing_codes : tuple of str
         Values declared to be missing.
+    reasons : ndarray of object, shape (n,), optional
+        Which declared code stands where a value is missing, ``""`` for none of them.
+    missing_kinds : tuple of str
+        How each kind of missing value is written, where there are several.
     prefix, suffix, grouping : str
         How numbers are written.
     clock : str
@@ -68,6 +72,8 @@ class Field:
     note: str = ""
     category_type: str = ""
     missing_codes: tuple[str, ...] = ()
+    missing_kinds: tuple[str, ...] = ()
+    reasons: Objects | None = None
     prefix: str = ""
     suffix: str = ""
     grouping: str = ""

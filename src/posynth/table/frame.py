@@ -1,17 +1,19 @@
 """A pandas data frame becomes a Table; the same inference serves files."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from posynth.errors import TableError
+from posynth.table.arrays import Objects
 from posynth.table.declare import declared_kinds, in_order
 from posynth.table.field import Field
 from posynth.table.infer import infer_column
 from posynth.table.levels import FORMULA, formula_names
 from posynth.table.missing_codes import Codes, declared_codes, without_codes
 from posynth.table.missing_notes import absent_notes
+from posynth.table.reasons import kinds_of, reasons_of
 from posynth.table.schema import Column, Schema
 from posynth.table.series import field_from_series
 from posynth.table.source import Source
@@ -31,6 +33,9 @@ class Table:
         Description of the columns.
     source : Source
         Dialect in which copies are written.
+    reasons : Mapping of str to ndarray of object, shape (n,)
+        Column with several kinds of missing values -> the code that stands where a value is
+        missing, ``""`` for none of those declared, None where it is present.
     notes : tuple of str
         What reading had to decide for the table as a whole.
     """
@@ -39,6 +44,7 @@ class Table:
     schema: Schema
     source: Source
     notes: tuple[str, ...] = ()
+    reasons: Mapping[str, Objects] = field(default_factory=dict)
 
 
 def table_from_frame(
@@ -78,28 +84,34 @@ def table_from_frame(
     codes.check(map(str, df.columns))
     check_rows(len(df))
     plain = df.reset_index(drop=True)
-    columns = []
+    columns, reasons = [], {}
     for label in plain.columns:
         name = str(label)
-        field = _field(name, plain[label], codes.of(name))
-        values, column = infer_column(field, declared.get(name))
+        found = _field(name, plain[label], codes.of(name))
+        values, column = infer_column(found, declared.get(name))
+        if column.missing_kinds and found.reasons is not None:
+            reasons[name] = found.reasons
         columns.append((values, in_order(column, (kinds or {}).get(name))))
     notes = (
         ()
         if isinstance(df.index, pd.RangeIndex)
         else ("the index is left out; reset_index() makes it a column",)
     )
-    return table_of(columns, Source(), notes)
+    return replace(table_of(columns, Source(), notes), reasons=reasons)
 
 
 def _field(name: str, values: pd.Series, codes: tuple[str, ...]) -> Field:
     """Tell how a series stores its values, declared codes being missing."""
     kept, rows = without_codes(values, codes)
-    field = field_from_series(name, kept)
-    marker = max(rows, key=lambda code: rows[code]) if rows else ""
-    notes = [*absent_notes(name, rows, codes, marker), field.note]
+    found = field_from_series(name, kept)
+    if not codes:
+        return found
+    reasons = reasons_of(values, codes)
+    kinds, marker = kinds_of(reasons, codes), max(rows, key=lambda c: rows[c]) if rows else ""
+    notes = [*absent_notes(name, rows, codes, kinds or (marker,)), found.note]
     said = "; ".join(note for note in notes if note)
-    return replace(field, missing_codes=codes, missing_text=marker, note=said)
+    found = replace(found, missing_text=marker, missing_codes=codes, missing_kinds=kinds)
+    return replace(found, reasons=reasons, note=said)
 
 
 def table_of(

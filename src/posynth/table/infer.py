@@ -111,6 +111,7 @@ def _column(field: Field, levels: Levels, guess: Guess) -> Column:
         missing=int(field.values.isna().sum()),
         missing_text=field.missing_text,
         missing_codes=field.missing_codes,
+        missing_kinds=field.missing_kinds if guess.kind.is_modelled else (),
         prefix=field.prefix,
         suffix=field.suffix,
         grouping=field.grouping,

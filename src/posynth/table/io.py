@@ -22,6 +22,7 @@ from posynth.table.frame import FewRows, Table, check_rows, table_from_frame, ta
 from posynth.table.infer import as_datetimes, infer_column
 from posynth.table.missing_codes import Codes, MissingCodes
 from posynth.table.reading import Options, Reading, as_reading
+from posynth.table.reasons import Reasons, with_codes
 from posynth.table.render import render
 from posynth.table.schema import Schema
 from posynth.table.source import Source
@@ -142,7 +143,7 @@ def table_from_text(
     # Where some columns are quoted and others bare, the quotes say which are text.
     marked = len(source.quoted_columns) < len(text.columns) and source.decimal != source.delimiter
     labels = set(source.quoted_columns) if marked else ()
-    columns = []
+    columns, reasons = [], {}
     for name, cells in text.columns.items():
         wanted = declared.get(name)
         field = field_from_cells(
@@ -155,10 +156,12 @@ def table_from_text(
         )
         values, column = as_datetimes(*infer_column(field, wanted))
         columns.append((values, in_order(column, (kinds or {}).get(name))))
+        if column.missing_kinds and field.reasons is not None:
+            reasons[name] = field.reasons
     notes = text.notes
     if source.thousands and not any(column.grouping for _, column in columns):
         notes = (*notes, f"no number has {source.thousands!r} between thousands")
-    return table_of(columns, source, notes)
+    return replace(table_of(columns, source, notes), reasons=reasons)
 
 
 def arrow_table(raw: bytes) -> "pyarrow.Table":
@@ -214,7 +217,12 @@ def _restore_nullable(values: pd.Series, arrow_type: str) -> pd.Series:
 
 
 def write_copy(
-    frame: pd.DataFrame, schema: Schema, source: Source, path: Path, format: str | None = None
+    frame: pd.DataFrame,
+    schema: Schema,
+    source: Source,
+    path: Path,
+    format: str | None = None,
+    reasons: Reasons | None = None,
 ) -> None:
     """Write a copy like its source: columns, order, types, labels, decimals, marks, dialect.
 
@@ -232,6 +240,8 @@ def write_copy(
         Where to write; an existing file is replaced.
     format : {"csv", "parquet"}, optional
         Format to write; that of the source where not given (CSV for a data frame).
+    reasons : Mapping of str to ndarray, shape (n,), optional
+        Column with several kinds of missing values -> place of the kind, from 1; 0 where present.
 
     Raises
     ------
@@ -258,15 +268,17 @@ def write_copy(
         )
     if not path.parent.is_dir():
         raise TableError(f"{path}: the folder does not exist; create it first")
-    _replace(path, _content(frame, schema, source, format or source.format))
+    _replace(path, _content(frame, schema, source, format or source.format, reasons or {}))
 
 
-def _content(frame: pd.DataFrame, schema: Schema, source: Source, format: str) -> bytes:
+def _content(
+    frame: pd.DataFrame, schema: Schema, source: Source, format: str, reasons: Reasons
+) -> bytes:
     if format == "parquet":
         buffer = io.BytesIO()
-        frame.to_parquet(buffer, index=False)
+        with_codes(frame, schema.columns, reasons).to_parquet(buffer, index=False)
         return buffer.getvalue()
-    text = render(frame, schema, source)
+    text = render(frame, schema, source, reasons)
     try:
         return text.encode(source.encoding)
     except UnicodeEncodeError as error:

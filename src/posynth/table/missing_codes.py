@@ -139,6 +139,13 @@ def is_evident(text: str) -> bool:
     return bare.casefold() in EVIDENT or bare in EVIDENT_AS_WRITTEN
 
 
+def _as_number(text: str) -> str:
+    try:
+        return str(float(text.strip()))
+    except ValueError:
+        return ""
+
+
 class Matcher:
     """Tells which values are declared codes: numbers by value, texts without outer blanks."""
 
@@ -166,6 +173,17 @@ class Matcher:
             return ""
         found = self._texts.get(text.strip(), "")
         return found or (self._numbers.get(float(number), "") if number else "")
+
+    def of_value(self, value: object) -> str:
+        """Return the code that a value of a data frame is, or an empty string."""
+        if isinstance(value, bool | np.bool_):
+            return ""
+        if isinstance(value, str):
+            return self(value, _as_number(value))
+        try:
+            return self("", str(float(value)))  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            return ""
 
     def numbers(self) -> tuple[float, ...]:
         """Return the codes that are numbers."""
@@ -199,7 +217,7 @@ def without_codes(values: pd.Series, codes: Sequence[str]) -> tuple[pd.Series, d
         return values, {}
     matcher = Matcher(codes)
     distinct = values.drop_duplicates().dropna()
-    found = {value: _matched(matcher, value) for value in distinct}
+    found = {value: matcher.of_value(value) for value in distinct}
     found = {value: code for value, code in found.items() if code}
     if not found:
         return values, {}
@@ -210,17 +228,6 @@ def without_codes(values: pd.Series, codes: Sequence[str]) -> tuple[pd.Series, d
         rows[code] = rows.get(code, 0) + int(same.sum())
         gone |= same
     return _emptied(values, gone, found), rows
-
-
-def _matched(matcher: Matcher, value: object) -> str:
-    if isinstance(value, bool | np.bool_):
-        return ""
-    if isinstance(value, str):
-        return matcher(value)
-    try:
-        return matcher("", str(float(value)))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return ""
 
 
 def _emptied(values: pd.Series, gone: pd.Series, found: Mapping[object, str]) -> pd.Series:

@@ -22,7 +22,7 @@ SHORT = 20
 
 
 def absent_notes(
-    name: str, rows: Mapping[str, int], codes: Sequence[str], marker: str
+    name: str, rows: Mapping[str, int], codes: Sequence[str], kinds: Sequence[str]
 ) -> list[str]:
     r"""Say which texts of a column were read as missing, and how copies write them.
 
@@ -34,12 +34,12 @@ def absent_notes(
         Text that was read as missing -> rows that hold it.
     codes : sequence of str
         Codes declared for the column.
-    marker : str
-        How copies write missing values.
+    kinds : sequence of str
+        How copies write missing values, each kind of them.
 
     Examples
     --------
-    >>> print(*absent_notes("income", {"?": 4, "": 1}, (), "?"), sep="\n")
+    >>> print(*absent_notes("income", {"?": 4, "": 1}, (), ["?"]), sep="\n")
     '?' (4 rows) beside numbers is read as missing; --kind income=nominal keeps it as a level
     copies write every missing value as '?'
     """
@@ -58,8 +58,11 @@ def absent_notes(
         kept = f"; {column_option('--kind', name, 'nominal')} keeps it as a level"
         step = "" if text == DOT else kept
         notes.append(f"{text!r} ({_rows(count)}) beside numbers is read as missing{step}")
-    if len({text.strip() for text in rows}) > 1:
-        notes.append(f"copies write every missing value as {marker!r}")
+    if len(kinds) > 1:
+        shown = ", ".join(repr(kind.strip() or "empty") for kind in kinds)
+        notes.append(f"kinds of missing values of their own, in copies too: {shown}")
+    elif len({text.strip() for text in rows}) > 1:
+        notes.append(f"copies write every missing value as {kinds[0]!r}")
     return notes
 
 

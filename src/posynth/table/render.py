@@ -10,6 +10,7 @@ from posynth.table import clock, dates
 from posynth.table.codec import encode
 from posynth.table.field import floats_of
 from posynth.table.numerals import Form
+from posynth.table.reasons import Reasons
 from posynth.table.schema import Column, Level, Schema
 from posynth.table.source import Source
 from posynth.table.storage import is_datetime, is_number
@@ -17,7 +18,9 @@ from posynth.table.storage import is_datetime, is_number
 type Quote = Callable[[str], str]
 
 
-def render(frame: pd.DataFrame, schema: Schema, source: Source) -> str:
+def render(
+    frame: pd.DataFrame, schema: Schema, source: Source, reasons: Reasons | None = None
+) -> str:
     r"""Write a table as delimited text in the dialect of its source.
 
     Parameters
@@ -28,6 +31,8 @@ def render(frame: pd.DataFrame, schema: Schema, source: Source) -> str:
         Decimals, labels and missing markers of the columns.
     source : Source
         Delimiter, decimal mark, quotes and line ends.
+    reasons : Mapping of str to ndarray, shape (n,), optional
+        Column -> place of the kind of each missing value, from 1; 0 where a value is present.
 
     Returns
     -------
@@ -47,6 +52,10 @@ def render(frame: pd.DataFrame, schema: Schema, source: Source) -> str:
         _cells(column, frame[column.name], source.decimal, _quoting(source, column.name in always))
         for column in schema
     ]
+    for column, texts in zip(schema, cells, strict=True):
+        kinds = (reasons or {}).get(column.name, np.array([], dtype=np.int64))
+        for row in np.flatnonzero(kinds):
+            texts[row] = column.missing_kinds[kinds[row] - 1]
     quote = _quoting(source, source.quoted_header)
     header = source.delimiter.join(quote(name) for name in schema.names)
     if len(cells) == 1:

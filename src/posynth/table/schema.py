@@ -85,6 +85,9 @@ class Column:
         are their texts, and copies give the categories back.
     missing_codes : tuple of str
         Values declared to be missing, numbers and texts alike.
+    missing_kinds : tuple of str
+        How several kinds of missing values are written, each a kind of its own in copies; empty
+        where there is one kind.
     prefix, suffix, grouping : str
         How the file writes numbers, as ``"$"``, ``"%"``, and ``","`` between thousands.
     clock : str
@@ -107,6 +110,7 @@ class Column:
     category_dtype: str = ""
     category_type: str = ""
     missing_codes: tuple[str, ...] = ()
+    missing_kinds: tuple[str, ...] = ()
     prefix: str = ""
     suffix: str = ""
     grouping: str = ""
@@ -189,7 +193,7 @@ class Schema:
         return cls(tuple(_column_from_dict(entry) for entry in data["columns"]), int(data["rows"]))
 
 
-_SEQUENCES = ("levels", "categories", "missing_codes")
+_SEQUENCES = ("levels", "categories", "missing_codes", "missing_kinds")
 
 
 def _column_to_dict(column: Column) -> dict[str, Any]:
