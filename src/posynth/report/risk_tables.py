@@ -124,8 +124,9 @@ def attribute_risk(results: Sequence[Result]) -> Grid:
         rows.append((target, *(fixed(n, 3) for n in numbers), str(risk.details["people"])))
     note = (
         "Probability of a record's true value (numbers: among nine quantiles) for an intruder who "
-        "knows all other records, the rest of this one, and the model: before and after he sees "
-        "the copies. Records drawn at random; by a normal approximation of the posterior."
+        "knows all other records, the rest of this one (without columns that are computed from "
+        "the target), and the model: before and after he sees the copies. Records drawn at random; "
+        "by a normal approximation of the posterior."
     )
     heads = ("Target", "Before, mean", "After, mean", "Largest rise", "Records")
     return grid("Bayesian attribute risk", heads, rows, note=note)

@@ -206,3 +206,57 @@ def test_a_risk_that_the_copies_would_lower_is_said_to_fail():
     for risk in found:
         assert risk.passed is False and "NOT to be relied on" in risk.text
         assert risk.value == pytest.approx(risk.details["prior"])
+
+
+@pytest.fixture(scope="module")
+def computed():
+    """A sum and a ratio of two columns, and one that the sum predicts; no ratio where a is 0."""
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(40, 8, 200).round(1), rng.gamma(4, 2, 200).round(1)
+    table = pd.DataFrame({"a": a, "b": b, "total": (a + b).round(1), "ratio": (b / a).round(3)})
+    table["z"] = (table["total"] + rng.normal(0, 2, 200)).round(1)
+    chain = posynth.specify(
+        table,
+        passive={"total": "a + b", "ratio": "b / a"},
+        predictors={"z": ["total"], "b": []},
+        methods={"a": "gaussian", "b": "gamma", "z": "gaussian"},
+    )
+    copies = posynth.synthesize(table, m=3, chain=chain, seed=1)
+    return posynth.lay_beside(copies, table), copies.posterior, table
+
+
+def test_columns_computed_from_a_candidate_are_computed_anew(computed):
+    """They kept the record's own, so that candidates were told from the truth by a sum of it."""
+    _, posterior, table = computed
+    known = encoded(posterior, table)
+    looked, truth = np.array([3, 7]), np.array([1, 0])
+    own = table["a"].to_numpy()[looked]
+    candidates = np.array([[5.0, own[0], 0.0], [own[1], 9.5, 30.0]])
+    rows, possible = intruder._rows(posterior.spec, known, "a", looked, candidates, truth)
+    b = np.repeat(table["b"].to_numpy()[looked], 3)
+    assert rows.arrays["total"] == pytest.approx(candidates.ravel() + b, abs=0.051)
+    assert possible.tolist() == [[True, True, False], [True, True, True]]  # no ratio with a = 0
+    assert np.isnan(rows.arrays["ratio"][2])
+    of_truth = [1, 3]
+    for name in ("total", "ratio", "z"):
+        assert rows.arrays[name][of_truth] == pytest.approx(table[name].to_numpy()[looked])
+    assert (rows.arrays["z"] == np.repeat(table["z"].to_numpy()[looked], 3)).all()
+
+
+def test_what_a_computed_column_predicts_tells_of_its_source(computed):
+    """Before the copies it is Bayes' rule: a is normal, and z is normal given a + b."""
+    tables, posterior, table = computed
+    reader = intruder.read_copies(tables, posterior, taken_draws(posterior, 3, 1), ["a"])
+    assert "z" in reader.seen and "total" not in reader.seen
+    risk, _ = intruder.measure(tables, reader, "a", rng=np.random.default_rng(2), people=200)
+    assert "the rest of this one (without total, ratio, computed from it)" in risk.text
+    a, b, z = (table[name].to_numpy() for name in "abz")
+    grid, truth = intruder._candidates(posterior, "a", a, np.arange(200))
+    slope, constant = np.polyfit(a + b, z, 1)
+    spread = np.std(z - constant - slope * (a + b))
+    log_p = stats.norm.logpdf(grid, a.mean(), a.std())
+    log_p += stats.norm.logpdf(z[:, None], constant + slope * (grid + b[:, None]), spread)
+    exact = np.exp(log_p - np.logaddexp.reduce(log_p, axis=1)[:, None])[np.arange(200), truth]
+    # Parameters of 200 rows are known to some 5 %: plugged in, means of 200 people agree to .01.
+    assert risk.details["prior"] == pytest.approx(exact.mean(), abs=0.01)
+    assert exact.mean() > 0.2  # alone, a is one of nine values

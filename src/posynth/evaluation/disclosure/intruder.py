@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Rows
+from posynth.chain.passive import computed
+from posynth.chain.rule import read_rule
 from posynth.chain.spec import ChainSpec
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.disclosure.keys import Floats
@@ -21,7 +23,8 @@ CANDIDATES = 9
 IMPOSSIBLE = -1e3  # log density that stands in for minus infinity
 TEXT = (
     "Mean posterior probability of a record's true {target} among {count} values, for an intruder "
-    "who knows all other records, the rest of this one, the model and the copies; before the "
+    "who knows all other records, the rest of this one{without}, the model and the copies; before "
+    "the "
     "copies it was {prior:.3g}. {people} records drawn at random{shortened}; by a normal "
     "approximation of the posterior. It speaks of these records and this model, and guarantees "
     "nothing for others"
@@ -29,8 +32,11 @@ TEXT = (
 FAILS = (
     "NOT to be relied on for {target}: by the copies the mean probability of the truth would fall "
     "from {prior:.3g} to {value:.3g}, which no information can do. The normal approximation fails, "
-    "as where a column on a learned scale is predicted well; the value before the copies is shown, "
-    "a lower limit. Look at the measures of copied rows and of membership instead."
+    "as where a column on a learned scale is predicted well: each copy draws that scale anew, by "
+    "more than what its predictors leave over. The value before the copies is shown, a lower "
+    "limit. Look at the measures of copied rows and of membership instead, or fit the column on "
+    "its natural scale (--method {target}=lognormal or gaussian) to see what copies of such a "
+    "model add."
 )
 FALLS = 0.02  # of a mean probability, beyond which it is no sampling error
 GAIN = (
@@ -116,7 +122,8 @@ def read_copies(
     read = min(k, rows)
     known = encoded(posterior, comparison.original)
     tables = [encoded(posterior, copy.iloc[:read]) for copy in copies]
-    names = touched(posterior.spec, targets)
+    spec = posterior.spec
+    names = touched(spec, [*targets, *(c for t in targets for c in computed_from(spec, t))])
     seen = {name: _seen(posterior, name, chosen, known, tables) for name in names}
     whole = len(copies) == len(comparison.copies) and read == k
     return Intruder(posterior, chosen, seen, len(copies), read, whole)
@@ -130,6 +137,25 @@ def touched(spec: ChainSpec, targets: Sequence[str]) -> list[str]:
         if not spec[name].passive
         and any(name == target or target in spec.given(name) for target in targets)
     ]
+
+
+def computed_from(spec: ChainSpec, target: str) -> list[str]:
+    """Return the columns that are computed from a target, through other rules too, sources first.
+
+    Examples
+    --------
+    >>> from posynth.chain.spec import Conditional
+    >>> rules = {"t": "a + b", "share": "a / t", "other": "b / 2"}
+    >>> spec = ChainSpec((Conditional("a", "gaussian"), Conditional("b", "gaussian"),
+    ...     *(Conditional(name, "passive", passive=rule) for name, rule in rules.items())))
+    >>> computed_from(spec, "a")
+    ['t', 'share']
+    """
+    found: list[str] = []
+    for conditional in spec:
+        if conditional.passive and {target, *found} & {*read_rule(conditional.passive).sources}:
+            found.append(conditional.target)
+    return found
 
 
 def _seen(
@@ -217,8 +243,8 @@ def measure(
     if not len(looked):
         return []
     candidates, truth = _candidates(posterior, target, values, looked)
-    rows = _rows(known, target, looked, candidates)
-    before, after = _log_probabilities(intruder, target, rows, candidates.shape, truth)
+    rows, possible = _rows(posterior.spec, known, target, looked, candidates, truth)
+    before, after = _log_probabilities(intruder, target, rows, possible, truth)
     return _told(intruder, target, before, after)
 
 
@@ -239,27 +265,46 @@ def _candidates(
     return grid, truth
 
 
-def _rows(known: Rows, target: str, looked: NDArray[np.int64], candidates: Floats) -> Rows:
-    """Return the records once for each candidate."""
+def _rows(
+    spec: ChainSpec,
+    known: Rows,
+    target: str,
+    looked: NDArray[np.int64],
+    candidates: Floats,
+    truth: NDArray[np.int64],
+) -> tuple[Rows, NDArray[np.bool_]]:
+    """Return the records once for each candidate, and which candidates are possible (people, c).
+
+    Columns computed from the target are computed anew: with those of the record, rows would be
+    none of the model's. A candidate for which a rule gives no value is impossible.
+    """
     count = candidates.shape[1]
     arrays = {name: np.repeat(values[looked], count) for name, values in known.arrays.items()}
     arrays[target] = candidates.ravel()
-    return Rows(known.schema, arrays, known.indicators, candidates.size, known.learned)
+    rows = Rows(known.schema, arrays, known.indicators, candidates.size, known.learned)
+    possible = np.ones(candidates.shape, dtype=bool)
+    for name in computed_from(spec, target):
+        found = computed(rows, known.schema[name], spec[name].passive)
+        possible &= ~np.isinf(found).reshape(candidates.shape)
+        arrays[name] = np.where(np.isinf(found), np.nan, found)
+    possible[np.arange(len(truth)), truth] = True
+    return rows, possible
 
 
 def _log_probabilities(
     intruder: Intruder,
     target: str,
     rows: Rows,
-    shape: tuple[int, ...],
+    possible: NDArray[np.bool_],
     truth: NDArray[np.int64],
 ) -> tuple[Floats, Floats]:
     """Return the truth's probability before and after the copies, (people,) each."""
     from scipy.special import logsumexp
 
-    people = np.arange(len(truth))
-    before, added = np.zeros(shape), np.zeros(shape)
-    posterior, names = intruder.posterior, touched(intruder.posterior.spec, [target])
+    people, shape = np.arange(len(truth)), possible.shape
+    before, added = np.where(possible, 0.0, IMPOSSIBLE), np.zeros(shape)
+    posterior, spec = intruder.posterior, intruder.posterior.spec
+    names = touched(spec, [target, *computed_from(spec, target)])
     for name, found in chain_log_likelihood(posterior, rows, intruder.chosen, names):
         log_p = np.nan_to_num(found, nan=0.0, neginf=IMPOSSIBLE).reshape(-1, *shape)
         ratios = log_p - log_p[:, people, truth][:, :, None]
@@ -277,7 +322,7 @@ def _told(intruder: Intruder, target: str, before: Floats, after: Floats) -> lis
     levels = intruder.posterior.links[target].coding.levels
     rise = after - before
     prior = float(before.mean())
-    details = {
+    details: dict[str, Any] = {
         "prior": prior,
         "people": len(after),
         "draws": len(next(iter(intruder.chosen.values()))),
@@ -286,7 +331,10 @@ def _told(intruder: Intruder, target: str, before: Floats, after: Floats) -> lis
         "row_level": True,
     }
     count = len(levels) or CANDIDATES
+    left = computed_from(intruder.posterior.spec, target)
+    without = f" (without {', '.join(left)}, computed from it)" if left else ""
     said = {"people": len(after), "count": count, "shortened": shortened, "prior": prior}
+    said["without"] = without
     text = TEXT.format(target=target, **said) + "."
     gain = GAIN.format(people=len(after), over=int(np.sum(rise > 0.1))) + "."
     value = float(after.mean())
