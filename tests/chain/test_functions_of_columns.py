@@ -178,6 +178,41 @@ def test_copies_end_where_a_logarithm_or_a_ratio_is_computed(rng):
     assert not asked.spec["lx"].passive
 
 
+def _shares(rng, whole, decimals):
+    """A share, what is left of the whole, and the logarithms of both."""
+    p = whole / (1 + np.exp(-rng.normal(size=150)))
+    p = p if decimals is None else p.round(decimals)
+    q = whole - p if decimals is None else (whole - p).round(decimals)
+    return pd.DataFrame({"p": p, "q": q, "lp": np.log(p).round(4), "lq": np.log(q).round(4)})
+
+
+@pytest.mark.parametrize("order", ["p q lp lq", "lq lp q p", "q lp lq p"])
+@pytest.mark.parametrize(("whole", "decimals"), [(1, 3), (1, None), (100, 1)])
+def test_a_share_and_its_complement_are_kept_where_logarithms_read_both(
+    rng, order, whole, decimals
+):
+    """1 - p was not looked for where log(1 - p) was computed: p + q differed from 1 in copies."""
+    frame = _shares(rng, whole, decimals)[order.split()]
+    spec = posynth.specify(frame).spec
+    (modelled,) = [c for c in spec if not c.passive]
+    other = "q" if modelled.target == "p" else "p"
+    assert (modelled.family, modelled.options["upper"]) == ("beta", whole)
+    assert spec[other].passive == f"-{modelled.target} + {whole}"
+    assert (spec["lp"].passive, spec["lq"].passive) == ("log(p)", "log(q)")
+    assert f"beta from 0 to {whole}" in modelled.note
+
+
+def test_shares_add_up_in_copies_and_have_logarithms(rng):
+    frame = _shares(rng, 1, 2)
+    frame = frame[frame["p"].between(0.01, 0.99)].reset_index(drop=True)
+    every = pd.concat(list(posynth.synthesize(frame, m=3, seed=1)))
+    assert (every["p"] + every["q"]).to_numpy() == pytest.approx(1.0)
+    assert every["p"].between(0.01, 0.99).all()
+    assert np.log(every["q"]).to_numpy() == pytest.approx(every["lq"].to_numpy(), abs=6e-5)
+    named = posynth.specify(frame, methods={"p": "gaussian"}).spec
+    assert named["p"].family == "gaussian" and not named["q"].passive  # it might be below 0
+
+
 def test_a_departure_of_a_computed_column_is_refused_with_its_rule(people):
     """It was overwritten by the rule, and the note said that it was shifted."""
     weight = people.weight.mask(people.index % 5 == 0)

@@ -60,6 +60,7 @@ UNITS = (
 )
 ZEROS = (32, 273.15, 100, 1000, 1900, 2000)
 SMALL = 20
+WHOLES = (1.0, 100.0)
 _PLAIN: dict[str, Callable[[Floats], Floats]] = {
     "{}": np.positive,
     "log({})": np.log,
@@ -149,13 +150,15 @@ def _in_domain(target: str, rule: str, found: Mapping[str, str], fixed: Collecti
     """Tell whether sources of logarithms, roots and ratios keep to their sign."""
     read = {name for other in found.values() if keeps_sign(other) for name in _sources(other)}
     if target in read and not _positive(rule):
-        return False
+        share = complement(rule)
+        return bool(share) and not {share[0]} & {*fixed, *found}
     if not keeps_sign(rule):
         return True
     sources = _sources(rule)
     computed = [found[name] for name in sources if name in found]
     below = {each for name in sources for each in _below(name, found)}
-    return all(map(_positive, computed)) and not {*fixed} & {*sources, *below}
+    kept = all(_positive(each) or complement(each) for each in computed)
+    return kept and not {*fixed} & {*sources, *below}
 
 
 def _sources(rule: str) -> tuple[str, ...]:
@@ -165,6 +168,21 @@ def _sources(rule: str) -> tuple[str, ...]:
 def _positive(rule: str) -> bool:
     """Whether a rule is above 0 where its sources are: sums, products, ratios, roots."""
     return "-" not in rule and "log" not in rule
+
+
+def complement(rule: str) -> tuple[str, float] | None:
+    """Return x and c of a rule c - x, where c is 1 or 100, the whole of shares and percentages.
+
+    Its source can be kept between 0 and c, so that the rule is above 0 too.
+
+    Examples
+    --------
+    >>> complement("-p + 1"), complement("-p + 2"), complement("a + 1")
+    (('p', 1.0), None, None)
+    """
+    sources = _sources(rule) if rule.startswith("-") else ()
+    shares = {f"-{_named(sources[0])} + {whole:g}": whole for whole in WHOLES} if sources else {}
+    return (sources[0], shares[rule]) if rule in shares else None
 
 
 def keeps_sign(rule: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from posynth.chain.blocks import Rows
-from posynth.chain.functions import functions, keeps_sign
+from posynth.chain.functions import complement, functions, keeps_sign
 from posynth.chain.rule import read_rule
 from posynth.chain.spec import ChainSpec
 from posynth.posterior.task import encode_table
@@ -14,7 +14,7 @@ from posynth.table.frame import Table
 FOUND = "a function of other columns"
 #: Columns of each numeric predictor's spline where a source is moved to its learned scale.
 SPLINES = 3
-POSITIVE = ("lognormal",)
+POSITIVE, SHARE = ("lognormal", "beta"), "beta"
 
 
 def with_functions(
@@ -69,6 +69,7 @@ def with_domains(rows: Rows, spec: ChainSpec) -> ChainSpec:
     spec : ChainSpec
         A default chain.
     """
+    spec = _with_shares(spec)
     for rule in [c for c in spec if c.passive and c.note.startswith(FOUND)]:
         for name in sorted(_modelled(rule.passive, spec)) if keeps_sign(rule.passive) else ():
             source = spec[name]
@@ -78,6 +79,22 @@ def with_domains(rows: Rows, spec: ChainSpec) -> ChainSpec:
                 plain = replace(source, scales={}, prior="", spread=(), splines=SPLINES)
                 moved = replace(plain, family="gaussian", scale="learned", note=note)
                 spec = spec.with_conditional(moved)
+    return spec
+
+
+def _with_shares(spec: ChainSpec) -> ChainSpec:
+    """Keep x below c where c - x is read by a logarithm, a root or a ratio: x is beta there."""
+    for rule in [c for c in spec if c.passive and c.note.startswith(FOUND)]:
+        read = read_rule(rule.passive).sources if keeps_sign(rule.passive) else ()
+        for share in filter(None, (complement(spec[name].passive) for name in read)):
+            source = spec[share[0]]
+            if source.family in (SHARE, "passive"):
+                continue
+            note = f"{source.note}; beta from 0 to {share[1]:g}, since {rule.target!r} needs it"
+            plain = replace(source, scales={}, prior="", spread=(), splines=0, interactions=())
+            bounds = {"lower": 0.0, "upper": share[1]}
+            moved = replace(plain, family=SHARE, scale="natural", options=bounds, note=note)
+            spec = spec.with_conditional(moved)
     return spec
 
 
