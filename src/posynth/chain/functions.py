@@ -151,7 +151,7 @@ def _in_domain(target: str, rule: str, found: Mapping[str, str], fixed: Collecti
     read = {name for other in found.values() if keeps_sign(other) for name in _sources(other)}
     if target in read and not _positive(rule):
         share = complement(rule)
-        return bool(share) and not {share[0]} & {*fixed, *found}
+        return share is not None and share[0] not in {*fixed, *found}
     if not keeps_sign(rule):
         return True
     sources = _sources(rule)
