@@ -202,6 +202,18 @@ def test_a_share_and_its_complement_are_kept_where_logarithms_read_both(
     assert f"beta from 0 to {whole}" in modelled.note
 
 
+@pytest.mark.parametrize("order", ["a b q p lp", "lp p q b a", "p lp q a b"])
+def test_no_logarithm_reads_the_complement_of_a_column_that_is_computed(rng, order):
+    """Nothing keeps a product of two columns below 1."""
+    a, b = rng.uniform(0.1, 0.9, size=(2, 150)).round(2)
+    frame = pd.DataFrame({"a": a, "b": b, "q": a * b, "p": 1 - a * b, "lp": np.log(1 - a * b)})
+    spec = posynth.specify(frame[order.split()]).spec
+    rules = {c.target: c.passive for c in spec if c.passive}
+    assert len(rules) >= 2
+    if rules.get("lp") == "log(p)" and rules.get("p") == "-q + 1":
+        assert "q" not in rules and spec["q"].family == "beta"
+
+
 def test_shares_add_up_in_copies_and_have_logarithms(rng):
     frame = _shares(rng, 1, 2)
     frame = frame[frame["p"].between(0.01, 0.99)].reset_index(drop=True)

@@ -41,22 +41,8 @@ DIGITS = (1, 2, 3, 4)
 #: Factors that are units and not statistics of the rows (a total, an sd), which a rule would
 #: publish; besides all of one digit. Constants: small whole numbers, powers of ten, zero points.
 UNITS = (
-    12,
-    24,
-    52,
-    60,
-    365,
-    365.25,
-    2.54,
-    30.48,
-    1.609,
-    0.4536,
-    2.205,
-    28.35,
-    1.8,
-    3.6,
-    703,
-    4.184,
+    *(12, 24, 52, 60, 365, 365.25, 3.6),  # of time
+    *(2.54, 30.48, 1.609, 0.4536, 2.205, 28.35, 1.8, 703, 4.184),
 )
 ZEROS = (32, 273.15, 100, 1000, 1900, 2000)
 SMALL = 20
@@ -149,6 +135,10 @@ def _below(name: str, found: Mapping[str, str]) -> set[str]:
 def _in_domain(target: str, rule: str, found: Mapping[str, str], fixed: Collection[str]) -> bool:
     """Tell whether sources of logarithms, roots and ratios keep to their sign."""
     read = {name for other in found.values() if keeps_sign(other) for name in _sources(other)}
+    # A share that keeps its complement above 0 is modelled, between its bounds.
+    shares = [complement(found[name]) for name in read if name in found]
+    if any(share is not None and share[0] == target for share in shares):
+        return False
     if target in read and not _positive(rule):
         share = complement(rule)
         return share is not None and share[0] not in {*fixed, *found}
@@ -157,8 +147,11 @@ def _in_domain(target: str, rule: str, found: Mapping[str, str], fixed: Collecti
     sources = _sources(rule)
     computed = [found[name] for name in sources if name in found]
     below = {each for name in sources for each in _below(name, found)}
-    kept = all(_positive(each) or complement(each) for each in computed)
-    return kept and not {*fixed} & {*sources, *below}
+    for each in computed:
+        share = complement(each)
+        if not _positive(each) and (share is None or share[0] in found):
+            return False
+    return not {*fixed} & {*sources, *below}
 
 
 def _sources(rule: str) -> tuple[str, ...]:
