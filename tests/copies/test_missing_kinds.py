@@ -1,5 +1,7 @@
 """Several codes for missing values are kinds of their own in copies, in shares that follow."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,12 +116,23 @@ def test_parts_and_more_draws_keep_the_kinds(copies, folder, tmp_path):
     assert len(both.reasons) == 22
 
 
-def test_a_release_holds_the_kinds_and_is_read_without_the_posterior(copies, folder, tmp_path):
+def test_a_release_holds_the_kinds_and_is_read_without_the_posterior(
+    copies, folder, tmp_path, monkeypatch
+):
     place = posynth.release(copies, tmp_path / "release")
     assert written(place)[0]["income"].tolist() == written(folder)[0]["income"].tolist()
     passed = posynth.load_copies(place)
     pd.testing.assert_frame_equal(passed.frames[0], copies.frames[0])
     np.testing.assert_array_equal(passed.reasons[0]["income"], copies.reasons[0]["income"])
+    text = (place / "HOW_TO_POOL.md").read_text()
+    assert "'-9' marks missing values of income; R reads it as missing in every column" in text
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (code,) = (block for block in blocks if "def read" in block)
+    monkeypatch.chdir(place)
+    names = {}
+    exec(compile(code, "HOW_TO_POOL.md", "exec"), names)
+    found = names["read"](sorted((place / "copies").iterdir())[0])
+    pd.testing.assert_series_equal(found["income"], copies[0]["income"])
 
 
 def test_pool_and_evaluate_take_them_for_missing(copies, source):
@@ -174,6 +187,35 @@ def test_codes_in_data_frames_are_kinds(tmp_path):
     assert {"-9", "-8", ""} <= set(frame["income"])
     model = posynth.specify(df, na={"income": [-9, -8]})["income_missing"].model(df)
     assert set(np.unique(model["y"].eval())) == {0, 1, 2, 3}
+
+
+def test_the_likelihood_sums_over_kinds_where_they_are_not_known(copies, source):
+    """p(missing) is the sum over kinds, and with codes in the table each row has its own kind."""
+    df = pd.read_csv(source, keep_default_na=False).replace("NA", np.nan)
+    coded = df.assign(income=pd.to_numeric(df["income"])).astype({"income": float})
+    masked = coded.assign(income=coded["income"].mask(coded["income"] < 0))
+    names = ("income_missing", coded), ("income_missing", masked)
+    known, unknown = (
+        posynth.log_likelihood(copies.posterior, name, frame, 40)["log_likelihood"]
+        .to_dataset()["income_missing"]
+        .to_numpy()
+        .reshape(40, -1)
+        for name, frame in names
+    )
+    there = coded["income"].gt(0).to_numpy()
+    np.testing.assert_allclose(known[:, there], unknown[:, there])
+    # What is left of p(present) is p(missing), the same for all rows of the same predictors.
+    cell = coded.assign(at=range(ROWS)).groupby(["g", "age"])["at"].apply(list)
+    checked = 0
+    for rows in cell:
+        here = [row for row in rows if there[row]]
+        gone = [row for row in rows if not there[row]]
+        if here and gone:
+            total = np.exp(unknown[:, here[0]]) + np.exp(unknown[:, gone[0]])
+            np.testing.assert_allclose(total, 1.0, rtol=1e-9)
+            assert (known[:, gone[0]] < unknown[:, gone[0]]).all()
+            checked += 1
+    assert checked > 20
 
 
 def test_a_chain_file_names_the_kinds_and_is_followed(source, folder, tmp_path):

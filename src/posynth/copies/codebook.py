@@ -126,6 +126,8 @@ def public_codebook(codebook: Codebook, frames: Sequence[pd.DataFrame]) -> Codeb
 def _shown(column: Column, frames: Sequence[pd.DataFrame]) -> Column:
     missing = int(any(frame[column.name].isna().any() for frame in frames))
     column = replace(column, missing_text=column.missing_text if missing else "")
+    if not missing:
+        column = replace(column, missing_kinds=(), missing_codes=())
     if not column.kind.is_categorical:
         return replace(column, missing=missing)
     codes = np.unique(np.concatenate([encode(column, frame[column.name]) for frame in frames]))

@@ -285,7 +285,9 @@ def conform(df: pd.DataFrame, schema: Schema, source: Source) -> Table:
         kept, _ = without_codes(frame[column.name], column.missing_codes)
         values[column.name] = canonical(column.name, kept)
         if column.missing_kinds:
-            reasons[column.name] = reasons_of(frame[column.name], column.missing_codes)
+            found = reasons_of(frame[column.name], column.missing_codes)
+            if any(found):  # without codes the kinds of missing values are not known
+                reasons[column.name] = found
         if column.kind.is_modelled:
             encode(column, values[column.name])
     made = pd.DataFrame(values, columns=list(schema.names))

@@ -6,7 +6,7 @@ has the probability of its interval of scores, see ``posterior.scale_likelihood`
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +55,8 @@ class Coded:
         What a step of the model's response is on that scale; 1 for scores.
     scored : ScoredRows, optional
         Where the values lie on a learned scale.
+    kinds : int
+        Of an indicator: kinds that each missing value may be of, where that is not known.
     """
 
     family: Family
@@ -63,6 +65,13 @@ class Coded:
     observed: NDArray[Any]
     unit: float
     scored: ScoredRows | None = None
+    kinds: int = 1
+
+    def of_kind(self, kind: int) -> "Coded":
+        """Return the same with another kind of missing value in all rows where one is missing."""
+        response = self.task.response
+        y = np.where(response.y >= 1, kind, response.y)
+        return replace(self, task=replace(self.task, response=replace(response, y=y)), kinds=1)
 
 
 def family_of(posterior: Posterior, target: str) -> Family:
@@ -90,7 +99,10 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     whole = coding.levels or (counts(posterior, target) and np.all(y == np.round(y)))
     response = coding.response(target, y.astype(np.int64) if whole else y)
     task = Task(family, design, response, conditional.prior, conditional.scales)
-    return Coded(family, task, used, values, unit, scored)
+    kinds = 1
+    if conditional.indicates and target not in rows.arrays:
+        kinds = max(len(coding.levels) - 1, 1)
+    return Coded(family, task, used, values, unit, scored, kinds)
 
 
 def observed_values(rows: Rows, conditional: Conditional, coding: Coding) -> Floats:
@@ -130,6 +142,11 @@ def row_log_likelihood(coded: Coded, parameters: Mapping[str, Floats]) -> Floats
     parameters : Mapping of str to ndarray, shape (s, ...)
         Posterior draws.
     """
+    if coded.kinds > 1:
+        kinds = [
+            row_log_likelihood(coded.of_kind(kind + 1), parameters) for kind in range(coded.kinds)
+        ]
+        return np.where(coded.task.response.y >= 1, np.logaddexp.reduce(kinds), kinds[0])
     model = condition(coded.task)
     thetas = unconstrained(model, parameters)
     if coded.scored is not None:

@@ -58,7 +58,8 @@ def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | N
     """
     arrays = {}
     for column in table.schema:
-        if column.missing_kinds and column.name in spec.indicators:
+        known = column.missing_kinds and column.name in table.reasons
+        if known and column.name in spec.indicators:
             kinds = kind_numbers(column, table.reasons[column.name])
             arrays[spec.indicators[column.name]] = kinds
         if column.kind.is_modelled:

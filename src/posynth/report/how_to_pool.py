@@ -200,7 +200,7 @@ def _has_order(column: Column) -> bool:
 
 def _about_files(codebook: Codebook) -> dict[str, Any]:
     source, schema = codebook.source, codebook.schema
-    marks = dict.fromkeys(column.missing_text for column in schema if column.missing)
+    marks = dict.fromkeys(mark for column in schema if column.missing for mark in _marks(column))
     r_encoding, stata_encoding = ENCODINGS.get(source.encoding, ("UTF-8", source.encoding))
     orders = (
         f"{_quoted(c.name)} = c({', '.join(map(_r_value, c.levels))})"
@@ -223,16 +223,28 @@ def _about_files(codebook: Codebook) -> dict[str, Any]:
     }
 
 
+def _marks(column: Column) -> tuple[str, ...]:
+    """Return how missing values of a column are written."""
+    return tuple(dict.fromkeys((column.missing_text, *column.missing_kinds)))
+
+
 def _clashes(codebook: Codebook) -> list[str]:
     """Say which level of one column marks missing values of another: R knows one mark for all."""
     columns = [c for c in codebook.schema if c.missing]
     found = [
+        f"{mark!r} marks missing values of {c.name}; R reads it as missing in every column: where "
+        "it is a number in another, read that column again without it."
+        for c in columns
+        for mark in _marks(c)
+        if mark.strip().lstrip("+-").replace(".", "", 1).isdigit() and len(codebook.schema) > 1
+    ]
+    found += [
         f"{level!r} is a level of {c.name} and marks missing values of {other.name}; R reads it as "
         f"missing in both: correct {c.name} after reading."
         for c in codebook.schema
         for level in c.levels
         for other in columns
-        if other is not c and other.missing_text == level
+        if other is not c and level in _marks(other)
     ]
     return found[:5]
 
