@@ -92,6 +92,16 @@ PLAUSIBLE = {
 }
 
 
+def possible_levels(n, levels):
+    """Return which levels are possible in each row, in tests of families restricted by rules.
+
+    Every third row leaves one level out, never that of the row's own place.
+    """
+    rows = np.arange(n)[:, None]
+    out = (np.arange(levels) == (rows + 2) % levels) & (rows % 3 == 0)
+    return 1.0 - out
+
+
 def plausible(facts, n):
     """Return n values in the support of a family, and options it can be told."""
     values, options = PLAUSIBLE[facts.support]
@@ -146,8 +156,10 @@ def make_task():
     from posynth.families import family
     from posynth.families.base import Design, Response
 
-    def in_groups(name, X) -> Design:
+    def in_groups(name, X, levels) -> Design:
         predictors = tuple(f"x{j}" for j in range(X.shape[1]))
+        if family(name).facts.design == "restricted":
+            return Design(np.column_stack([possible_levels(len(X), levels), X]), predictors)
         if family(name).facts.design != "grouped":
             return Design(X, predictors)
         codes = np.arange(len(X)) % GROUPS
@@ -159,7 +171,7 @@ def make_task():
         options = plausible(family(name).facts, 1)[1]
         response = Response("outcome", y, tuple("abcdefgh"[:levels]), options=options)
         priors = {**family(name).facts.priors[prior], **scales}
-        return Task(family(name), in_groups(name, X), response, prior, priors, draws, need)
+        return Task(family(name), in_groups(name, X, levels), response, prior, priors, draws, need)
 
     return build
 

@@ -37,8 +37,11 @@ def _design(facts, rng, n, p):
 
 
 def _rows(facts, rng, n, p):
-    """Rows as a model holds them: the index of a group comes first where a family has groups."""
+    """Rows as a model holds them: a group's index or possible levels come first, if it has them."""
     X = _design(facts, rng, n, p)
+    if facts.design == "restricted":
+        out = (np.arange(LEVELS) == np.arange(n)[:, None] % LEVELS) & (X[:, :1] > 1)
+        return np.column_stack([1.0 - out, X])
     return np.column_stack([np.arange(n) % 5, X]) if facts.design == "grouped" else X
 
 
@@ -89,7 +92,7 @@ def test_facts_are_consistent(name):
     assert facts.default_prior in facts.priors
     assert all(0 < v < np.inf for scales in facts.priors.values() for v in scales.values())
     assert facts.response in ("standardised", "natural", "codes")
-    assert facts.design in ("standardised", "grouped", "cells", "structured")
+    assert facts.design in ("standardised", "grouped", "cells", "structured", "restricted")
     assert set(facts.exact_priors) <= set(facts.priors)
     assert bool(facts.exact) == bool(facts.exact_priors)
     assert not facts.exact or facts.exact in _SAMPLERS
@@ -108,7 +111,8 @@ def test_the_model_has_the_form_that_engines_rely_on(name, prior, toy):
     model = task.model()
     assert {"X", "y"} <= {variable.name for variable in model.data_vars}
     assert len(model.observed_RVs) == 1
-    width = "column" if families()[name].facts.design == "grouped" else "predictor"
+    wide = families()[name].facts.design in ("grouped", "restricted")
+    width = "column" if wide else "predictor"
     assert model.named_vars_to_dims["X"] == ("row", width)
     assert model.named_vars_to_dims["y"] == ("row",)
     assert model.coords["row"] is None and model.coords["predictor"] == task.design.predictors
@@ -192,7 +196,7 @@ def test_levels_are_drawn_as_often_as_the_model_says(name, toy, unconstrain, pri
         [np.exp(_own_log_density(model, theta, X, np.full(n, c))) for c in range(levels)]
     )
     np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-9)
-    groups = [X[:, 0] > 0.5, X[:, 0] <= 0.5, X[:, 1] > 0.5]
+    groups = [X[:, -2] > 0.5, X[:, -2] <= 0.5, X[:, -1] > 0.5]
     values, rng = [drawn_from[key] for key in model.names], np.random.default_rng(4)
     drawn = model.with_data(X=X).draw(values, rng)
     assert np.abs(_level_scores(drawn, p, groups)).max() < 4

@@ -64,6 +64,21 @@ Passive = Annotated[
         "--passive", help="COLUMN=RULE that computes it, as 'bmi=weight / (height / 100) ** 2'."
     ),
 ]
+Rule = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rule",
+        help="What holds in every row, as 'discharge >= admission', 'brand is missing if smoke == "
+        "\"never\"' or 'town within region'; may be repeated.",
+    ),
+]
+NoRule = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--no-rule",
+        help="A rule seen in the data that is not to be kept, as describe writes it; or 'all'.",
+    ),
+]
 Violations = Annotated[
     float | None,
     typer.Option("--violations", min=0, max=1, help="Share of rows in which a rule need not hold."),
@@ -187,6 +202,8 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
     copies_values: CopiesValues = False,
     passive: Passive = None,
     violations: Violations = None,
+    rule: Rule = None,
+    no_rule: NoRule = None,
     kind: KindOption = None,
     na: Na = None,
     comment: Comment = None,
@@ -208,6 +225,8 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
         "engine": engine.value,
         "missing": missing,
         "allow_code": allow_code,
+        "rules": tuple(rule or ()),
+        "no_rules": tuple(no_rule or ()),
     }
     file: Options = {}
     for name, given in (("comment", comment), ("decimal", decimal), ("thousands", thousands)):

@@ -64,7 +64,7 @@ def print_chain(console: "Console", chain: "Chain") -> None:
         grid.add_column(name, overflow="fold")
     for c in chain.spec:
         predictors = chain.spec.predictors(c.target)
-        rule = f"= {c.passive}" if c.passive else ""
+        rule = f"= {c.computed_by}" if c.computed else ""
         given = (
             rule
             or c.formula
@@ -76,8 +76,25 @@ def print_chain(console: "Console", chain: "Chain") -> None:
         )
         grid.add_row(plain(c.target), plain(given or "1"), plain(c.label), plain(c.note))
     console.print(grid)
+    print_rules(console, chain)
     for note in chain.rare:
         console.print(f"note: {plain(note)}")
+
+
+def print_rules(console: "Console", chain: "Chain") -> None:
+    """Print the rules that hold in every row of a copy, and those that are only likely."""
+    kept = [(c.column, text) for c in chain.spec for text in c.rules]
+    if kept:
+        grid = _grid("rules kept in every row; --no-rule 'RULE' leaves one out that was not stated")
+        for name in ("column", "rule"):
+            grid.add_column(name, overflow="fold")
+        for column, text in kept:
+            grid.add_row(plain(column), plain(text))
+        console.print(grid)
+    if chain.proposed:
+        console.print("rules that are likely, and not kept:")
+    for text in chain.proposed:
+        console.print(f"  {plain(text)}")
 
 
 def print_methods(console: "Console", rows: "Iterable[Mapping[str, str]]") -> None:

@@ -84,6 +84,8 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     improper: bool = False,
     copies_values: bool = False,
     passive: Mapping[str, Passive] | None = None,
+    rules: Names = (),
+    no_rules: Names = (),
     engine: str = "auto",
     missing: str = "pattern",
     chain: str | Path | None = None,
@@ -118,6 +120,14 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     passive : Mapping, optional
         Column -> rule that computes it, as ``{"bmi": "weight / (height / 100) ** 2"}``; or
         ``(rule, share of rows in which it need not hold)``.
+    rules : str or iterable of str
+        What holds in every row, and so in every row of every copy: ``"discharge >= admission"``,
+        ``"weeks == 0 if employed == 'no'"``, ``"brand is missing if smoke == 'never'"``, ``"town
+        within region"`` (only combinations that occur). Likelihoods are normalised over what the
+        rules leave possible. Rules that hold in every row of the data, and that chance does not
+        explain, are kept without being stated.
+    no_rules : str or iterable of str
+        Rules seen in the data that are not to be kept, as ``describe`` writes them; ``"all"``.
     engine : str
         ``"auto"``, ``"exact"``, ``"laplace"`` or ``"nuts"`` for every conditional.
     missing : str
@@ -150,7 +160,7 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     ('sex', 'age')
     """
     asked = (order, _given(methods), engine, missing, predictors, _given(formulas), strata)
-    wishes = Wishes(*asked, improper, copies_values, _given(passive), allow_code)
+    wishes = Wishes(*asked, improper, copies_values, _given(passive), allow_code, rules, no_rules)
     return plan(data, wishes, chain, kinds, na)[1]
 
 
@@ -227,6 +237,8 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     improper: bool = False,
     copies_values: bool = False,
     passive: Mapping[str, Passive] | None = None,
+    rules: Names = (),
+    no_rules: Names = (),
     allow_code: bool = False,
     workers: int | None = 1,
     progress: Shown = None,
@@ -245,7 +257,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
         to chance for copies that are to be released.
     chain, order, methods, engine, missing, kinds, na
         What to model, as for ``specify``.
-    predictors, formulas, strata, improper, copies_values, passive, allow_code
+    predictors, formulas, strata, improper, copies_values, passive, rules, no_rules, allow_code
         The same.
     workers : int, optional
         Processes, or None for as many as are worth it; the copies do not depend on it.
@@ -272,7 +284,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     """
     require_sizes(m, k)
     asked = (order, _given(methods), engine, missing, predictors, _given(formulas), strata)
-    wishes = Wishes(*asked, improper, copies_values, _given(passive), allow_code)
+    wishes = Wishes(*asked, improper, copies_values, _given(passive), allow_code, rules, no_rules)
     table, bound = plan(data, wishes, chain, kinds, na)
     chosen = seed_or_random(seed)
     with shown(progress, ("fit", "draw")) as tell:

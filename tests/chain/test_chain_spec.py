@@ -44,6 +44,7 @@ STRUCTURED = Conditional(
     "weight", "structured", splines=8, interactions=(("age", "edu"),), spread=("age", "edu")
 )
 RULED = Conditional("total", "passive", passive="age + `bmi of birth`")
+KEPT = Conditional("leave", "gaussian", rules=("leave >= arrival", "leave <= 99 if sex == 'm'"))
 
 
 @pytest.fixture
@@ -54,12 +55,12 @@ def spec() -> ChainSpec:
 def test_every_field_differs_from_its_default_somewhere(spec):
     plain = Conditional("", "")
     for field in fields(Conditional):
-        every = (*spec, ASKED, STRUCTURED, RULED)
+        every = (*spec, ASKED, STRUCTURED, RULED, KEPT)
         assert any(getattr(c, field.name) != getattr(plain, field.name) for c in every), field.name
 
 
 def test_a_chain_survives_plain_data(spec):
-    whole = replace(spec, conditionals=(*spec, ASKED, STRUCTURED, RULED))
+    whole = replace(spec, conditionals=(*spec, ASKED, STRUCTURED, RULED, KEPT))
     assert ChainSpec.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
 
 

@@ -48,6 +48,8 @@ class Rows:
         Number of rows n.
     learned : Mapping of str to Scale
         Column -> its learned scale, where one is used.
+    decided : frozenset of str
+        Columns and indicators that rules decide: they may repeat what others say.
     """
 
     schema: Schema
@@ -55,6 +57,7 @@ class Rows:
     indicators: Mapping[str, str]
     count: int
     learned: Mapping[str, Scale] = field(default_factory=dict)
+    decided: frozenset[str] = frozenset()
 
     @cached_property
     def _blocks(self) -> dict[tuple[str, int], Block]:

@@ -48,6 +48,8 @@ from posynth.chain.least_squares import fit_line
 from posynth.chain.margin import margin_p
 from posynth.chain.spec import Conditional
 
+#: Family of distances from a bound where no scale can be learned.
+TRUNCATED = "truncated"
 #: Rows looked at, evenly spaced, where there are more; for the choice and for interactions.
 MOST_ROWS, MOST_TESTED = 6000, 8000
 #: Values without which no scale is learned.
@@ -61,7 +63,12 @@ CLEARLY = 2.0
 
 
 def choose(
-    rows: Rows, columns: tuple[str, ...], conditional: Conditional, splines: int
+    rows: Rows,
+    columns: tuple[str, ...],
+    conditional: Conditional,
+    splines: int,
+    *,
+    bounded: bool = False,
 ) -> Conditional:
     """Choose scale and family of a numeric conditional.
 
@@ -75,6 +82,9 @@ def choose(
         On the natural scale.
     splines : int
         Columns of each numeric predictor's spline on the learned scale.
+    bounded : bool
+        Whether no value may lie below 0: distances from a bound. Then there is no line on the
+        natural scale.
 
     Returns
     -------
@@ -84,6 +94,9 @@ def choose(
     target = conditional.target
     known = np.flatnonzero(~np.isnan(rows.arrays[target]))
     if target not in rows.learned or len(known) < LEAST_ROWS:
+        if bounded:
+            note = f"{conditional.note}: normal beyond the bound, too few values to learn a scale"
+            return replace(conditional, family=TRUNCATED, options={"lower": 0.0}, note=note)
         note = f"{conditional.note}: {NATURAL.name}, too few values to learn another"
         return replace(conditional, note=note)
     mask = spaced(known, MOST_ROWS, len(rows))
@@ -93,6 +106,8 @@ def choose(
     column = Column(y, _screened(straight, z), _screened(curved, z), decimals, scale)
     ridge = 1 / conditional.scales.get("slope", 2.5) ** 2
     scores = log_scores(column, ridge)
+    if bounded:
+        scores.pop(NATURAL, None)
     varies = SPREAD in scores and _spread_varies(column, ridge)
     fits = _lines_that_fit(column, ridge)
     best, why = _best(scores, varies, fits)

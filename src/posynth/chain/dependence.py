@@ -98,6 +98,8 @@ def with_rules(
 def check_passive(conditional: Conditional, spec: ChainSpec, schema: Schema) -> None:
     """Raise unless a passive conditional can be computed from what is visited before it."""
     rule, where = conditional.passive, f"column {conditional.column!r}"
+    if not rule and conditional.rules:
+        return  # what they leave open is known from the rows only
     if not rule:
         raise SpecError(
             f"{where}: family 'passive' needs its rule: passive = 'weight / (height / 100) ** 2' "

@@ -1,7 +1,7 @@
 """Earlier columns become a standardised design, learned on the source, replayed on copies."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +27,8 @@ type Mask = NDArray[np.bool_]
 #: Dividing by its own sd would give the contrast of a rare level a prior as wide as the level is
 #: rare: 67 logits for 7 rows of 5000.
 DUMMY_SCALE = 1.0
+#: Rows on which columns are compared, and distance in sds up to which one is linear in others.
+MOST_COMPARED, LINEAR = 3000, 1e-6
 
 
 class Curves(NamedTuple):
@@ -184,8 +186,8 @@ def learn(
     center, scale = _moments(matrix)
     dummy = _is_dummy(matrix)
     rare = dummy & (np.minimum(center, 1 - center) * len(matrix) < least_cases(len(matrix)))
-    keep = np.flatnonzero((scale > 1e-10 * np.abs(center)) & ~rare)
-    joined = {i for group in groups for i in group}
+    left_out = rare | _repeated(matrix, labels, rows.decided)
+    keep = np.flatnonzero((scale > 1e-10 * np.abs(center)) & ~left_out)
     scale = np.where(dummy & (scale > 0), DUMMY_SCALE, scale)
     encoder = Encoder(
         columns,
@@ -199,7 +201,7 @@ def learn(
         groups,
         splines=bent.splines,
         interactions=bent.interactions,
-        merged=tuple(labels[i] for i in np.flatnonzero(rare & (scale > 0)) if i not in joined),
+        merged=_merged(labels, rare & (scale > 0), groups),
     )
     Z = _standardise(matrix[:, keep], encoder.center, encoder.scale)
     if not strata:
@@ -209,6 +211,31 @@ def learn(
     pairs, products = learn_pairs(strata, names, S, Z, encoder.predictors)
     predictors = encoder.predictors + products
     return replace(encoder, predictors=predictors, strata=strata, pairs=pairs), cross(Z, S, pairs)
+
+
+def _merged(labels: list[str], rare: Mask, groups: Groups) -> tuple[str, ...]:
+    """Return the labels of rare levels that no group joins: they count as the reference level."""
+    joined = {i for group in groups for i in group}
+    return tuple(labels[i] for i in np.flatnonzero(rare) if i not in joined)
+
+
+def _repeated(matrix: Floats, labels: list[str], decided: Collection[str]) -> Mask:
+    """Tell which columns that rules decide are linear in the other columns, (q,).
+
+    Those of a function of a column of levels, say, beside the levels themselves.
+    """
+    found = np.zeros(len(labels), dtype=bool)
+    places = [j for j, label in enumerate(labels) if label.partition("[")[0] in decided]
+    if not places or not len(matrix):
+        return found
+    some = matrix[np.linspace(0, len(matrix) - 1, min(len(matrix), MOST_COMPARED)).astype(int)]
+    center, scale = _moments(some)
+    Z = np.nan_to_num((some - center) / np.where(scale > 0, scale, 1.0))
+    for j in reversed(places):
+        others = [k for k in range(len(labels)) if k != j and not found[k] and scale[k] > 0]
+        left = Z[:, j] - Z[:, others] @ np.linalg.lstsq(Z[:, others], Z[:, j], rcond=1e-10)[0]
+        found[j] = scale[j] > 0 and bool(np.abs(left).max() < LINEAR)
+    return found
 
 
 def _learn_smooth(

@@ -31,7 +31,8 @@ class FamilyFacts:
     design : str
         ``"standardised"`` (main effects or a formula, columns scaled), ``"grouped"`` (the same
         behind the index of the row's group) or ``"cells"`` (one indicator for every combination
-        of the predictors' levels).
+        of the predictors' levels), ``"structured"`` (blocks whose coefficients share a scale) or
+        ``"restricted"`` (as standardised, behind indicators of the levels that rules allow).
     exact : str
         Name of the exact sampler of its posterior, or ``""``.
     exact_priors : tuple of str

@@ -69,7 +69,7 @@ def allowed(
         for name in (target, *names):
             if name not in schema and name not in spec.targets:
                 raise SpecError(f"predictors: {unknown('column', name, schema.names)}")
-        if target not in spec.targets or (lenient and spec[target].passive):
+        if target not in spec.targets or (lenient and spec[target].computed):
             continue  # filled in or computed, not modelled
         visited = {*spec.earlier(target), *spec.targets[: spec.targets.index(target)]}
         kept = tuple(name for name in names if name in visited or not lenient)

@@ -30,6 +30,8 @@ def to_plain(conditional: "Conditional") -> dict[str, Any]:
         data["spread"] = list(conditional.spread)
     if conditional.slopes:
         data["slopes"] = list(conditional.slopes)
+    if conditional.rules:
+        data["rules"] = list(conditional.rules)
     if conditional.interactions:
         data["interactions"] = [list(pair) for pair in conditional.interactions]
     return data | {key: getattr(conditional, key) for key in _PLAIN if getattr(conditional, key)}
@@ -58,6 +60,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "slopes": (list, tuple),
     "per_group": str,
     "passive": str,
+    "rules": (list, tuple),
     "improper": bool,
     "copies_values": bool,
     "note": str,
@@ -90,7 +93,7 @@ def checked_values(data: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise SpecError(f"conditional {name!r}: scale {key} = {value!r} must be a number")
     values = dict(data)
-    for key in {"predictors", "slopes", "spread"} & set(values):
+    for key in {"predictors", "slopes", "spread", "rules"} & set(values):
         values[key] = tuple(values[key])
     if "interactions" in values:
         values["interactions"] = tuple(map(_pair(name), values["interactions"]))

@@ -106,7 +106,7 @@ def told_levels(rows: Rows, spec: ChainSpec) -> tuple[str, ...]:
     tuple of str
         A sentence a column; none where every level has a coefficient of its own.
     """
-    read = {name for c in spec if not c.passive for name in spec.predictors(c.target)}
+    read = {name for c in spec if not c.computed for name in spec.predictors(c.target)}
     least, found = least_cases(len(rows)), []
     for column in rows.schema:
         if column.name not in read or not column.kind.is_categorical:

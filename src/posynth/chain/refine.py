@@ -8,15 +8,15 @@ import numpy as np
 from posynth.chain.blocks import Rows
 from posynth.chain.budget import spline_columns, within_budget
 from posynth.chain.choice import choose
-from posynth.chain.determined import RULE, as_rule
 from posynth.chain.few import codes_of, numbers_of
 from posynth.chain.level_terms import with_terms
+from posynth.chain.limits import RESTRICTED, limited
 from posynth.chain.screen import with_predictors
 from posynth.chain.slopes import for_few_cases
 from posynth.chain.spec import ChainSpec, Conditional
 
 #: Families of levels and holes whose numeric predictors may bend too.
-CURVED = ("bernoulli", "categorical")
+CURVED = ("bernoulli", "categorical", "restricted")
 
 
 def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpec:
@@ -35,30 +35,30 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
     -------
     ChainSpec
     """
+    every = rows
     for conditional in spec:
-        if conditional.formula or conditional.strata:
-            continue  # the user says how predictors enter
+        if conditional.formula or conditional.strata or conditional.computed:
+            continue  # the user says how predictors enter, or there are none
+        limits, rows = limited(every, conditional)
         columns = spec.predictors(conditional.target)
         numeric = not conditional.indicates and rows.schema[conditional.target].kind.is_numeric
         if numeric and conditional.family == "gaussian" and conditional.target not in fixed:
             splines = spline_columns(rows, columns, 1)
-            chosen = choose(rows, columns, conditional, splines)
+            bounded = limits is not None and bool(limits.distance)
+            chosen = choose(rows, columns, conditional, splines, bounded=bounded)
             if chosen.scale == "levels":
                 free = conditional.predictors is None
                 chosen = _as_levels(rows, columns, chosen, free)
             spec = spec.with_conditional(chosen)
         elif conditional.family in CURVED:
-            free = conditional.predictors is None and conditional.target not in fixed
-            ruled = as_rule(rows, columns, conditional) if free else conditional
-            if ruled.family != conditional.family:
-                spec = spec.with_conditional(ruled)
-                continue
+            named = conditional.predictors is not None and conditional.family != RESTRICTED
+            free = not named and conditional.target not in fixed
             if conditional.indicates and columns:
                 given = with_predictors(rows, columns, conditional)
                 kept = columns if given.predictors is None else given.predictors
                 spec = spec.with_conditional(with_terms(rows, kept, given))
                 continue
-            told = {c.target: c.predictors for c in spec if c.family == RULE}
+            told = {c.target: c.sources for c in spec if c.computed}
             lean = within_budget(rows, columns, conditional, told) if free else conditional
             kept = columns if lean.predictors is None else lean.predictors
             held = for_few_cases(rows, kept, lean) if free else lean

@@ -4,13 +4,14 @@ They are computed by NumPy; nothing else in them is ever run.
 
 ``weight / (height / 100) ** 2``, ``a + b``, ``1 + cut(age, 35, 60)``,
 ``"adult" if age >= 18 else "child"``, ``log1p(income)``; a name that is no identifier stands in
-backticks. ``cut(x, b1, ..., bk)`` is the number of breaks that x has reached, 0 to k.
+backticks. ``cut(x, b1, ..., bk)`` is the number of breaks that x has reached, 0 to k;
+``missing(x)`` tells whether x is missing. A comparison with a missing value is false.
 """
 
 import ast
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 from unicodedata import normalize
@@ -41,6 +42,13 @@ def _where(condition: Values, yes: Values, no: Values) -> Values:
     return np.where(condition, yes, no)
 
 
+def _missing(values: Values) -> Values:
+    values = np.asarray(values)
+    if _is_text(values):
+        return np.asarray([value is None for value in values.ravel()]).reshape(values.shape)
+    return np.asarray(np.isnan(values))
+
+
 def _smallest(*values: Values) -> Values:
     return np.asarray(np.minimum.reduce(np.broadcast_arrays(*values)))
 
@@ -59,7 +67,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "max": (_largest, 2, 99),
     "where": (_where, 3, 3),
     "cut": (_cut, 2, 99),
+    "missing": (_missing, 1, 1),
 }
+#: Functions that take text too.
+_TAKE_TEXT = ("where", "missing")
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
@@ -105,6 +116,11 @@ class Rule:
     tree: ast.expr
     names: Mapping[str, str]
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The sources without which it has no value: all but those read by ``missing`` only."""
+        return tuple(dict.fromkeys(self.names.get(n, n) for n in _outside_missing(self.tree)))
+
     def values(self, columns: Mapping[str, Values]) -> Values:
         """Compute the formula.
 
@@ -134,6 +150,21 @@ class Rule:
         count = len(next(iter(columns.values())))
         found = np.broadcast_to(found, (count,))
         return found if _is_text(found) else found.astype(np.float64)
+
+    def negated(self) -> "Rule":
+        """Return the formula that is true where this one is not."""
+        return replace(self, tree=ast.UnaryOp(ast.Not(), self.tree))
+
+    def part(self, node: ast.expr, columns: Mapping[str, Values]) -> Values:
+        """Compute a part of the formula; shapes broadcast to (n,)."""
+        try:
+            return np.asarray(self._of(node, columns))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise SpecError(f"rule {self.text!r} cannot be computed: {error}") from None
+
+    def names_in(self, node: ast.expr) -> set[str]:
+        """Return the columns that a part of the formula reads, other than by ``missing``."""
+        return {self.names.get(name, name) for name in _outside_missing(node)}
 
     def _of(self, node: ast.expr, columns: Mapping[str, Values]) -> Any:
         if isinstance(node, ast.Name):
@@ -215,6 +246,15 @@ def _names(node: ast.expr, text: str, depth: int = 0) -> list[str]:
     return [name for child in _operands(node) for name in _names(child, text, depth + 1)]
 
 
+def _outside_missing(node: ast.expr) -> list[str]:
+    """Return the names a formula reads other than in ``missing(name)``."""
+    if isinstance(node, ast.Name):
+        return [node.id]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "missing":
+        return []
+    return [name for child in _operands(node) for name in _outside_missing(child)]
+
+
 def _is_known(node: ast.expr) -> bool:
     match node:
         case ast.Constant():
@@ -267,7 +307,8 @@ def _compare(operator: type[ast.cmpop], left: Any, right: Any) -> Values:
         raise TypeError("it compares text with a number")
     if _is_text(left) and operator not in (ast.Eq, ast.NotEq):
         raise TypeError("it orders text")
-    return np.asarray(_COMPARED[operator](left, right), dtype=np.float64)
+    known = ~(_missing(left) | _missing(right))
+    return np.asarray(_COMPARED[operator](left, right) & known, dtype=np.float64)
 
 
 def _joined(node: ast.BoolOp, parts: list[Any]) -> Values:
@@ -284,7 +325,7 @@ def _chained(node: ast.Compare, parts: list[Any]) -> Values:
 def _called(node: ast.Call, parts: list[Any]) -> Any:
     assert isinstance(node.func, ast.Name)
     name = node.func.id
-    return FUNCTIONS[name][0](*(parts if name == "where" else map(_number, parts)))
+    return FUNCTIONS[name][0](*(parts if name in _TAKE_TEXT else map(_number, parts)))
 
 
 _COMBINED: dict[type[ast.expr], Callable[[Any, list[Any]], Any]] = {

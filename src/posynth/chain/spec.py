@@ -9,6 +9,7 @@ from typing import Any
 from posynth.chain.facts import Option
 from posynth.chain.formula import read_formula
 from posynth.chain.plain import checked_values, to_plain
+from posynth.chain.row_rule import read_row_rule
 from posynth.chain.rule import read_rule, require_rule
 from posynth.errors import SpecError, unknown
 from posynth.table.listing import listing, record_text
@@ -60,7 +61,11 @@ class Conditional:
         An earlier categorical column within whose levels everything is fitted: it interacts with
         every predictor.
     passive : str
-        Rule of family ``"passive"``: the column is computed from others, never modelled.
+        Rule of family ``"passive"``: the column is computed from others, never modelled. Of a
+        missingness indicator: the condition under which its column is missing.
+    rules : tuple of str
+        Rules that hold in every row and restrict this column, given those before it: see
+        ``chain.row_rule``.
     keep_groups, new_groups : str
         For a family with random intercepts, one of the two: the earlier categorical column whose
         levels are the groups. Copies keep the source's effects, or draw every group's anew.
@@ -93,6 +98,7 @@ class Conditional:
     spread: tuple[str, ...] = ()
     strata: str = ""
     passive: str = ""
+    rules: tuple[str, ...] = ()
     keep_groups: str = ""
     new_groups: str = ""
     slopes: tuple[str, ...] = ()
@@ -107,7 +113,7 @@ class Conditional:
 
     def __post_init__(self) -> None:
         # A single name, or a single pair, is what one writes for a list of one.
-        for key in ("predictors", "slopes", "spread"):
+        for key in ("predictors", "slopes", "spread", "rules"):
             if isinstance(getattr(self, key), str):
                 object.__setattr__(self, key, (getattr(self, key),))
         if self.interactions and all(isinstance(each, str) for each in self.interactions):
@@ -120,6 +126,8 @@ class Conditional:
             raise SpecError(f"conditional {self.target!r}: {unknown('scale', self.scale, SCALES)}")
         if self.passive:
             require_rule(self.target, self.passive)
+        for rule in self.rules:
+            read_row_rule(rule)
         if isinstance(self.splines, bool) or not 0 <= self.splines <= MOST_SPLINES:
             raise SpecError(
                 f"conditional {self.target!r}: splines = {self.splines}; it must be 0 (straight "
@@ -136,6 +144,23 @@ class Conditional:
             parts.append(f"{name} = {getattr(self, name)}" if getattr(self, name) else "")
         parts.append(f"slopes = {' + '.join(self.slopes)}" if self.slopes else "")
         return ", ".join(filter(None, parts))
+
+    @property
+    def computed(self) -> bool:
+        """Whether other columns decide it in every row, so that it has no model."""
+        return self.family == "passive"
+
+    @property
+    def computed_by(self) -> str:
+        """What computes it: the rule of a passive column, or rules that leave one value a row."""
+        return self.passive or "; ".join(self.rules)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns that its rules read beside its own, in order of appearance."""
+        read = list(read_rule(self.passive).sources) if self.passive else []
+        read += [name for rule in self.rules for name in read_row_rule(rule).columns]
+        return tuple(name for name in dict.fromkeys(read) if name != self.column)
 
     @property
     def groups(self) -> str:
@@ -206,7 +231,7 @@ class ChainSpec:
             counted = f"{len(names)} terms" if c.interactions else f"{len(names)} earlier columns"
             given = counted if len(names) > most else " + ".join(names) or "1"
             given = c.formula or given
-            rows.append((c.target, f"= {c.passive}" if c.passive else given, c.label))
+            rows.append((c.target, f"= {c.computed_by}" if c.computed else given, c.label))
         return ("conditional", "given", "family"), rows
 
     @property
@@ -240,8 +265,8 @@ class ChainSpec:
     def predictors(self, target: str) -> tuple[str, ...]:
         """Columns that predict ``target`` where no formula is given, or that its rule reads."""
         given = self[target].predictors
-        if self[target].passive:
-            return read_rule(self[target].passive).sources
+        if self[target].computed:
+            return self[target].sources
         return self.earlier(target) if given is None else given
 
     def given(self, target: str) -> tuple[str, ...]:
@@ -258,7 +283,7 @@ class ChainSpec:
         (('a',), ('b',))
         """
         own = self[target]
-        named = {own.strata, own.groups, own.per_group}
+        named = {own.strata, own.groups, own.per_group, *own.sources}
         if own.formula:
             before = self.targets[: self.targets.index(target)]
             read = read_formula(own.formula, (*self.columns, *self.targets), dot=before)

@@ -8,6 +8,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from posynth.chain.attached import attached
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, TableError, unknown
@@ -15,7 +16,7 @@ from posynth.table.missing_codes import declared_codes
 from posynth.table.reading import as_reading
 from posynth.table.schema import MOST_DECIMALS, Column, Kind, Schema
 
-_TOP = ("posynth", "missing", "reading", "columns", "conditional", "predictors")
+_TOP = ("posynth", "missing", "reading", "columns", "conditional", "predictors", "rules")
 _COLUMN_KEYS = {"kind": str, "levels": list, "ordered": bool, "decimals": int, "note": str}
 _COLUMN_KEYS |= {"na": list}
 _HEADER = """\
@@ -29,6 +30,8 @@ interactions = [["sex", "age"]]: products of two predictors beside their main ef
 [reading] says how the table's file is read: comment, decimal, thousands, skip_rows.
 na = [-9, "refused"] of a column: values that are missing.
 passive = "weight / (height / 100) ** 2": the column is computed by this rule, never modelled.
+rules = ["discharge >= admission"]: what holds in every row; at the top of the file, or with the
+conditional of the last column that a rule reads. Delete a rule to have it no longer kept.
 """
 
 
@@ -103,6 +106,7 @@ def chain_from_toml(text: str, where: str = "chain file") -> tuple[ChainSpec, di
     try:
         as_reading(None, data.get("reading", {}))
         spec = _with_predictors(ChainSpec.from_dict(data), data.get("predictors", {}))
+        spec = _with_rules(spec, data.get("rules", []))
         return spec, _declared(data.get("columns", {}))
     except (SpecError, TableError) as error:
         raise SpecError(f"{where}: {error}") from None
@@ -159,6 +163,19 @@ def _with_predictors(spec: ChainSpec, section: Any) -> ChainSpec:
                 f"predictors of {target!r} stand in [predictors] and in its conditional; keep one"
             )
         spec = spec.with_conditional(replace(spec[target], predictors=tuple(names)))
+    return spec
+
+
+def _with_rules(spec: ChainSpec, rules: Any) -> ChainSpec:
+    """Give each rule at the top of a file to the conditional that it restricts."""
+    if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
+        raise SpecError(f"rules = {rules!r} must be a list of texts, as ['discharge >= admission']")
+    for (column, missing), own in attached(rules, spec.columns).items():
+        target = spec.indicators.get(column, "") if missing else column
+        if target not in spec.targets:
+            raise SpecError(f"rule {own[0]!r}: column {column!r} has no conditional it restricts")
+        kept = tuple(dict.fromkeys((*spec[target].rules, *own)))
+        spec = spec.with_conditional(replace(spec[target], rules=kept))
     return spec
 
 

@@ -202,7 +202,7 @@ def draw_copies(
     if streams.copies != tuple(range(1, m + 1)):
         raise SpecError("the record of streams is of some copies of a call; give that of all")
     taken = {target: np.array(draws, dtype=np.int64) for target, draws in streams.taken.items()}
-    taken |= {c.target: np.zeros(m, dtype=np.int64) for c in posterior.spec if c.passive}
+    taken |= {c.target: np.zeros(m, dtype=np.int64) for c in posterior.spec if c.computed}
     arrays = walk(posterior, m, k, streams.seed, progress, taken=taken, again=streams.again)
     # A stored posterior whose parts do not fit each other may fail in any step.
     try:

@@ -61,7 +61,8 @@ def manifest(posterior: Posterior, k: int, streams: Sequence[Streams]) -> dict[s
         "simplified": {c.target: simplified(c) for c in spec if simplified(c)},
         "merged_levels": _merged(posterior),
         "filled": filled,
-        "passive": {c.target: c.passive for c in spec if c.passive},
+        "passive": {c.target: c.computed_by for c in spec if c.computed},
+        "rules": {c.target: list(c.rules) for c in spec if c.rules},
         "chain": public_chain(posterior),
         "missing": spec.missing if holes else "none",
         "missing_note": _missing_note(holes),
@@ -130,7 +131,7 @@ def public_chain(posterior: Posterior) -> dict[str, dict[str, str]]:
     found = {}
     for c in posterior.spec:
         names = " + ".join(posterior.spec.predictors(c.target))
-        given = f"= {c.passive}" if c.passive else c.formula or names or "nothing"
+        given = f"= {c.computed_by}" if c.computed else c.formula or names or "nothing"
         own = is_reference(c.family)
         shown = replace(c, family=f"own model {c.family.rpartition(':')[2]}") if own else c
         found[c.target] = {"given": given, "family": shown.label}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.group_level import one_row_a_group
+from posynth.chain.limits import opened, part_of
 from posynth.chain.spec import Conditional
 from posynth.engines.threads import one_thread
 from posynth.errors import SpecError
@@ -85,7 +86,7 @@ def taken_draws(
     return {
         target: spread(total_draws(posterior, target), m, stream(seed, purpose, target))
         for target in posterior.estimated
-    } | {c.target: np.zeros(m, dtype=np.int64) for c in posterior.spec if c.passive}
+    } | {c.target: np.zeros(m, dtype=np.int64) for c in posterior.spec if c.computed}
 
 
 @dataclass(frozen=True)
@@ -118,19 +119,20 @@ class _Batch:
 
     def _column(self, target: str, rows: Rows, seed: int) -> Floats:
         coding = self.posterior.links[target].coding
-        X = coding.design(rows)
-        sampler = self.samplers[target]
-        drawn = np.empty(len(rows))
+        open_rows, drawn = opened(coding.limits, rows)
+        X = coding.design(rows) if not coding.limits or open_rows.any() else None
         # Sums over several threads of linear algebra differ in their last digits.
         with one_thread():
             for copy, part in zip(self.numbers, self._parts(), strict=True):
                 rng = stream(seed, self.purpose, target, copy)
                 index = int(self.chosen[target][copy])
-                if coding.per_group:
-                    level = one_row_a_group(rows.arrays[coding.per_group][part], X[part])
-                    drawn[part] = sampler.draw(level.X, index, rng)[level.member]
-                else:
-                    drawn[part] = sampler.draw(X[part], index, rng)
+                free = open_rows[part]
+                if X is not None and free.any():
+                    drawn[part][free] = self._rows(target, rows, X, (part, free), index, rng)
+                if coding.limits is not None:
+                    here = part_of(rows, part)
+                    drawn[part][free] = coding.limits.back(here, drawn[part])[free]
+                    drawn[part] = coding.limits.filled(here, drawn[part], rng)
         return drawn
 
     def _put(self, conditional: Conditional, arrays: dict[str, Floats], drawn: Floats) -> None:
@@ -145,6 +147,23 @@ class _Batch:
         if target in self.posterior.spec.indicators:
             drawn = drawn + arrays[target]  # NaN where a hole was drawn, else + 0
         arrays[target] = drawn
+
+    def _rows(
+        self,
+        target: str,
+        rows: Rows,
+        X: Floats,
+        where: tuple[slice, NDArray[np.bool_]],
+        index: int,
+        rng: np.random.Generator,
+    ) -> Floats:
+        """Draw the open rows of one copy."""
+        (part, free), coding = where, self.posterior.links[target].coding
+        sampler, X = self.samplers[target], X[part][free]
+        if not coding.per_group:
+            return sampler.draw(X, index, rng)
+        level = one_row_a_group(rows.arrays[coding.per_group][part][free], X)
+        return sampler.draw(level.X, index, rng)[level.member]
 
 
 def _samplers(posterior: Posterior) -> dict[str, RowSampler]:

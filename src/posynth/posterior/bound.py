@@ -74,6 +74,7 @@ class Chain:
     allowed: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     rare: tuple[str, ...] = ()
+    proposed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         known = {name: member.facts for name, member in self.families.items()}
@@ -204,7 +205,7 @@ class Chain:
         for c in self.spec:
             terms = [*self.spec.predictors(c.target), *map(":".join, c.interactions)]
             given = f"~ {c.formula or ' + '.join(terms) or '1'}"
-            given = f"= {c.passive}" if c.passive else given
+            given = f"= {c.computed_by}" if c.computed else given
             lines.append(one_line(f"  {c.target} {given}   [{c.label}] {c.note}"))
         return "\n".join(lines)
 

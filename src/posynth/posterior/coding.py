@@ -13,6 +13,7 @@ from posynth.chain.design import Encoder
 from posynth.chain.few import codes_of
 from posynth.chain.group_level import gather
 from posynth.chain.groups import NO_GROUPS, Groups, behind_groups
+from posynth.chain.limits import Limits, behind_levels
 from posynth.chain.passive import drawn_values
 from posynth.chain.scale import Scale
 from posynth.chain.scores import STRAIGHT, Warp
@@ -57,6 +58,8 @@ class Coding:
         Rule of a passive column, whose one predictor is what the rule gives.
     spread : tuple of int
         Places of the predictors of the log spread, for a family of blocks.
+    limits : Limits, optional
+        What rules that hold in every row leave open.
     """
 
     encoder: Encoder | None
@@ -76,6 +79,7 @@ class Coding:
     numbers: tuple[float, ...] = ()
     rule: str = ""
     spread: tuple[int, ...] = ()
+    limits: Limits | None = None
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
         """Return values of the response under this coding."""
@@ -109,18 +113,26 @@ class Coding:
             return drawn_values(rows, rows.schema[name], self.rule)[:, None]
         if self.encoder is None:
             return cells(rows, self.columns)[1]
-        return behind_groups(rows, self.groups, self.encoder.replay(rows))
+        X = behind_groups(rows, self.groups, self.encoder.replay(rows))
+        return behind_levels(rows, self.limits, X)
 
     def gathered(self, rows: Rows, used: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
         """Return the design of the rows used, and which they are.
 
-        Where the target is constant within groups they are the first of each group.
+        Where the target is constant within groups they are the first of each group; where rules
+        decide its value they are not used.
         """
+        if self.limits is not None:
+            used = used & self.limits.open(rows)
         X = self.design(rows)[used]
         if not self.per_group:
             return X, used
         found = gather(rows, self.per_group, X, used)
         return found.X, np.isin(np.arange(len(rows)), found.first)
+
+    def measured(self, rows: Rows) -> Rows:
+        """Return rows in which the response is what is modelled: see ``chain.limits``."""
+        return rows if self.limits is None else self.limits.measured(rows)
 
     def designed(self, X: Floats) -> Design:
         """Return coded predictor rows with what their columns are."""

@@ -43,7 +43,7 @@ def with_functions(
     if given is not None and not isinstance(given, Mapping):
         return spec
     fixed = {*methods, *wishes.formulas, *wishes.passive, *(given or {})}
-    visited = tuple(c.target for c in spec if not c.indicates and not c.passive)
+    visited = tuple(c.target for c in spec if not c.indicates and not c.computed)
     ordered = bool(wishes.order) and wishes.order != AUTO
     rules = functions(encode_table(table, spec, {}), visited, fixed, ordered)
     if not rules:

@@ -24,6 +24,7 @@ from posynth.chain.held_out import (
     bin_edges,
     log_scores,
 )
+from posynth.chain.limits import part
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.engines.structured.mode import Center, climb
@@ -115,9 +116,3 @@ def _probability(curve: Curve, e: Floats) -> Floats:
     scores = normal_scores(curve, np.where(there, e, 0.0)[None])[0]
     found: Floats = ndtr(np.where(there, scores, e))
     return found
-
-
-def part(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
-    """Return some of the rows."""
-    arrays = {name: values[mask] for name, values in rows.arrays.items()}
-    return replace(rows, arrays=arrays, count=int(mask.sum()))

@@ -85,7 +85,7 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     conditional = posterior.spec[target]
     family, coding = family_of(posterior, target), posterior.links[target].coding
     X, used = coding.gathered(rows, _present(rows, conditional))
-    values = _values(rows, conditional)[used]
+    values = _values(coding.measured(rows), conditional)[used]
     origin, unit = natural_scale(family, coding)
     design = coding.designed(X)
     scored = None
@@ -108,7 +108,7 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
 def observed_values(rows: Rows, conditional: Conditional, coding: Coding) -> Floats:
     """Return the values that a conditional is about, in the units of its column."""
     _, used = coding.gathered(rows, _present(rows, conditional))
-    return _values(rows, conditional)[used]
+    return _values(coding.measured(rows), conditional)[used]
 
 
 def _present(rows: Rows, conditional: Conditional) -> NDArray[np.bool_]:

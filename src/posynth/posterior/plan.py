@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from posynth.chain.limits import limited
 from posynth.chain.passive import verified
 from posynth.chain.rare import told_levels
 from posynth.chain.refine import refine
@@ -20,6 +21,7 @@ from posynth.posterior.bound import Chain, conform
 from posynth.posterior.chain_families import own_families
 from posynth.posterior.computed import with_domains, with_functions
 from posynth.posterior.rehearsal import try_own
+from posynth.posterior.row_rules import ALL, Kept, with_asked_rules, with_seen_rules
 from posynth.posterior.structure import NUMERIC_DEFAULTS, STRUCTURED, bent_where_asked, structured
 from posynth.posterior.support import check_column
 from posynth.posterior.task import encode_table, learn_scales
@@ -27,7 +29,11 @@ from posynth.posterior.wishes import Wishes, adjusted, new_chain, permitted, tra
 from posynth.table.frame import Table
 from posynth.table.inputs import Data, given_table
 from posynth.table.missing_codes import Codes
+from posynth.table.names import as_names
 from posynth.table.reading import Reading, as_reading
+
+#: What the note of a conditional begins with that the default chose.
+BY_DEFAULT = ("default", "marginal")
 
 
 def plan(
@@ -53,10 +59,11 @@ def _planned(
         table = given_table(data, kinds, reading)
         names, own = own_names(wishes.methods, families())
         spec = with_functions(table, new_chain(table.schema, wishes, names), wishes, names)
-        spec = _refined(table, spec, {**names, **wishes.passive})
+        kept = _ruled(table, spec, wishes, names)
+        spec = _refined(table, kept.spec, {**names, **wishes.passive})
         parts = (spec, table.schema, table.source, own_families(own))
         bound = Chain(*parts, allowed=references(c.family for c in spec), notes=table.notes)
-        return table, held_to(table, bound)
+        return table, held_to(table, replace(bound, proposed=kept.proposed))
     if wishes.order:
         raise SpecError(
             "both a chain and an order were given; the chain's order of conditionals is the visit "
@@ -77,7 +84,13 @@ def _planned(
         )
     if wishes.missing != "pattern":
         chain = replace(chain, spec=replace(chain.spec, missing=wishes.missing))
-    return table, held_to(table, _overridden(chain, wishes))
+    chain = _overridden(chain, wishes)
+    if wishes.rules or any(c.rules for c in chain.spec):
+        rows = encode_table(table, chain.spec, {})
+        asked = (*wishes.rules, *(text for c in chain.spec for text in c.rules))
+        free = {c.target for c in chain.spec if c.note.startswith(BY_DEFAULT)}
+        chain = replace(chain, spec=with_asked_rules(rows, chain.spec, asked, free))
+    return table, held_to(table, chain)
 
 
 def held_to(table: Table, chain: Chain) -> Chain:
@@ -96,11 +109,25 @@ def held_to(table: Table, chain: Chain) -> Chain:
     """
     rows, known = encode_table(table, chain.spec, {}), chain.families
     for conditional in chain.spec:
-        if not conditional.passive:
-            check_column(rows, conditional, known[conditional.family].facts)
+        if not conditional.computed:
+            left = limited(rows, conditional)[1]
+            check_column(left, conditional, known[conditional.family].facts)
     spec = verified(rows, chain.spec)
     try_own(table, chain)
     return replace(chain, spec=spec, rare=told_levels(rows, spec))
+
+
+def _ruled(table: Table, spec: ChainSpec, wishes: Wishes, methods: Mapping[str, str]) -> Kept:
+    """Give a default chain the rules that the user states, and those seen in the data."""
+    rows = encode_table(table, spec, {})
+    given = wishes.predictors
+    matrix = given is not None and not isinstance(given, Mapping)
+    named = given if isinstance(given, Mapping) else ()
+    fixed = {*methods, *wishes.formulas, *wishes.passive, *named}
+    free = {c.target for c in spec if c.column not in {*methods}}
+    spec = with_asked_rules(rows, spec, as_names(wishes.rules), free)
+    without = [ALL] if matrix else as_names(wishes.no_rules)
+    return with_seen_rules(rows, spec, {c for c in fixed if c in spec.columns}, without)
 
 
 def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSpec:
@@ -113,10 +140,11 @@ def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSp
     for conditional in spec:
         if conditional.formula or conditional.strata or conditional.indicates:
             continue
+        left = limited(rows, conditional)[1]
         if conditional.family == STRUCTURED:
-            spec = spec.with_conditional(structured(rows, spec, conditional))
+            spec = spec.with_conditional(structured(left, spec, conditional))
         elif conditional.family in NUMERIC_DEFAULTS and conditional.target not in methods:
-            spec = spec.with_conditional(bent_where_asked(rows, spec, conditional))
+            spec = spec.with_conditional(bent_where_asked(left, spec, conditional))
     return with_domains(rows, spec)
 
 

@@ -158,6 +158,8 @@ def stacked(draws: "xr.Dataset") -> dict[str, NDArray[np.float64]]:
 def _stub(family: Family, target: str, coding: Coding, prior: str) -> Task:
     """Build a task on two rows that hold no data, to write the model's form."""
     rows = np.zeros((2, len(coding.predictors) + bool(coding.groups.column)))
+    if coding.limits is not None and coding.limits.masked:
+        rows = np.hstack([np.ones((2, len(coding.levels))), rows])
     if coding.encoder is None:
         rows[:, 0] = 1.0
     natural = family.facts.response == "natural" and family.facts.support == "real"

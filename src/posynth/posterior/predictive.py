@@ -143,7 +143,7 @@ def prior_predictive(
     chain = of_type("chain", chain, Chain, f"pass what `specify` returned, {_ORDER['chain']}")
     target = of_type("target", target, str, f"name a conditional, {_ORDER['chain']}")
     bound, table = chain[target], conform(df, chain.schema, chain.source)
-    if bound.conditional.passive:
+    if bound.conditional.computed:
         raise SpecError(computed(target))
     if bound.family.algorithm:
         raise SpecError(no_model(target, bound.conditional.family))

@@ -44,7 +44,7 @@ def from_prior(chain: Chain, table: Table, rng: np.random.Generator, draws: int 
     links, found = {}, {}
     for conditional in chain.spec:
         task, coding = make_task(rows, chain.spec, conditional, known[conditional.family])
-        fit = fit_own(task, rng) if conditional.passive else prior_fit(task, rng, draws)
+        fit = fit_own(task, rng) if conditional.computed else prior_fit(task, rng, draws)
         found[conditional.target] = to_dataset(fit)
         links[conditional.target] = Link(coding, _diagnosis(task, fit))
     return Posterior(

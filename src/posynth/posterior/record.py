@@ -212,7 +212,7 @@ class Posterior:
     @property
     def estimated(self) -> tuple[str, ...]:
         """Conditionals that have parameters: all but passive columns."""
-        return tuple(c.target for c in self.spec if not c.passive)
+        return tuple(c.target for c in self.spec if not c.computed)
 
     @cached_property
     def fingerprint(self) -> str:

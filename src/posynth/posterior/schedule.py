@@ -68,7 +68,7 @@ class Job:
             max(len(schema[name].levels) - 1, self.conditional.splines, 1) if name in schema else 1
             for name in self.chain.spec.predictors(target)
         )
-        free = self.exact or bool(self.conditional.passive)
+        free = self.exact or self.conditional.computed
         return 0.0 if free else float((1 + width) * max(levels - 1, 1))
 
     @property

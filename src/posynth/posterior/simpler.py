@@ -11,7 +11,7 @@ FAMILY, LINEAR, SPREAD = "structured", "gaussian", "location_scale"
 FEW_CURVES = 3
 PLACE = "; in place of a larger model, which was not fitted"
 #: Families of levels the default chooses.
-LEVELS = ("bernoulli", "ordinal", "categorical")
+LEVELS = ("bernoulli", "ordinal", "categorical", "restricted")
 SHARES = "dirichlet"  # of levels, without predictors: known in closed form
 
 
@@ -117,5 +117,6 @@ def _of_levels(conditional: Conditional) -> Iterator[Step]:
         yield {"splines": 0, "interactions": ()}, "straight lines, no interactions"
     if conditional.prior != FEW_CASES:
         yield {"prior": FEW_CASES, "scales": {}}, "slopes with a log-F(2, 2) prior"
-    shares = {"family": SHARES} if conditional.scale != "levels" else {}
+    free = conditional.scale != "levels" and conditional.family != "restricted"
+    shares = {"family": SHARES} if free else {}
     yield {**shares, "predictors": (), "prior": "", "scales": {}}, "no predictors"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from posynth.arguments import as_path, of_type
 from posynth.chain.design import Encoder
 from posynth.chain.groups import Groups
+from posynth.chain.limits import Limits
 from posynth.chain.scale import Scale
 from posynth.chain.scores import Warp
 from posynth.chain.spec import ChainSpec
@@ -303,7 +304,10 @@ def _link_to_dict(link: Link) -> dict[str, Any]:
     plain = {key: value for key, value in vars(coding).items() if key != "encoder"}
     plain["warp"] = coding.warp.knots
     plain["groups"] = asdict(coding.groups)
-    plain["learned"] = coding.learned is not None  # the scale itself stands once, by column
+    plain["limits"] = None if coding.limits is None else asdict(coding.limits)
+    # The scale stands once, by column, but for a column that rules restrict.
+    learned, own = coding.learned, coding.limits is not None
+    plain["learned"] = learned.to_dict() if learned and own else learned is not None
     diagnosis = {k: _finite(v) for k, v in asdict(link.diagnosis).items()}
     return {"coding": plain | {"encoder": encoder}, "diagnosis": diagnosis}
 
@@ -312,9 +316,10 @@ def _link_from_dict(data: Mapping[str, Any], learned: Mapping[str, Scale]) -> Li
     coding = dict(data["coding"])
     coding["warp"] = Warp(tuple(coding["warp"]))
     coding["groups"] = Groups.from_dict(coding.get("groups", {}))
-    coding["learned"] = learned[data["diagnosis"]["target"]] if coding["learned"] else None
+    coding["learned"] = _scale_from(coding["learned"], learned, data["diagnosis"]["target"])
     if coding["encoder"] is not None:
         coding["encoder"] = Encoder.from_json(json.dumps(coding["encoder"]))
+    coding["limits"] = Limits.from_dict(coding["limits"]) if coding.get("limits") else None
     coding["numbers"] = tuple(coding.get("numbers", ()))
     coding["spread"] = tuple(coding.get("spread", ()))
     for key in ("columns", "predictors", "levels"):
@@ -324,6 +329,13 @@ def _link_from_dict(data: Mapping[str, Any], learned: Mapping[str, Scale]) -> Li
     }
     diagnosis["reasons"] = tuple(diagnosis["reasons"])
     return Link(Coding(**coding), Diagnosis(**diagnosis))
+
+
+def _scale_from(entry: Any, learned: Mapping[str, Scale], target: str) -> Scale | None:
+    """Return the scale of a response: its own, or that of its column."""
+    if isinstance(entry, Mapping):
+        return Scale.from_dict(entry)
+    return learned[target] if entry else None
 
 
 def _finite(value: Any) -> Any:

@@ -140,7 +140,7 @@ def _check_scale(name: str, entry: Any) -> None:
 
 
 def _check_coding(where: str, coding: Any) -> None:
-    in_file = {"encoder": Any, "warp": tuple[float, ...], "learned": bool, "groups": Groups}
+    in_file = {"encoder": Any, "warp": tuple[float, ...], "learned": Any, "groups": Groups}
     require_types(Coding, coding, where, also=in_file)
     if not coding.get("scale", 1.0) > 0 or not coding.get("unit", 1.0) > 0:
         raise StoreError(f"{where}: scale and unit must be above 0")

@@ -30,6 +30,7 @@ from posynth.chain.blocks import Rows
 from posynth.chain.budget import spline_columns
 from posynth.chain.choice import choose, spaced
 from posynth.chain.design import Encoder
+from posynth.chain.limits import part
 from posynth.chain.smooth import product_block, smooth_block
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.engines.structured.mode import Center, climb
@@ -37,7 +38,7 @@ from posynth.engines.structured.posterior import Structured
 from posynth.engines.structured.rows import information, scores
 from posynth.engines.structured.sample import make_density
 from posynth.families import family
-from posynth.posterior.held_out_scales import held_out_scores, part
+from posynth.posterior.held_out_scales import held_out_scores
 from posynth.posterior.task import make_task, spread_places
 
 type Floats = NDArray[np.float64]

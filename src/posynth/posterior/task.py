@@ -12,6 +12,7 @@ from posynth.chain.facts import FamilyFacts
 from posynth.chain.few import numbers_of
 from posynth.chain.group_level import gather, require_constant
 from posynth.chain.groups import Groups, behind_groups
+from posynth.chain.limits import Limits, behind_levels, limited, part
 from posynth.chain.missing_kinds import indicator_levels, missingness
 from posynth.chain.passive import computed
 from posynth.chain.quantiles import learn_scale
@@ -74,7 +75,9 @@ def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | N
             table.schema, {n: arrays[n] for n in table.schema.names if n in wanted}
         )
         _require_scales(spec, learned, arrays)
-    return Rows(table.schema, arrays, spec.predicting(table.schema), len(table.frame), learned)
+    decided = frozenset(c.target for c in spec if c.computed)
+    indicators, count = spec.predicting(table.schema), len(table.frame)
+    return Rows(table.schema, arrays, indicators, count, learned, decided)
 
 
 def learn_scales(schema: Schema, arrays: Mapping[str, Floats]) -> dict[str, Scale]:
@@ -130,8 +133,9 @@ def make_task(
     tuple of Task and Coding
         What the engine fits, and how to code rows like it.
     """
-    if conditional.passive:
-        return _passive_task(rows, conditional, family)
+    if conditional.computed:
+        return _computed_task(rows, conditional, family)
+    limits, rows = limited(rows, conditional)
     values = rows.arrays[conditional.column]
     holes = np.isnan(values)
     fitted = None if conditional.indicates or not holes.any() else ~holes
@@ -158,7 +162,10 @@ def make_task(
     numbers = tuple(numbers_of(observed).tolist()) if conditional.scale == "levels" else ()
     spread = spread_places(encoder, conditional.spread) if encoder is not None else ()
     coding = replace(coding, per_group=conditional.per_group, numbers=numbers, spread=spread)
-    design = coding.designed(behind_groups(rows, groups, X, fitted))
+    coding = replace(coding, limits=limits)
+    X = behind_groups(rows, groups, X, fitted)
+    known = rows if fitted is None else part(rows, fitted)
+    design = coding.designed(behind_levels(known, limits, X))
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
     return Task(family, design, response, prior, scales), coding
@@ -217,14 +224,39 @@ def in_cells(response: Response, learned: Scale, warp: Warp, values: Floats) -> 
     return replace(response, y=y, cells=(lower, upper))
 
 
-def _passive_task(rows: Rows, conditional: Conditional, family: Family) -> tuple[Task, Coding]:
-    """Build the task of a column that is computed: its values, and what the rule gives."""
-    column, rule = rows.schema[conditional.target], conditional.passive
-    there = ~np.isnan(rows.arrays[column.name])
-    X, levels = computed(rows, column, rule)[there, None], tuple(map(str, column.levels))
-    response = Response(column.name, rows.arrays[column.name][there], levels)
-    task = Task(family, Design(X, (column.name,)), response, family.facts.default_prior, {})
-    return task, Coding(None, (), (column.name,), levels, rule=rule)
+def _computed_task(rows: Rows, conditional: Conditional, family: Family) -> tuple[Task, Coding]:
+    """Build the task of a column that others decide: its values, and what its rules give."""
+    column, name = rows.schema[conditional.column], conditional.target
+    values, rule = rows.arrays[column.name], conditional.passive
+    limits = Limits.of(rows, conditional)
+    there = np.ones(len(rows), dtype=bool) if conditional.indicates else ~np.isnan(values)
+    if limits is None:
+        given = computed(rows, column, rule)
+    else:
+        given = limits.decided(rows)
+        _require_decided(conditional, given[there])
+    levels = tuple(map(str, column.levels))
+    if conditional.indicates:
+        levels = indicator_levels(column)
+    y = missingness(rows, conditional) if conditional.indicates else values[there]
+    task = Task(
+        family,
+        Design(given[there, None], (name,)),
+        Response(name, y, levels),
+        family.facts.default_prior,
+        {},
+    )
+    return task, Coding(None, (), (name,), levels, rule=rule, limits=limits)
+
+
+def _require_decided(conditional: Conditional, given: Floats) -> None:
+    left = int(np.isnan(given).sum())
+    if left:
+        raise SpecError(
+            f"column {conditional.target!r}: its rules ({conditional.computed_by}) leave it more "
+            f"than one value in {left} of {len(given)} rows, so it is not computed; name a family "
+            "that models it in those rows"
+        )
 
 
 def replay_task(
@@ -253,6 +285,7 @@ def replay_task(
     holes = np.isnan(values)
     used = np.ones(len(rows), dtype=bool) if conditional.indicates else ~holes
     X, used = coding.gathered(rows, used)
+    values = coding.measured(rows).arrays[conditional.column]
     y = missingness(rows, conditional) if conditional.indicates else values
     standardised = family.facts.response == "standardised" and not coding.levels
     y = coding.levels_of(conditional.target, y[used])

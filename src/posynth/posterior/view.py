@@ -74,7 +74,7 @@ class View:
         if draws is not None and draws < 1:
             raise SpecError(f"draws = {draws}; it must be 1 or more")
         full = posterior[target]["posterior"].to_dataset()
-        if posterior.spec[target].passive:
+        if posterior.spec[target].computed:
             raise SpecError(computed(target))
         step = -(-full.sizes["chain"] * full.sizes["draw"] // draws) if draws else 1
         coded = code_rows(posterior, encoded(posterior, df), target)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from posynth.arguments import mapping, truth, with_type
+from posynth.chain.attached import moved_behind
 from posynth.chain.default import default_chain, visit_order
 from posynth.chain.dependence import in_order, with_rules
 from posynth.chain.matrix import allowed, read_matrix
@@ -58,6 +59,10 @@ class Wishes:
         Whether families are meant that are not proper, or that copy values.
     allow_code : bool
         Whether Python files that a chain file names may be run.
+    rules : tuple of str
+        Rules that hold in every row, see ``chain.row_rule``.
+    no_rules : tuple of str
+        Rules seen in the data that are not to be kept; ``"all"`` for every one.
     """
 
     order: Names = ()
@@ -71,12 +76,16 @@ class Wishes:
     copies_values: bool = False
     passive: Mapping[str, Passive] = field(default_factory=dict)
     allow_code: bool = False
+    rules: Names = ()
+    no_rules: Names = ()
 
     def __post_init__(self) -> None:
         if not (
             isinstance(self.order, str) and self.order == AUTO
         ):  # the word alone is the rule; in a list it is a column
             object.__setattr__(self, "order", () if self.order is None else as_names(self.order))
+        for name in ("rules", "no_rules"):
+            object.__setattr__(self, name, tuple(as_names(getattr(self, name))))
         for name, example in _EXAMPLES.items():
             mapping(name, getattr(self, name), example)
         for name in ("improper", "copies_values", "allow_code"):
@@ -104,6 +113,8 @@ def new_chain(schema: Schema, wishes: Wishes, methods: Mapping[str, str]) -> Cha
     order, rules = _order(schema, wishes, meant.values()), _rules(schema, wishes)
     if rules:
         order = list(in_order(visit_order(schema, order), rules))
+    if wishes.rules and (not wishes.order or wishes.order == AUTO):
+        order = list(moved_behind(visit_order(schema, order), as_names(wishes.rules)))
     spec = default_chain(schema, order, named, wishes.engine, wishes.missing)
     for column, translation in meant.items():
         spec = spec.with_conditional(translated(spec[column], translation))
@@ -184,7 +195,7 @@ def stratified(spec: ChainSpec, schema: Schema, strata: str) -> ChainSpec:
     for c in spec:
         known = families().get(c.family)
         crosses = known is not None and known.facts.design == "cells"
-        if c.column == strata or crosses or c.predictors == () or c.passive:
+        if c.column == strata or crosses or c.predictors == () or c.computed:
             continue
         note = f"{c.note}; within levels of {strata!r}".lstrip("; ")
         spec = spec.with_conditional(replace(c, strata=strata, note=note))

@@ -83,8 +83,8 @@ def _modelled(column: Column, posterior: Posterior, chain: Mapping[str, Mapping[
     if not was.kind.is_modelled:
         return FILLED[was.kind]
     conditional = posterior.spec[column.name]
-    if conditional.passive:
-        return f"computed: {conditional.passive}"
+    if conditional.computed:
+        return f"computed: {conditional.computed_by}"
     return chain[column.name]["family"]
 
 

@@ -74,7 +74,7 @@ def example_model(copies: Copies) -> tuple[str, str] | None:
 def _usable(copies: Copies) -> list[Column]:
     """Return columns that vary, name nobody, and are not computed by a rule, in visit order."""
     frame, spec = copies.frames[0], copies.posterior.spec
-    ruled = {conditional.target for conditional in spec if conditional.passive}
+    ruled = {conditional.target for conditional in spec if conditional.computed}
     found = []
     for column in (copies.schema[name] for name in spec.columns if name not in ruled):
         values = frame[column.name].dropna()

@@ -125,7 +125,7 @@ def _conditionals(count: int) -> str:
 
 def _forms(posterior: "Posterior") -> str:
     """Say what of the conditionals is no straight line on the natural scale, in sentences."""
-    spec = [c for c in posterior.spec if not c.passive]
+    spec = [c for c in posterior.spec if not c.computed]
     found = [_LEARNED] if any(c.scale == "learned" for c in spec) else []
     splines = [c.splines for c in spec if c.splines]
     if splines:

@@ -87,7 +87,7 @@ def chain(posterior: Posterior, manifest: Mapping[str, Any], public: bool = Fals
             prior = _prior(manifest["priors"][c.target], facts)
             rows.append((c.target, given, c.label, prior, c.note or BY_USER))
     heads = ("Conditional", "Given", "Family", *([] if public else ["Prior", "Why"]))
-    modelled = [c for c in posterior.spec if not c.passive]
+    modelled = [c for c in posterior.spec if not c.computed]
     own = [c.target for c in modelled if c.family in known and known[c.family].drawer]
     note = "Each row is a PyMC model; its parameters are independent of those of other rows."
     if own:
@@ -100,8 +100,8 @@ def chain(posterior: Posterior, manifest: Mapping[str, Any], public: bool = Fals
 def _given(posterior: Posterior, target: str) -> str:
     conditional = posterior.spec[target]
     predictors = posterior.spec.predictors(target)
-    if conditional.formula or conditional.passive:
-        return conditional.formula or f"= {conditional.passive}"
+    if conditional.formula or conditional.computed:
+        return conditional.formula or f"= {conditional.computed_by}"
     if len(predictors) < FEW_PREDICTORS:
         return " + ".join(predictors) or "nothing"
     return f"{len(predictors)} earlier columns"

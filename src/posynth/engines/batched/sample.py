@@ -24,7 +24,11 @@ from posynth.engines.batched.location_scale import LocationScale, location_scale
 from posynth.engines.batched.mean_given_spread import MeanGivenSpread
 from posynth.engines.batched.proposals import Proposals, pilot
 from posynth.engines.batched.resample import resampled
-from posynth.engines.batched.softmax import logistic_density, softmax_density
+from posynth.engines.batched.softmax import (
+    logistic_density,
+    restricted_density,
+    softmax_density,
+)
 from posynth.engines.conditioned import Conditioned
 from posynth.engines.hmc import run_hmc
 from posynth.engines.laplace import failed
@@ -42,6 +46,7 @@ COMPARED, DIFFERENT = 4, 0.05  # draws at which densities are compared; log unit
 DENSITIES: dict[str, Make] = {
     "logistic": logistic_density,
     "softmax": softmax_density,
+    "restricted": restricted_density,
     "cumulative": cumulative_density,
     "location_scale": location_scale_density,
 }

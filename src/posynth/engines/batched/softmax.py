@@ -3,7 +3,8 @@ r"""Batched posterior of logistic and multinomial regression.
 .. math:: \log p(\theta | y) = \langle X'Y, \Theta \rangle
     - \sum_i \log(1 + \sum_c e^{x_i\theta_c}) + \log p(\theta) + const
 
-with one column :math:`\theta_c` a contrast with the reference level, the intercept first. The
+with one column :math:`\theta_c` a contrast with the reference level, the intercept first. Where
+rules leave some levels only, the sum goes over those. The
 curvature has blocks :math:`X' diag(p_k(\delta_{kl} - p_l)) X` (Böhning 1992).
 
 References
@@ -13,6 +14,7 @@ Statistical Mathematics 44(1), 197-200.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 
 from posynth.engines.batched.density import CELLS, ROWS, Curvature, Floats, Singles, pieces
 from posynth.engines.batched.prior import CoefficientPrior
+from posynth.families.restricted import NEVER, possible
 
 if TYPE_CHECKING:
     from posynth.engines.base import Task
@@ -42,6 +45,8 @@ class Softmax:
         Of all parameters.
     scale : float
         Factor of the likelihood: above 1 where the rows are a sample of those meant.
+    allowed : ndarray, shape (n, 1 + contrasts), optional
+        1 for the levels possible in a row, the reference first; all by default.
     """
 
     def __init__(
@@ -51,7 +56,9 @@ class Softmax:
         contrasts: int,
         prior: CoefficientPrior,
         scale: float = 1.0,
+        allowed: Floats | None = None,
     ) -> None:
+        self._never = None if allowed is None else _penalties(allowed)
         self.contrasts, self.scale = contrasts, scale
         self.terms: int = X.shape[1] + 1
         ones = np.ones((len(X), 1))
@@ -125,17 +132,43 @@ class Softmax:
     def _parts(self, thetas: Floats) -> Iterator[tuple[slice, Singles, Singles, Singles]]:
         """Give, piece by piece, which thetas, rows (q, r), shares (s, c, r), log totals (s, r)."""
         single = thetas.astype(np.float32).reshape(-1, self.contrasts, self.terms)
-        for piece in self._pieces:
+        for number, piece in enumerate(self._pieces):
+            never = None if self._never is None else self._never[number]
             for first in range(0, len(single), self._block):
                 part = slice(first, min(first + self._block, len(single)))
                 eta = single[part].reshape(-1, self.terms) @ piece
                 eta = eta.reshape(-1, self.contrasts, piece.shape[1])
-                top = np.maximum(eta.max(axis=1), np.float32(0))
+                if never is not None:
+                    eta += never[1:]
+                base = np.float32(0) if never is None else never[0]
+                top = np.maximum(eta.max(axis=1), base)
                 eta -= top[:, None]
                 np.exp(eta, out=eta)
-                total = np.exp(-top) + eta.sum(axis=1)
+                total = np.exp(base - top) + eta.sum(axis=1)
                 eta /= total[:, None]
                 yield part, piece, eta, top + np.log(total)
+
+
+def _penalties(allowed: Floats) -> list[Singles]:
+    """Return log indicators of possible levels, finite, in the pieces of the rows."""
+    return pieces(np.where(allowed > 0, 0.0, NEVER))
+
+
+def restricted_density(task: "Task", rows: Rows = None) -> Softmax:
+    """Return the batched posterior of a regression over the levels possible in each row.
+
+    Parameters
+    ----------
+    task : Task
+        Data and prior; X has indicators of the possible levels before the predictors.
+    rows : ndarray of int, optional
+        As above.
+    """
+    reference, levels = task.response.reference, len(task.response.levels)
+    allowed, Z = possible(task.design.X, levels)
+    first = [reference, *(c for c in range(levels) if c != reference)]
+    plain = replace(task, design=replace(task.design, X=Z))
+    return _density(plain, rows, reference, levels - 1, allowed[:, first])
 
 
 def logistic_density(task: "Task", rows: Rows = None) -> Softmax:
@@ -156,14 +189,17 @@ def softmax_density(task: "Task", rows: Rows = None) -> Softmax:
     return _density(task, rows, task.response.reference, len(task.response.contrasts))
 
 
-def _density(task: "Task", rows: Rows, reference: int, contrasts: int) -> Softmax:
+def _density(
+    task: "Task", rows: Rows, reference: int, contrasts: int, allowed: Floats | None = None
+) -> Softmax:
     X, y, scale = task.design.X, task.response.y, 1.0
     if rows is not None:
         X, y, scale = X[rows], y[rows], len(X) / len(rows)
+        allowed = None if allowed is None else allowed[rows]
     codes = np.where(y == reference, -1, np.where(y > reference, y - 1, y))
     sd = np.full((contrasts, 1 + X.shape[1]), task.priors["slope"])
     sd[:, 0] = task.priors["intercept"]
     slopes = np.ones(sd.shape, dtype=bool)
     slopes[:, 0] = False
     prior = CoefficientPrior.of(task, sd.ravel(), slopes.ravel())
-    return Softmax(X, codes, contrasts, prior, scale)
+    return Softmax(X, codes, contrasts, prior, scale, allowed)

@@ -134,7 +134,7 @@ def touched(spec: ChainSpec, targets: Sequence[str]) -> list[str]:
     return [
         name
         for name in spec.targets
-        if not spec[name].passive
+        if not spec[name].computed
         and any(name == target or target in spec.given(name) for target in targets)
     ]
 

@@ -130,7 +130,7 @@ def blanket(target: str, spec: ChainSpec) -> tuple[str, ...]:
 
 
 def _children(target: str, spec: ChainSpec) -> list[str]:
-    models = [c.target for c in spec if not c.indicates and not c.passive]
+    models = [c.target for c in spec if not c.indicates and not c.computed]
     return [name for name in models if name != target and target in _reads(name, spec)]
 
 

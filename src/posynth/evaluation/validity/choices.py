@@ -27,7 +27,7 @@ def chosen(spec: ChainSpec, conditional: Conditional) -> list[str]:
         said.append(f"splines of {conditional.splines} columns")
     said += [f"interaction {':'.join(pair)}" for pair in conditional.interactions]
     kept, possible = spec.predictors(target), spec.earlier(target)
-    if not conditional.passive and not conditional.formula and set(kept) != set(possible):
+    if not conditional.computed and not conditional.formula and set(kept) != set(possible):
         said.append(f"predictors {' + '.join(kept)}" if kept else "no predictors")
     if "slope" in conditional.scales:
         said.append("slopes shrunk")

@@ -129,7 +129,7 @@ def exchange(
 
 
 def _require_priors(chain: Chain) -> None:
-    for conditional in (c for c in chain.spec if not c.passive):
+    for conditional in (c for c in chain.spec if not c.computed):
         algorithm = chain.families[conditional.family].algorithm
         if algorithm or conditional.scale == "learned":
             what = f"family {conditional.family!r}" if algorithm else "scale 'learned'"

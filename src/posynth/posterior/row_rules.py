@@ -1,0 +1,249 @@
+"""Rules that hold in every row become part of a chain: those of the user, those of the data."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import ndtr
+
+from posynth.chain.attached import attached
+from posynth.chain.blocks import Rows
+from posynth.chain.dependence import with_rules
+from posynth.chain.limits import RESTRICTED, Limits
+from posynth.chain.passive import breaks
+from posynth.chain.row_rule import (
+    WITHIN,
+    read_row_rule,
+    require_columns,
+    require_true,
+    rows_it_speaks_of,
+)
+from posynth.chain.spec import ChainSpec, Conditional
+from posynth.errors import SpecError
+from posynth.structure.search import Finding, search
+from posynth.table.schema import Kind
+
+#: In place of a rule's text: leave out every rule that was seen in the data.
+ALL = "all"
+#: Rows of a copy below which a bound is not reached.
+SELDOM = 0.01
+#: Families of levels that the default chooses, in place of which a restricted one stands.
+_LEVELS = ("bernoulli", "categorical", "dirichlet")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A chain with rules, and what is only likely.
+
+    Attributes
+    ----------
+    spec : ChainSpec
+        The chain.
+    proposed : tuple of str
+        Rules that hold in all rows, but that a strong dependence explains too; a sentence each.
+    """
+
+    spec: ChainSpec
+    proposed: tuple[str, ...] = ()
+
+
+def with_seen_rules(
+    rows: Rows, spec: ChainSpec, fixed: Collection[str], without: Collection[str]
+) -> Kept:
+    """Give columns of a default chain the rules that hold in every row of the data.
+
+    Parameters
+    ----------
+    rows : Rows
+        The source, encoded.
+    spec : ChainSpec
+        The chain without them.
+    fixed : collection of str
+        Columns that stay as they are.
+    without : collection of str
+        Rules to leave out, as they are written; ``"all"`` for every one.
+    """
+    if ALL in without:
+        return Kept(spec)
+    visited = tuple(c.target for c in spec if not c.indicates)
+    computed = {c.column for c in spec if c.computed and not c.indicates}
+    found = search(rows, visited, {*fixed, *computed}, spec.indicators)
+    held = [each for each in found if each.text not in without and _in_all(rows, each)]
+    count = len(rows)
+    for each in (each for each in held if each.sure and each.computes):
+        spec = with_rules(spec, {each.column: each.text}, {})
+        note = f"a function of other columns in all {count} rows, so it is computed; "
+        note += f"--no-rule {each.text!r} models it"
+        spec = spec.with_conditional(replace(spec[each.column], note=note))
+    texts = [each.text for each in held if each.sure and not each.computes]
+    texts += [text for text in _sources_within(rows, spec, fixed) if text not in without]
+    spec = with_row_rules(rows, spec, texts, {c.target for c in spec if c.target not in fixed})
+    likely = [each for each in held if not each.sure]
+    return Kept(spec, tuple(_proposal(rows, each.text) for each in likely))
+
+
+def _sources_within(rows: Rows, spec: ChainSpec, fixed: Collection[str]) -> Iterator[str]:
+    """Give rules that keep sources where a computed column is not negative: parts of a total."""
+    for c in spec:
+        values = rows.arrays[c.column]
+        numeric = c.passive and rows.schema[c.column].kind in (Kind.COUNT, Kind.CONTINUOUS)
+        if not numeric or c.target in fixed or "-" not in c.passive or not np.nanmin(values) >= 0:
+            continue
+        text = f"{c.passive} >= 0"
+        last = max(read_row_rule(text).columns, key=spec.columns.index)
+        if not spec[last].computed and last not in fixed and _may_be_negative(rows, c):
+            yield text
+
+
+def _may_be_negative(rows: Rows, conditional: Conditional) -> bool:
+    """Whether a normal distribution of a computed column would reach below 0 in a copy."""
+    values = rows.arrays[conditional.column]
+    mean, sd = float(np.nanmean(values)), float(np.nanstd(values))
+    return sd > 0 and len(rows) * float(ndtr(-mean / sd)) > SELDOM
+
+
+def _in_all(rows: Rows, finding: Finding) -> bool:
+    """Hold a rule that was seen in some rows to all of them."""
+    try:
+        if finding.computes:
+            return not bool(breaks(rows, rows.schema[finding.column], finding.text).any())
+        return bool(read_row_rule(finding.text).holds(rows).all())
+    except SpecError:
+        return False
+
+
+def _proposal(rows: Rows, text: str) -> str:
+    count = rows_it_speaks_of(read_row_rule(text), rows)
+    return (
+        f"{text}: so it is in all {count} rows it speaks of, but a strong dependence would do too; "
+        f"--rule {text!r} keeps it"
+    )
+
+
+def with_asked_rules(
+    rows: Rows, spec: ChainSpec, texts: Iterable[str], default: Collection[str]
+) -> ChainSpec:
+    """Give a chain the rules that a user states, after holding them to the source.
+
+    Parameters
+    ----------
+    rows : Rows
+        The source, encoded.
+    spec : ChainSpec
+        The chain.
+    texts : iterable of str
+        Rules.
+    default : collection of str
+        Conditionals whose family was not asked for and may be another one.
+
+    Raises
+    ------
+    SpecError
+        If a rule cannot be read, names a column that is not modelled, or is contradicted by rows.
+    """
+    texts = tuple(dict.fromkeys(texts))
+    for text in texts:
+        rule = read_row_rule(text)
+        require_columns(rule, rows.schema)
+        require_true(rule, rows)
+    return with_row_rules(rows, spec, texts, default)
+
+
+def with_row_rules(
+    rows: Rows, spec: ChainSpec, texts: Sequence[str], default: Collection[str]
+) -> ChainSpec:
+    """Attach rules to the conditionals that they restrict, and settle those."""
+    for (column, missing), own in attached(texts, spec.columns).items():
+        target = spec.indicators.get(column) if missing else column
+        if target is None:
+            raise SpecError(
+                f"rule {own[0]!r}: column {column!r} has no missing values, so no conditional "
+                "says where they are; leave the rule out"
+            )
+        _require_visited(own, spec, column)
+        conditional = spec[target]
+        rules = tuple(dict.fromkeys((*conditional.rules, *own)))
+        changed = settled(rows, replace(conditional, rules=rules), spec, target in default)
+        if rules == conditional.rules and changed.family == conditional.family:
+            changed = conditional  # a chain that has them already
+        spec = spec.with_conditional(changed)
+    return spec
+
+
+def _require_visited(rules: Iterable[str], spec: ChainSpec, column: str) -> None:
+    order = spec.columns
+    for text in rules:
+        for name in read_row_rule(text).columns:
+            if name not in order:
+                raise SpecError(f"rule {text!r}: column {name!r} has no conditional")
+            if order.index(name) > order.index(column):
+                raise SpecError(
+                    f"rule {text!r}: {name!r} is visited after {column!r}, whose missing values "
+                    f"it decides; visit it before: --order {name},{column}"
+                )
+
+
+def settled(rows: Rows, conditional: Conditional, spec: ChainSpec, default: bool) -> Conditional:
+    """Return a conditional with rules as it can be fitted.
+
+    Where rules leave one value in every row it is computed; where they leave some levels its family
+    is ``restricted``.
+
+    Raises
+    ------
+    SpecError
+        If a family was asked for that cannot be restricted so.
+    """
+    limits = Limits.of(rows, conditional)
+    if limits is None or conditional.passive:
+        return conditional
+    values = rows.arrays[conditional.column]
+    there = np.ones(len(rows), dtype=bool) if conditional.indicates else ~np.isnan(values)
+    left = limits.open(rows) & there
+    said = f"{_spoken(rows, conditional.rules)} of {len(rows)} rows are kept to rules"
+    if not left.any():
+        note = f"decided by rules in all {int(there.sum())} rows"
+        return Conditional(
+            conditional.target,
+            "passive",
+            rules=conditional.rules,
+            indicates=conditional.indicates,
+            note=note,
+        )
+    note = f"{conditional.note}; {said}, {int(left.sum())} are left open"
+    changed = replace(conditional, note=note)
+    if conditional.indicates or not rows.schema[conditional.column].kind.is_categorical:
+        return changed
+    allowed = limits.allowed(rows)[left]
+    if allowed.all() and len(rows.schema[conditional.column].levels) < 3:
+        return changed
+    if default and conditional.family in _LEVELS:
+        kept = _without_parents(conditional, spec)
+        return replace(changed, family=RESTRICTED, predictors=kept)
+    if conditional.family != RESTRICTED and not allowed.all():
+        raise SpecError(
+            f"column {conditional.target!r}: family {conditional.family!r} gives every level some "
+            f"probability, and the rules ({'; '.join(conditional.rules)}) leave some of them in "
+            f"{int(np.sum(~allowed.all(axis=1)))} rows; use family 'restricted', or no method"
+        )
+    return changed
+
+
+def _without_parents(conditional: Conditional, spec: ChainSpec) -> tuple[str, ...] | None:
+    """Return the predictors but for columns that each level of the target belongs to."""
+    rules = [read_row_rule(text) for text in conditional.rules]
+    parents = {
+        name for r in rules if r.kind == WITHIN for name in r.columns if name != conditional.target
+    }
+    if not parents:
+        return conditional.predictors
+    return tuple(name for name in spec.predictors(conditional.target) if name not in parents)
+
+
+def _spoken(rows: Rows, texts: Iterable[str]) -> int:
+    """Return the number of rows that some rule speaks of."""
+    found = np.zeros(len(rows), dtype=bool)
+    for text in texts:
+        rule = read_row_rule(text)
+        found |= rule.applies(rows) if not rule.only else True
+    return int(found.sum())

@@ -1,0 +1,1 @@
+"""What holds in every row of a table: looked for, tested against chance, written as rules."""

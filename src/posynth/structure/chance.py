@@ -1,0 +1,75 @@
+r"""How likely chance is to make a rule hold in all rows: logarithms of probabilities.
+
+Under independence the values of a column are a random arrangement. Of n rows, h of which have a
+property, all of c given rows have it with probability
+
+.. math:: \binom{n - c}{h - c} \Big/ \binom{n}{h},
+
+all rows of groups of sizes c_g have one value each with probability at most
+:math:`\prod_g \sum_v (n_v/n)^{c_g}`, and values in order fall into r runs with at most
+:math:`\binom{d-1}{r-1} K (K-1)^{r-1}` of the :math:`d!/\prod_v d_v!` arrangements.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, logsumexp
+
+type Counts = NDArray[np.int64]
+
+
+def all_have(rows: int, having: int, of: int) -> float:
+    """Return log P(all of some rows have a property that a number of rows have).
+
+    Examples
+    --------
+    >>> round(float(np.exp(all_have(4, 2, 2))), 4)
+    0.1667
+    """
+    if of > having:
+        return -np.inf
+    return _choose(rows - of, having - of) - _choose(rows, having)
+
+
+def none_have(rows: int, having: int, of: int) -> float:
+    """Return log P(none of some rows have a property that a number of rows have)."""
+    if of > rows - having:
+        return -np.inf
+    return _choose(rows - of, having) - _choose(rows, having)
+
+
+def one_value_each(groups: Counts, values: Counts) -> float:
+    """Return log P(every group of rows has one value only), at most.
+
+    Parameters
+    ----------
+    groups : ndarray of int, shape (g,)
+        Rows of each group.
+    values : ndarray of int, shape (v,)
+        Rows of each value.
+    """
+    shares = np.log(values[values > 0] / values.sum())
+    sizes, times = np.unique(groups[groups > 1], return_counts=True)
+    if not len(sizes):
+        return 0.0
+    return float(np.sum(times * logsumexp(sizes[:, None] * shares, axis=1)))
+
+
+def few_runs(values: Counts, runs: int) -> float:
+    """Return log P(values in a random order fall into so few runs), at most.
+
+    Parameters
+    ----------
+    values : ndarray of int, shape (v,)
+        How often each value occurs.
+    runs : int
+        Stretches of equal values.
+    """
+    total, levels = int(values.sum()), len(values)
+    if levels < 2:
+        return 0.0
+    ways: float = _choose(total - 1, runs - 1) + np.log(levels) + (runs - 1) * np.log(levels - 1.0)
+    return min(0.0, float(ways - gammaln(total + 1) + np.sum(gammaln(values + 1.0))))
+
+
+def _choose(n: int, k: int) -> float:
+    return float(gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0))

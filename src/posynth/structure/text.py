@@ -1,0 +1,93 @@
+"""How rules that were seen in the data are written."""
+
+from collections.abc import Sequence
+from keyword import iskeyword
+from unicodedata import normalize
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posynth.table.schema import Column
+
+type Floats = NDArray[np.float64]
+
+
+def named(name: str) -> str:
+    """Return a column's name as a rule writes it: in backticks unless it is an identifier."""
+    plain = name.isidentifier() and not iskeyword(name) and normalize("NFKC", name) == name
+    return name if plain else f"`{name}`"
+
+
+def value_text(column: Column, value: float) -> str:
+    """Return an encoded value as a rule writes it: a number, or a level in quotes.
+
+    Examples
+    --------
+    >>> from posynth.table.schema import Kind
+    >>> value_text(Column("sex", Kind.BINARY, "str", levels=("f", "m")), 1.0)
+    "'m'"
+    """
+    if not column.kind.is_categorical:
+        return np.format_float_positional(value, trim="-")
+    levels = column.levels
+    if all(isinstance(level, int | float) for level in levels):
+        return np.format_float_positional(float(levels[int(value)]), trim="-")
+    text = str(levels[int(value)])
+    return f'"{text}"' if "'" in text else f"'{text}'"
+
+
+def any_of(name: str, texts: Sequence[str]) -> str:
+    """Return the condition that a column has one of some values."""
+    return " or ".join(f"{named(name)} == {text}" for text in texts)
+
+
+def is_missing(name: str) -> str:
+    """Return the condition that a column is missing."""
+    return f"missing({named(name)})"
+
+
+def as_one(name: str, values: Sequence[str], images: Sequence[str]) -> str:
+    """Return a rule that gives each value its image; the last stands for all that remain.
+
+    Examples
+    --------
+    >>> as_one("plan", ["'a'", "'b'", "'c'"], ["1", "2", "1"])
+    "1 if plan == 'a' or plan == 'c' else 2"
+    """
+    groups: dict[str, list[str]] = {}
+    for value, image in zip(values, images, strict=True):
+        groups.setdefault(image, []).append(value)
+    *first, last = groups
+    return "".join(f"{i} if {any_of(name, groups[i])} else " for i in first) + last
+
+
+def as_steps(name: str, numbers: Floats, images: Sequence[str]) -> str:
+    """Return a rule that gives each stretch of numbers its image.
+
+    Examples
+    --------
+    >>> as_steps("age", np.array([3.0, 17.0, 18.0]), ["'child'", "'child'", "'adult'"])
+    "'child' if age < 18 else 'adult'"
+    """
+    text = ""
+    for place in range(1, len(numbers)):
+        if images[place] != images[place - 1]:
+            cut = shortest_between(numbers[place - 1], numbers[place])
+            text += f"{images[place - 1]} if {named(name)} < {cut} else "
+    return text + images[-1]
+
+
+def shortest_between(low: float, high: float) -> str:
+    """Return the number of fewest digits above one and up to another number.
+
+    Examples
+    --------
+    >>> shortest_between(34.0, 35.0), shortest_between(17.2, 23.9), shortest_between(0.12, 0.14)
+    ('35', '20', '0.13')
+    """
+    for digits in range(1, 17):
+        for value in (high, (low + high) / 2):
+            near = float(f"{value:.{digits}g}")
+            if low < near <= high:
+                return np.format_float_positional(near, trim="-")
+    return repr(float(high))
