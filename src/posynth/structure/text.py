@@ -83,7 +83,7 @@ def shortest_between(low: float, high: float) -> str:
     Examples
     --------
     >>> shortest_between(34.0, 35.0), shortest_between(17.2, 23.9), shortest_between(0.12, 0.14)
-    ('35', '20', '0.13')
+    ('35', '20', '0.14')
     """
     for digits in range(1, 17):
         for value in (high, (low + high) / 2):
