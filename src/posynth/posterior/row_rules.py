@@ -75,7 +75,8 @@ def with_seen_rules(
         note = f"a function of other columns in all {count} rows, so it is computed; "
         note += f"--no-rule {each.text!r} models it"
         spec = spec.with_conditional(replace(spec[each.column], note=note))
-    texts = [each.text for each in held if each.sure and not each.computes]
+    kept = [e for e in held if e.sure and not e.computes and not spec[e.column].passive]
+    texts = [each.text for each in kept]
     texts += [text for text in _sources_within(rows, spec, fixed) if text not in without]
     spec = with_row_rules(rows, spec, texts, {c.target for c in spec if c.target not in fixed})
     likely = [each for each in held if not each.sure]

@@ -25,7 +25,7 @@ from posynth.chain.limits import part
 from posynth.chain.row_rule import ONLY_IF
 from posynth.structure.chance import few_runs, none_have, one_value_each
 from posynth.structure.inequalities import inequalities
-from posynth.structure.text import any_of, as_one, as_steps, named
+from posynth.structure.text import any_of, as_line, as_one, as_steps, named
 from posynth.structure.view import Condition, View, conditions
 
 type Mask = NDArray[np.bool_]
@@ -210,7 +210,9 @@ def _function(
         if log_p < limit:
             yield Finding(y.name, f"{named(y.name)} within {named(x.name)}", log_p=log_p)
         return
-    if x.texts and images and len(numbers) <= MOST_NAMED:
+    if x.numeric and y.numeric:
+        text = as_line(x.name, numbers, y.numbers[image])
+    elif x.texts and images and len(numbers) <= MOST_NAMED:
         text = as_one(x.name, [t for t, k in zip(x.texts, there, strict=True) if k], images)
     elif not x.texts and images:
         runs = 1 + int(np.sum(image[1:] != image[:-1]))

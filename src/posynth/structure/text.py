@@ -11,6 +11,9 @@ from posynth.table.schema import Column
 
 type Floats = NDArray[np.float64]
 
+#: Largest number that a rule adds: others may be statistics of the rows.
+MOST_ADDED = 20
+
 
 def named(name: str) -> str:
     """Return a column's name as a rule writes it: in backticks unless it is an identifier."""
@@ -59,6 +62,24 @@ def as_one(name: str, values: Sequence[str], images: Sequence[str]) -> str:
         groups.setdefault(image, []).append(value)
     *first, last = groups
     return "".join(f"{i} if {any_of(name, groups[i])} else " for i in first) + last
+
+
+def as_line(name: str, numbers: Floats, images: Floats) -> str:
+    """Return the rule y = x + a or y = a - x that gives each number its image, or ``""``.
+
+    Examples
+    --------
+    >>> as_line("kids", np.array([0.0, 1.0, 3.0]), np.array([2.0, 3.0, 5.0]))
+    'kids + 2'
+    """
+    for sign in (1.0, -1.0):
+        rest = images - sign * numbers
+        if len(numbers) > 2 and np.abs(rest - rest[0]).max() < 1e-9 and abs(rest[0]) <= MOST_ADDED:
+            size = np.format_float_positional(abs(float(rest[0])), trim="-")
+            if sign < 0:
+                return f"{'-' if rest[0] < 0 else ''}{size} - {named(name)}"
+            return f"{named(name)} {'-' if rest[0] < 0 else '+'} {size}"
+    return ""
 
 
 def as_steps(name: str, numbers: Floats, images: Sequence[str]) -> str:
