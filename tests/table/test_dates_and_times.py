@@ -124,7 +124,7 @@ def test_a_declared_date_is_refused_with_the_reason(tmp_path, cell, reason):
     [
         (["01/02/2020", "03/04/2020", "05/06/2020"] * 8, "day and month cannot be told apart"),
         (["08:20", "17:05", "09:10"] * 8, "it holds clock times without a day"),
-        (["20200101", "20200102", "20200103"] * 8, "no single date format fits its numbers"),
+        (["20201301", "20201302", "20201303"] * 8, "no single date format fits its numbers"),
     ],
 )
 def test_other_columns_that_are_declared_dates(tmp_path, cells, reason):
@@ -151,6 +151,18 @@ def test_clock_times_are_numbers_and_written_as_times(tmp_path, name):
     h, m, s = parts[1]
     assert table.frame["when"][1] == (60 * h + m if units == 1 else 3600 * h + 60 * m + s)
     assert again(table, tmp_path) == lines
+
+
+def test_integers_of_eight_digits_that_are_dates_are_dates(tmp_path):
+    cells = [f"20{10 + i % 9}{1 + i % 12:02d}{1 + i % 28:02d}" for i in range(40)]
+    table, lines = read(tmp_path, cells)
+    column = table.schema["when"]
+    assert (column.kind.value, column.date_format) == ("date", "%Y%m%d")
+    assert "--kind when=count reads them as numbers" in column.note
+    assert again(table, tmp_path) == lines
+    assert read(tmp_path, cells, kinds={"when": "count"})[0].schema["when"].dtype == "int64"
+    cells[7] = "20101345"
+    assert read(tmp_path, cells)[0].schema["when"].kind.value == "count"
 
 
 def test_clock_times_can_be_kept_as_labels(tmp_path):

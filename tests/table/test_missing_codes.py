@@ -12,7 +12,7 @@ from posynth.table.frame import table_from_frame
 from posynth.table.matching import match_table
 from posynth.table.missing_codes import declared_codes, likely_codes
 
-EVIDENT = ["?", "-", ".", "..", "--", "missing", "Missing", "None", "n/a", "N.A.", " ?", "- "]
+EVIDENT = ["?", "-", ".", "..", "--", "missing", "Missing", "None", "n/a", "N.A.", " ?", "- ", ".a"]
 
 
 def written(tmp_path, cells, name="t.csv"):

@@ -96,8 +96,22 @@ def test_a_header_that_begins_with_the_sign_of_comments_stays_one(tmp_path):
 
 def test_row_names_without_a_header_are_no_preamble(tmp_path):
     lines = [f"{i},{row}" for i, row in enumerate(rows())]
-    with pytest.raises(TableError, match=r"line 2 has 5 fields, the header has 4.*--skip-rows N"):
+    match = r"line 2 has 5 fields, the header has 4.*if the first field is a row name, give its"
+    with pytest.raises(TableError, match=match):
         read_table(path_of(tmp_path, [HEADER, *lines]))
+
+
+@pytest.mark.parametrize(
+    ("lines", "match"),
+    [
+        ([HEADER, *rows(), "Source: somebody"], "if it is no row of the table .*, delete it"),
+        (["one", HEADER, *rows(9), "# x", *rows(3)], "--skip-rows N skips the lines before it"),
+        (["g  x", *["a  1.5", "b  2.5"] * 8], "all lines have 2 parts set apart by blanks"),
+    ],
+)
+def test_lines_that_are_no_rows_are_refused_with_the_next_step(tmp_path, lines, match):
+    with pytest.raises(TableError, match=match):
+        read_table(path_of(tmp_path, lines))
 
 
 def test_the_first_of_rows_of_text_is_no_header(tmp_path):
@@ -140,6 +154,9 @@ FORMS = {
     "dollar": ("${:,.2f}", ",", ("$", "", ",")),
     "pound behind": ("{:.2f} £", ",", ("", " £", "")),
     "code": ("EUR {:,.2f}", ";", ("EUR ", "", ",")),
+    "unit": ("{:.1f} kg", ",", ("", " kg", "")),
+    "unit without blank": ("{:.1f}cm", ",", ("", "cm", "")),
+    "dash for cents": ("{:.0f},-", ";", ("", ",-", "")),
     "percent": ("{:.1f}%", ",", ("", "%", "")),
     "percent apart": ("{:.1f} %", ";", ("", " %", "")),
     "commas": ("{:,.1f}", ";", ("", "", ",")),
@@ -156,6 +173,18 @@ def number(form, mark, value):
     return text.replace("_", mark) if "_" in text else text
 
 
+def test_keys_that_end_alike_are_no_numbers_with_a_unit(tmp_path):
+    lines = ["x,y", *[f"{100 + i}B,{i}.5" for i in range(24)]]
+    assert read_table(path_of(tmp_path, lines)).schema["x"].dtype == "str"
+
+
+def test_a_typographic_minus_is_a_minus_and_that_is_said(tmp_path):
+    lines = ["x,y", *[f"{'\u2212' * (i % 2)}{i}.25,{i}.5" for i in range(24)]]
+    table = read_table(path_of(tmp_path, lines))
+    assert table.frame["x"].min() == -23.25
+    assert "copies write '-' for the sign '\u2212'" in table.schema["x"].note
+
+
 @pytest.mark.parametrize("decimal", [".", ","])
 @pytest.mark.parametrize("name", FORMS)
 def test_numbers_in_the_forms_of_people(tmp_path, name, decimal):
@@ -165,7 +194,7 @@ def test_numbers_in_the_forms_of_people(tmp_path, name, decimal):
     cells = []
     for value in values:
         text = form.replace(" .", "_.").format(abs(value)).replace("_", grouping or "_")
-        if decimal == ",":
+        if decimal == "," and name != "dash for cents":
             text = text.translate({ord("."): ",", ord(","): "."})
         text = f"-{text}" if value < 0 else text
         cells.append(f'"{text}"' if sep in text else text)

@@ -12,7 +12,7 @@ import pandas as pd
 from posynth.table import clock, dates
 from posynth.table.arrays import Ints, Objects, array_of
 from posynth.table.field import MAX_DECIMALS, Field, Storage
-from posynth.table.missing_codes import DOT, MISSING, Matcher, is_evident
+from posynth.table.missing_codes import DOT, MISSING, Matcher, column_option, is_evident
 from posynth.table.missing_notes import absent_notes, text_note
 from posynth.table.numerals import Form, Found, find_form
 from posynth.table.reasons import kinds_of
@@ -157,14 +157,19 @@ def _typed(
     """Store the cells as numbers, truth values or text, in this order."""
     present = [i for i in range(len(numbers)) if not absent[i]]
     force = wanted in (Kind.CONTINUOUS, Kind.COUNT)
-    if _reads_as_numbers([numbers[i] for i in present], is_label=is_label, force=force):
+    written = [distinct.texts[i].strip() for i in present]
+    days = wanted in (None, Kind.DATE) and dates.as_integers(written)
+    reads = _reads_as_numbers([numbers[i] for i in present], is_label=is_label, force=force)
+    if reads and not days:
         return _number_field(name, distinct, numbers, absent)
     if present and all(distinct.texts[i] in TRUTH for i in present):
         lookup = [None if gone else text == "True" for text, gone in _pairs(distinct, absent)]
         values = _take(lookup, distinct.codes, "boolean" if any(absent) else "bool")
         return Field(name, values, Storage.BOOL)
     labels = [None if gone else text for text, gone in _pairs(distinct, absent)]
-    note = _label_note(name, distinct, numbers, present, is_label=is_label)
+    option = column_option("--kind", name, "count")
+    note = f"integers of eight digits are dates here; {option} reads them as numbers"
+    note = note if days else _label_note(name, distinct, numbers, present, is_label=is_label)
     return Field(name, _take(labels, distinct.codes, "str"), Storage.TEXT, note=note)
 
 

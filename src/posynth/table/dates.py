@@ -30,7 +30,10 @@ FORMATS = (
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y %H:%M:%S",
     "%Y%m%dT%H%M%S",
+    "%Y%m%d",
 )
+#: Years of dates that are written as integers.
+YEARS = (1850, 2100)
 #: Formats of texts that name the month.
 NAMED = (
     "%d %b %Y",
@@ -128,6 +131,20 @@ def _as_written(texts: Sequence[str], name: str) -> str:
         else:
             return variant
     return name
+
+
+def as_integers(texts: Sequence[str]) -> bool:
+    """Whether integers are dates, year, month and day behind one another.
+
+    Examples
+    --------
+    >>> as_integers(["20240424", "20000926"]), as_integers(["20241324", "20000926"])
+    (True, False)
+    """
+    if not all(len(text) == 8 and text.isdecimal() for text in texts) or len(texts) < 3:
+        return False
+    years = [int(text[:4]) for text in texts]
+    return YEARS[0] <= min(years) and max(years) <= YEARS[1] and _fits(texts, "%Y%m%d")
 
 
 def nearest(texts: Sequence[str]) -> tuple[str, list[str]]:

@@ -4,14 +4,14 @@ import csv
 import io
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import dropwhile, islice
 from typing import NamedTuple
 
 from posynth.errors import TableError
 from posynth.table.dialect import SNIFFED_LINES, decimal_mark, quoted_columns, sniff
-from posynth.table.frame import FewRows
+from posynth.table.frame import LEAST_ROWS, FewRows
 from posynth.table.opening import COMMENT, MOST_LINES, Opening, find_opening
 from posynth.table.reading import Reading
 from posynth.table.source import Source
@@ -80,6 +80,7 @@ def parse_delimited(
     if asked.skip_rows is None:
         opening = find_opening([line for _, line in head], sep)
     lines = islice(_lines(text, asked.skip_rows or 0, asked.comment), opening.header, None)
+    _refuse_blanks([line for _, line in head], sep)
     columns, blank = _columns(_records(lines, sep, opening.second), sep)
     notes = (*notes, *opening.notes, *blank)
     if asked.comment:
@@ -95,6 +96,19 @@ def parse_delimited(
         quoted_columns=quoted_columns(list(columns), top[1 + opening.second :], sep),
     )
     return TextTable(columns, source, notes)
+
+
+def _refuse_blanks(lines: Sequence[str], delimiter: str) -> None:
+    """Refuse a table whose columns are set apart by blanks: it has one column of all of them."""
+    filled = [line.strip() for line in lines if line.strip()]
+    widths = {len(line.split()) for line in filled}
+    if any(delimiter in line for line in filled) or widths == {1} or len(widths) > 1:
+        return
+    if len(filled) > LEAST_ROWS and '"' not in "".join(filled):
+        raise TableError(
+            f"all lines have {widths.pop()} parts set apart by blanks, and no comma, semicolon, "
+            "tab or bar: save the file with one of these between columns"
+        )
 
 
 def _lines(text: str, skipped: int, comment: str | None) -> Iterator[tuple[int, str]]:
@@ -212,14 +226,17 @@ def _check_header(header: list[str], line: int) -> None:
             )
 
 
-def _hint(record: list[str], rows: int) -> str:
-    """Say which option may read a file whose lines have several widths."""
+def _hint(record: list[str], rows: int, width: int) -> str:
+    """Say what may be the matter with a file whose lines have several widths."""
     mark = re.match(r"#+|%+|//|!+|\*+", record[0])
     if mark:
         return f"; --comment {shlex.quote(mark[0])} leaves out lines that begin so"
-    if rows < MOST_LINES:
-        return "; if the header stands further down, --skip-rows N skips the lines before it"
-    return ""
+    if rows:
+        return "; if it is no row of the table (a source, a note, a total), delete it"
+    names = "; if the first field is a row name, give its column a name in the header"
+    if len(record) == width + 1:
+        return names
+    return "; if the header stands further down, --skip-rows N skips the lines before it"
 
 
 def _rows(
@@ -235,7 +252,7 @@ def _rows(
         if len(record) != width:
             raise TableError(
                 f"line {line} has {len(record)} fields, the header has {width}; mend the "
-                f"line, or quote fields that contain {delimiter!r}{_hint(record, len(rows))}"
+                f"line, or quote fields that contain {delimiter!r}{_hint(record, len(rows), width)}"
             )
         if width == 1 and blank:
             rows.extend([""] for _ in range(blank))

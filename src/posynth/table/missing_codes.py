@@ -128,7 +128,7 @@ def _code_text(code: object, name: str) -> str:
 
 
 def is_evident(text: str) -> bool:
-    """Whether a text beside numbers only is a missing value.
+    """Whether a text beside numbers only is a missing value; Stata has .a to .z for them.
 
     Examples
     --------
@@ -136,7 +136,8 @@ def is_evident(text: str) -> bool:
     (True, True, False, False)
     """
     bare = text.strip()
-    return bare.casefold() in EVIDENT or bare in EVIDENT_AS_WRITTEN
+    stata = len(bare) == 2 and bare[0] == DOT and "a" <= bare[1] <= "z"
+    return stata or bare.casefold() in EVIDENT or bare in EVIDENT_AS_WRITTEN
 
 
 def _as_number(text: str) -> str:

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from posynth.table.schema import Column
 
 _MONEY = r"(?:(?:US|A|C|NZ|HK|R)?[$\u20ac\u00a3\u00a5\u20b9]|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK)"
+#: A minus sign that is none on keyboards.
+MINUS = "\u2212"
+#: Units that need no blank before them; others of letters do, or keys such as 12B were numbers.
+_UNIT = r"(?:kg|mg|g|cm|mm|km|m|lb|ml|l|h|min|ms|s|\u00b0C|\u00b0F|\u00b0)"
 _CELL = re.compile(
-    rf"(?P<sign>[+-]?)(?P<prefix>{_MONEY}\s?)?(?P<inner>[+-]?)"
-    rf"(?P<body>[\d.,](?:[\d.,'\u2019\s]*\d)?\.?)(?P<suffix>\s?(?:{_MONEY}|[%\u2030]))?"
+    rf"(?P<sign>[+{MINUS}-]?)(?P<prefix>{_MONEY}\s?)?(?P<inner>[+{MINUS}-]?)"
+    r"(?P<body>[\d.,](?:[\d.,'\u2019\s]*\d)?\.?)"
+    rf"(?P<suffix>[.,][-\u2013]|\s?(?:{_MONEY}|[%\u2030]|{_UNIT})|\s[A-Za-z\u00b5/\u00b2\u00b3]{{1,12}})?"
 )
 #: Marks that set off thousands and are never decimal marks.
 SPACES = (" ", "\u00a0", "\u202f", "\u2009")
@@ -43,7 +48,7 @@ class Form:
         '-51885.95'
         """
         text = text.strip().replace(self.prefix, "", 1) if self.prefix else text.strip()
-        text = text.removesuffix(self.suffix)
+        text = text.removesuffix(self.suffix).replace(MINUS, "-")
         text = text.replace(self.grouping, "") if self.grouping else text
         return text.replace(decimal, ".")
 
@@ -150,6 +155,8 @@ def _decided(form: Form, parts: Sequence[dict[str, str]], decimal: str, *, decla
     long = rf"\d{{4,}}(?:{re.escape(decimal)}\d*)?"
     if mark and any(re.fullmatch(long, body) for body in bodies):
         notes.append(f"copies write {mark!r} in all numbers above 999, the source in some")
+    if any(MINUS in (part["sign"], part["inner"]) for part in parts):
+        notes.append(f"copies write '-' for the sign {MINUS!r}")
     if form.prefix and any(part["inner"] for part in parts):
         notes.append("copies write a sign before the currency")
     return Found(form, "; ".join(notes))
