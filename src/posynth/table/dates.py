@@ -138,7 +138,7 @@ def as_integers(texts: Sequence[str]) -> bool:
 
     Examples
     --------
-    >>> as_integers(["20240424", "20000926"]), as_integers(["20241324", "20000926"])
+    >>> as_integers(["20240424", "20000926", "20010101"]), as_integers(["20241324"] * 3)
     (True, False)
     """
     if not all(len(text) == 8 and text.isdecimal() for text in texts) or len(texts) < 3:
