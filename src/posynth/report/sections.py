@@ -105,11 +105,18 @@ def _utility(found: Findings) -> Section:
         ("picture", figures.misfit(utility, found.comparison, banded=found.public)),
         ("grid", tables.columns(utility, found.proper, raw=not found.public)),
         ("grid", tables.pairs(table, found.proper, banded=found.public)),
+        *([] if found.public else _impossible(utility)),
         *_held_out(found.results),
         ("gallery", _gallery(found)),
         _meanings(r for r in utility if r.measure != "advice"),
     ]
     return Section("utility", "Utility", words.USEFUL, tuple(parts))
+
+
+def _impossible(results: Sequence[Result]) -> list[Part]:
+    """Show what must not occur in copies, where there is something to show."""
+    table = tables.impossible(results)
+    return [("grid", table)] if table.rows else []
 
 
 def _held_out(results: Sequence[Result]) -> list[Part]:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from posynth.chain.facts import FamilyFacts
 from posynth.copies.manifest import missing_words, public_chain
+from posynth.evaluation.utility.combinations import NEW
+from posynth.evaluation.utility.kept_rules import KEPT
 from posynth.families import families
 from posynth.posterior.diagnosis import Diagnosis
 from posynth.posterior.record import Posterior
@@ -255,6 +257,16 @@ _WHOLE = {
     "PE_ulsif": ("Pearson divergence by density ratio (uLSIF)", 3),
     "KL_kliep": ("Kullback-Leibler divergence by density ratio (KLIEP)", 3),
 }
+
+
+def impossible(results: Iterable[Result]) -> Grid:
+    """Rules of the chain, and pairs of columns whose copies hold what the original does not."""
+    kept = [r for r in results if r.measure in (KEPT, NEW) and r.subject]
+    shown = [r for r in kept if r.measure == KEPT or r.passed is False][:SHOWN]
+    rows = [(r.subject.replace(":", " and "), r.measure, fixed(r.value), r.text) for r in shown]
+    flagged = [i for i, r in enumerate(shown) if r.passed is False]
+    caption = "What must not occur: rules of the chain, and new combinations above chance"
+    return grid(caption, ("Columns", "Measure", "Value", "Reading"), rows, texts=2, flagged=flagged)
 
 
 def scale_note(proper: bool, banded: bool = False) -> str:

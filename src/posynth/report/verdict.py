@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from posynth.copies.failed import failed_conditionals
 from posynth.evaluation.utility import ranked
+from posynth.evaluation.utility.combinations import NEW
+from posynth.evaluation.utility.kept_rules import KEPT
 from posynth.report import tables
 from posynth.report.bands import band_text
 from posynth.report.grid import Grid, fixed, grid
@@ -96,12 +98,15 @@ def verdict(found: "Findings") -> Verdict:
         conditionals and, for the data holder, disclosure.
     """
     fits = [*_conditionals(found), *_checks(found)]
-    misfits = list(_misfits(found))
+    misfits = [*_misfits(found)]
+    wrong = [] if found.public else list(_impossible(found.results))
     risks = [] if found.public else list(_risks(found.results))
-    kinds = (fits, misfits, risks)
+    kinds = (fits, wrong, misfits, risks)
     shown = tuple(failure for kind in kinds for failure in kind[:SHOWN])
     more = sum(max(0, len(kind) - SHOWN) for kind in kinds)
     text = _sentence(found, fits, misfits, risks)
+    if wrong:
+        text += f" {len(wrong)} columns or pairs hold what no row of the original does."
     return Verdict(text, not shown, shown, more, found.public)
 
 
@@ -154,6 +159,14 @@ def _misfits(found: "Findings") -> Iterator[Failure]:
         if found.public:
             text = f"S_pMSE {band_text(float(value))}, and above {tables.LIMIT:g}"
         yield Failure(name.replace(":", " and "), text, "" if found.public else hint)
+
+
+def _impossible(results: tuple[Result, ...]) -> Iterator[Failure]:
+    """Give rules that do not hold, and pairs with more new combinations than chance explains."""
+    for result in results:
+        if result.measure in (NEW, KEPT) and result.passed is False and result.subject:
+            text = f"{result.measure} {fixed(result.value, 2)} is outside its limit"
+            yield Failure(result.subject.replace(":", " and "), text, result.text)
 
 
 def _risks(results: tuple[Result, ...]) -> Iterator[Failure]:

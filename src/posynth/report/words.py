@@ -96,6 +96,11 @@ MEANINGS = {
     "S_Hellinger": _RATIO.format("Hellinger distance") + ".",
     "correlation difference": "Correlation in the copies less that in the original.",
     "PE_ulsif": "Pearson divergence by a density ratio; its limit comes from permutations.",
+    "new combinations": (
+        "Per cent of synthetic rows with a combination of two columns that no original row has; "
+        "the limit is what a fresh sample would show."
+    ),
+    "rows against rules": "Rows a copy that contradict a rule of the chain; there must be none.",
     "log score": "Mean log predictive density of holdout rows, in nats a row.",
     "log score gain": "Log score less that of columns independent of each other; above 0 is good.",
     "attribute risk": (

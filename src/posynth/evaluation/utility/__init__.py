@@ -10,6 +10,7 @@ import numpy as np
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility import (
+    combinations,
     correlations,
     density_ratio,
     hellinger,
@@ -54,6 +55,7 @@ MEASURES: dict[str, Measure] = {
     "ks": _ks,
     "hellinger": lambda comparison, rng, columns: hellinger.measure(comparison, columns),
     "correlations": _correlations,
+    "combinations": lambda comparison, rng, columns: combinations.measure(comparison, columns),
     "ulsif": density_ratio.measure,
     "kliep": lambda comparison, rng, columns: density_ratio.measure(
         comparison, rng, columns, method="kliep"
