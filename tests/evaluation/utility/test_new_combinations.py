@@ -35,7 +35,7 @@ def test_new_combinations_are_counted_named_and_given_a_rule(rng):
     assert pair.details["per_copy"] == pytest.approx(new)
     assert whole.value == pytest.approx(np.mean(new)) and whole.subject == ""
     first = pair.details["combinations"][0]
-    assert first["levels"][0] == "m" and first["rows"] > 2 and first["independent"] > 40
+    assert first["levels"][0] == "m" and first["rows"] > 2 and first["independent"] > 20
     assert f"\"born != '{first['levels'][1]}' if sex == 'm'\"" in pair.text
 
 

@@ -108,8 +108,8 @@ def test_unknown_measure_names_the_known_ones(comparison):
     with pytest.raises(MeasureError) as caught:
         evaluate_utility(comparison, np.random.default_rng(1), measures=["carts"])
     assert str(caught.value) == (
-        "unknown utility measure 'carts'; allowed: 'cart', 'correlations', 'hellinger', 'kliep', "
-        "'ks', 'logit', 'one-way', 'two-way', 'ulsif'. Did you mean 'cart'?"
+        "unknown utility measure 'carts'; allowed: 'cart', 'combinations', 'correlations', "
+        "'hellinger', 'kliep', 'ks', 'logit', 'one-way', 'two-way', 'ulsif'. Did you mean 'cart'?"
     )
     assert "carts" not in MEASURES
 
