@@ -66,6 +66,13 @@ def test_other_texts_beside_numbers_are_named_with_the_option(tmp_path, text):
     assert read_table(path, na={"x": text}).schema["x"].missing == 6
 
 
+def test_a_remark_beside_numbers_is_not_repeated(tmp_path):
+    cells = ["ask Ottoline" if i in (3, 9) else c for i, c in enumerate(numbers())]
+    note = read_table(written(tmp_path, cells)).schema["x"].note
+    assert "28 of 30 values are numbers and 2 are not" in note
+    assert "Ottoline" not in note
+
+
 def test_texts_for_missing_beside_labels_are_labels(tmp_path):
     table = read_table(written(tmp_path, ["None", "-", "yes"] * 10))
     assert table.schema["x"].levels == ("-", "None", "yes")

@@ -201,11 +201,14 @@ def drawn_reasons(
     posterior: Posterior, arrays: Mapping[str, Floats]
 ) -> dict[str, NDArray[np.int64]]:
     """Return which kind each missing value of a drawn copy is, for columns with several kinds."""
-    return {
-        name: arrays[indicator].astype(np.int64)
-        for name, indicator in posterior.spec.indicators.items()
-        if posterior.schema[name].missing_kinds
-    }
+    found = {}
+    for name, indicator in posterior.spec.indicators.items():
+        kinds = len(posterior.schema[name].missing_kinds)
+        if kinds:
+            found[name] = arrays[indicator].astype(np.int64)
+            if found[name].max(initial=0) > kinds:
+                raise LookupError(f"{indicator} has levels that {name} does not have")
+    return found
 
 
 def _with_holes(

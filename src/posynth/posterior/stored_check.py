@@ -19,6 +19,7 @@ from posynth.errors import StoreError, TableError, unknown
 from posynth.posterior.coding import Coding
 from posynth.posterior.diagnosis import Diagnosis
 from posynth.posterior.typed import require_types
+from posynth.table.clock import UNITS
 from posynth.table.schema import MOST_DECIMALS, Column, Schema
 from posynth.table.source import Source
 from posynth.table.typed import typed_index
@@ -90,6 +91,9 @@ def _check_schema(schema: Mapping[str, Any]) -> int:
         if _SIZED.fullmatch(column.get("dtype", "")):
             raise StoreError(f"{where}: dtype = {column['dtype']!r} is none of a table's dtypes")
         _check_categories(column, where)
+        clock = column.get("clock", "")
+        if clock and clock not in UNITS:
+            raise StoreError(f"{where}: {unknown('clock', clock, UNITS)}")
         limits = {"missing": rows, "decimals": MOST_DECIMALS, "min_decimals": MOST_DECIMALS}
         for key, most in limits.items():
             value = column.get(key) or 0

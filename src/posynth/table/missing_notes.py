@@ -7,6 +7,7 @@ import numpy as np
 from posynth.table.arrays import Ints
 from posynth.table.missing_codes import (
     DOT,
+    LEAST_ROWS,
     MISSING,
     Matcher,
     column_option,
@@ -70,7 +71,9 @@ def text_note(name: str, numeric: int, rows: int, others: Mapping[str, int]) -> 
     """Say of a column of numbers and a few texts how the texts can be read as missing."""
     said = f"{numeric} of {rows} values are numbers and {rows - numeric} are not (codes?), "
     codes = [text.strip() for text in others]
+    # What few rows hold may be a remark about a person, and is not repeated.
     short = all(len(code) <= SHORT and "," not in code for code in codes)
+    short &= all(count >= LEAST_ROWS for count in others.values())
     if len(codes) > FEW_TEXTS or not short or numeric <= rows - numeric:
         return f"{said}so the column is read as text"
     return f"{said}so the column is read as text; {option(name, codes)} reads them as missing"
