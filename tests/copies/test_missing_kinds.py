@@ -226,6 +226,21 @@ def test_a_chain_file_names_the_kinds_and_is_followed(source, folder, tmp_path):
     assert set(CODES[1:]) <= set(written(again[:1].save(tmp_path / "x"))[0]["income"])
 
 
+def test_a_code_of_those_who_were_not_asked_stays_apart_from_that_of_refusals(tmp_path):
+    rng = np.random.default_rng(6)
+    smoke, asked = rng.choice(["yes", "no"], 400), rng.random(400) > 0.2
+    cigs = np.where(smoke == "no", -8, np.where(asked, 1 + rng.poisson(11, 400), -9))
+    table = pd.DataFrame({"smoke": smoke, "cigs": cigs, "y": rng.normal(size=400).round(2)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    copies = posynth.synthesize(tmp_path / "t.csv", m=2, seed=1, na={"cigs": [-9, -8]})
+    for frame in written(copies.save(tmp_path / "out")):
+        assert (frame["cigs"][frame["smoke"] == "no"] == "-8").all()
+        asked_rows = frame["cigs"][frame["smoke"] == "yes"]
+        assert (asked_rows != "-8").all()
+        # About 200 rows with a share of .2: standard error .04 with that of the posterior.
+        assert abs((asked_rows == "-9").mean() - 0.2) < 4 * 0.04
+
+
 def test_labels_have_kinds_too(tmp_path):
     rng = np.random.default_rng(4)
     answer = rng.choice(["yes", "no", "dk", "refused"], 300, p=[0.4, 0.3, 0.2, 0.1])
