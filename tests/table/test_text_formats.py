@@ -7,6 +7,7 @@ import pytest
 from posynth.errors import TableError
 from posynth.table import decode_frame, encode, read_table, write_copy
 from posynth.table.copy_file import read_copy
+from posynth.table.frame import table_from_frame
 from posynth.table.reading import Reading
 
 HEADER = "g,x,n,y"
@@ -171,6 +172,35 @@ FORMS = {
 def number(form, mark, value):
     text = form.replace(" .", "_.").format(value)
     return text.replace("_", mark) if "_" in text else text
+
+
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        (["9:15 AM", "12:30 PM", "1:05 pm"], "times of a clock of 12 hours: write them as 13:30"),
+        (["25:10", "100:30", "9:15"], "durations: write them as numbers of minutes"),
+        (["(1500)", "$ 20", "(30)"], "numbers in brackets, as accountants write those below 0"),
+        (["(none)", "(other)", "a"], ""),
+    ],
+)
+def test_texts_that_seem_to_be_something_else_say_what_to_write(tmp_path, cells, note):
+    lines = ["x,y", *[f"{cells[i % 3]},{i}.5" for i in range(24)]]
+    found = read_table(path_of(tmp_path, lines)).schema["x"]
+    assert found.dtype == "str"
+    assert note in found.note if note else found.note == "3 levels"
+
+
+def test_a_column_of_names_is_a_table(tmp_path):
+    names = [f"{['Ann', 'Bob', 'Cem'][i % 3]} {['Lee', 'Poe'][i % 2]}" for i in range(24)]
+    assert read_table(path_of(tmp_path, ["full name", *names])).schema["full name"].levels
+
+
+def test_numbers_as_text_in_a_data_frame_are_told(tmp_path):
+    texts = ["?" if i % 6 == 0 else f"{i}.5" for i in range(24)]
+    note = table_from_frame(pd.DataFrame({"x": texts})).schema["x"].note
+    assert "20 of 24 values are numbers as text: pd.to_numeric(df['x'], errors='coerce')" in note
+    labels = table_from_frame(pd.DataFrame({"x": ["a", "b", "1"] * 8})).schema["x"].note
+    assert "numbers as text" not in labels
 
 
 def test_keys_that_end_alike_are_no_numbers_with_a_unit(tmp_path):

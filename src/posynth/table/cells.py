@@ -89,6 +89,8 @@ def field_from_cells(
     if wanted not in STAYS_TEXT and not all(n or a for n, a in zip(numbers, absent, strict=True)):
         others = _beside(distinct.texts, absent)
         found, times = find_form(others, decimal, thousands), clock.detect(others)
+        if found.form is None and not found.note and not times:
+            found = Found(None, clock.what_else(others))
         if found.form is not None or times:
             numbers = [_bare(text, decimal, found.form, times) for text in distinct.texts]
             absent = _absent(distinct.texts, numbers, matcher, wanted)

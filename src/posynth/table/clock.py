@@ -8,8 +8,31 @@ import numpy as np
 from posynth.table.arrays import Floats
 
 _TIME = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?")
+_TWELVE = re.compile(r"\d{1,2}:[0-5]\d(?::[0-5]\d)?\s?[AaPp]\.?[Mm]\.?")
+_DURATION = re.compile(r"\d{1,4}(?::[0-5]\d){1,2}")
+_TO_MODEL = "to have them modelled"
 #: Format -> its units in a day.
 UNITS = {"%H:%M": 1440, "%-H:%M": 1440, "%H:%M:%S": 86_400, "%-H:%M:%S": 86_400}
+
+
+def what_else(texts: Sequence[str]) -> str:
+    """Say of texts that are no times of the day how what they seem to be can be read.
+
+    Examples
+    --------
+    >>> what_else(["9:15 AM", "12:30 PM"])
+    'these look like times of a clock of 12 hours: write them as 13:30 to have them modelled'
+    """
+    bare = [text.strip() for text in texts]
+    if bare and all(map(_TWELVE.fullmatch, bare)):
+        return f"these look like times of a clock of 12 hours: write them as 13:30 {_TO_MODEL}"
+    if (
+        bare
+        and all(map(_DURATION.fullmatch, bare))
+        and any(int(b.split(":")[0]) > 23 for b in bare)
+    ):
+        return f"these look like durations: write them as numbers of minutes {_TO_MODEL}"
+    return ""
 
 
 def detect(texts: Sequence[str]) -> str:

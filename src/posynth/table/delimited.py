@@ -12,7 +12,7 @@ from typing import NamedTuple
 from posynth.errors import TableError
 from posynth.table.dialect import SNIFFED_LINES, decimal_mark, quoted_columns, sniff
 from posynth.table.frame import LEAST_ROWS, FewRows
-from posynth.table.opening import COMMENT, MOST_LINES, Opening, find_opening
+from posynth.table.opening import COMMENT, MOST_LINES, Opening, find_opening, is_number
 from posynth.table.reading import Reading
 from posynth.table.source import Source
 
@@ -100,11 +100,15 @@ def parse_delimited(
 
 def _refuse_blanks(lines: Sequence[str], delimiter: str) -> None:
     """Refuse a table whose columns are set apart by blanks: it has one column of all of them."""
-    filled = [line.strip() for line in lines if line.strip()]
-    widths = {len(line.split()) for line in filled}
-    if any(delimiter in line for line in filled) or widths == {1} or len(widths) > 1:
+    parts = [line.split() for line in lines if line.strip()]
+    widths = set(map(len, parts))
+    single = any(delimiter in line or '"' in line for line in lines) or len(parts) <= LEAST_ROWS
+    if single or widths == {1} or len(widths) > 1:
         return
-    if len(filled) > LEAST_ROWS and '"' not in "".join(filled):
+    # Words of a text are no columns, unless some of them are numbers below a name.
+    if any(
+        not is_number(top) and all(map(is_number, rest)) for top, *rest in zip(*parts, strict=True)
+    ):
         raise TableError(
             f"all lines have {widths.pop()} parts set apart by blanks, and no comma, semicolon, "
             "tab or bar: save the file with one of these between columns"

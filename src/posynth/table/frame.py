@@ -8,14 +8,14 @@ import pandas as pd
 from posynth.errors import TableError
 from posynth.table.arrays import Objects
 from posynth.table.declare import declared_kinds, in_order
-from posynth.table.field import Field
+from posynth.table.field import Field, Storage
 from posynth.table.infer import infer_column
 from posynth.table.levels import FORMULA, formula_names
 from posynth.table.missing_codes import Codes, declared_codes, without_codes
 from posynth.table.missing_notes import absent_notes
 from posynth.table.reasons import kinds_of, reasons_of
 from posynth.table.schema import Column, Schema
-from posynth.table.series import field_from_series
+from posynth.table.series import field_from_series, numbers_as_text
 from posynth.table.source import Source
 
 LEAST_ROWS = 10
@@ -104,6 +104,9 @@ def _field(name: str, values: pd.Series, codes: tuple[str, ...]) -> Field:
     """Tell how a series stores its values, declared codes being missing."""
     kept, rows = without_codes(values, codes)
     found = field_from_series(name, kept)
+    if found.storage is Storage.TEXT and not found.oversized:
+        said = numbers_as_text(name, found.values)
+        found = replace(found, note="; ".join(filter(None, (found.note, said))))
     if not codes:
         return found
     reasons = reasons_of(values, codes)

@@ -135,6 +135,8 @@ def is_evident(text: str) -> bool:
     >>> is_evident(" ?"), is_evident("Missing"), is_evident("none"), is_evident("12")
     (True, True, False, False)
     """
+    if text[:1].isdigit() and text[:1] != "0":
+        return False  # most cells are numbers
     bare = text.strip()
     stata = len(bare) == 2 and bare[0] == DOT and "a" <= bare[1] <= "z"
     return stata or bare.casefold() in EVIDENT or bare in EVIDENT_AS_WRITTEN

@@ -17,6 +17,7 @@ _CELL = re.compile(
     r"(?P<body>[\d.,](?:[\d.,'\u2019\s]*\d)?\.?)"
     rf"(?P<suffix>[.,][-\u2013]|\s?(?:{_MONEY}|[%\u2030]|{_UNIT})|\s[A-Za-z\u00b5/\u00b2\u00b3]{{1,12}})?"
 )
+_IN_BRACKETS = re.compile(rf"\((?:{_MONEY})?\s?[\d.,' ]+\)|(?:{_MONEY})?\s?[\d.,' ]+")
 #: Marks that set off thousands and are never decimal marks.
 SPACES = (" ", "\u00a0", "\u202f", "\u2009")
 PLAIN_MARKS = (*SPACES, "'", "\u2019")
@@ -115,6 +116,10 @@ def find_form(texts: Sequence[str], decimal: str, thousands: str | None) -> Foun
     >>> find_form(["12,345", "23,456"], ".", None).form is None
     True
     """
+    brackets = any(text.strip().startswith("(") for text in texts)
+    if brackets and all(_IN_BRACKETS.fullmatch(text.strip()) for text in texts):
+        said = "numbers in brackets, as accountants write those below 0, are read as text"
+        return Found(None, f"{said}: write them with a minus to have them modelled")
     cells = [_CELL.fullmatch(text.strip()) for text in texts]
     if not texts or any(cell is None for cell in cells):
         return Found(None)

@@ -84,7 +84,7 @@ def comment_lines(lines: Sequence[str], delimiter: str) -> int:
     if not count or count == len(lines):
         return 0
     last, after = _cells(lines[count - 1], delimiter), _cells(lines[count], delimiter)
-    has_numbers = any(map(_is_number, after)) and not any(map(_is_number, last))
+    has_numbers = any(map(is_number, after)) and not any(map(is_number, last))
     named = last[0][len(COMMENT) :][:1].strip() != ""
     is_header = len(last) == len(after) > 1 and (has_numbers or named)
     return count - is_header
@@ -114,7 +114,7 @@ def _preamble(lines: Sequence[list[str]]) -> int:
 def _is_header(cells: list[str], width: int) -> bool:
     names = cells[:-1] if cells and not cells[-1] else cells
     distinct = len(set(names)) == len(names) and all(names)
-    return len(cells) == width and distinct and not any(map(_is_number, names))
+    return len(cells) == width and distinct and not any(map(is_number, names))
 
 
 def _are_rows(rows: list[list[str]], width: int) -> bool:
@@ -129,7 +129,7 @@ def _numeric(rows: list[list[str]], width: int) -> list[int]:
     found = []
     for at in range(width):
         cells = [row[at] for row in rows if len(row) == width and not _is_missing(row[at])]
-        if len(cells) >= min(3, len(rows)) and all(map(_is_number, cells)):
+        if len(cells) >= min(3, len(rows)) and all(map(is_number, cells)):
             found.append(at)
     return found
 
@@ -147,10 +147,11 @@ def _is_second_header(lines: Sequence[list[str]]) -> bool:
     texts = [second[at] for at in columns if second[at] and not _is_missing(second[at])]
     again = {(at, cell) for row in rows for at, cell in enumerate(row)}
     fresh = all(not cell or (at, cell) not in again for at, cell in enumerate(second))
-    return len(texts) >= 2 and fresh and not any(_is_number(second[at]) for at in columns)
+    return len(texts) >= 2 and fresh and not any(is_number(second[at]) for at in columns)
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell looks like a number, in any of the forms of people."""
     return _NUMBER.fullmatch(cell) is not None
 
 

@@ -77,6 +77,24 @@ def field_from_series(name: str, values: pd.Series) -> Field:
     raise _unusable(name, str(dtype))
 
 
+def numbers_as_text(name: str, values: pd.Series) -> str:
+    """Say of text most of which is numbers how it becomes numbers; empty of other text.
+
+    Examples
+    --------
+    >>> print(numbers_as_text("x", pd.Series(["1.5", "2", "?"])))
+    2 of 3 values are numbers as text: pd.to_numeric(df['x'], errors='coerce') makes numbers of them
+    """
+    counts = values.value_counts()
+    read = pd.to_numeric(pd.Series(counts.index, dtype=object), errors="coerce").notna()
+    numbers, present = int(counts.to_numpy()[read.to_numpy()].sum()), int(counts.sum())
+    if not 2 * numbers > present:
+        return ""
+    what = "all values" if numbers == present else f"{numbers} of {present} values"
+    step = f"pd.to_numeric(df[{name!r}], errors='coerce') makes numbers of them"
+    return f"{what} are numbers as text: {step}"
+
+
 def unusable(name: str, values: pd.Series) -> TableError | None:
     """Return why a model can use values of this type neither as numbers nor as levels.
 
