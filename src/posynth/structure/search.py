@@ -1,10 +1,10 @@
 """Rules that hold in every row of a table and that chance does not explain.
 
 Looked for are, of a column y and one x visited before it: y missing exactly where, or wherever, x
-has certain values (a question that is not asked); y equal to one value there; levels of y that
-never occur beside levels of x, and levels that belong to one level of x (towns in regions); y never
-below or above x (``structure.inequalities``); and y a function of x (age groups of age, fees of
-plans).
+has certain values (a question that is not asked), or present wherever x is; y equal to one value
+where x has certain values; levels of y that never occur beside levels of x, and levels that belong
+to one level of x (towns in regions); y never below or above x (``structure.inequalities``); and y a
+function of x (age groups of age, fees of plans).
 
 A rule counts if it holds in every row and independence of x and y would make it hold with a
 probability below ``CHANCE`` divided by the number of rules tried: so at most one in a hundred
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Rows
 from posynth.chain.limits import part
 from posynth.chain.row_rule import ONLY_IF
-from posynth.structure.chance import few_runs, none_have, one_value_each
+from posynth.structure.chance import all_have, few_runs, none_have, one_value_each
 from posynth.structure.inequalities import inequalities
 from posynth.structure.text import any_of, as_line, as_one, as_steps, named
 from posynth.structure.view import Condition, View, conditions
@@ -130,6 +130,19 @@ def _of_missing(y: View, others: list[View], limit: float) -> list[Finding]:
         having = y.missing & (y.kinds == kind)
         if LEAST_ROWS <= having.sum() <= len(having) - LEAST_ROWS:
             found += _of_kind(y, having, others, limit)
+    if y.missing.sum() < LEAST_ROWS or any(ONLY_IF in each.text for each in found):
+        return found
+    asked = [x for x in others if x.missing.any() and not np.any(y.missing & ~x.missing)]
+    log_p = {
+        x.name: all_have(len(y.values), int(np.sum(~y.missing)), int(np.sum(~x.missing)))
+        for x in asked
+    }
+    sure = [x for x in asked if log_p[x.name] < limit]
+    if sure:
+        most = max(sure, key=lambda x: int(np.sum(~x.missing)))
+        found.append(
+            Finding(y.name, f"{named(y.name)} is present if not missing({named(most.name)})")
+        )
     return found
 
 

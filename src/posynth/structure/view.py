@@ -17,6 +17,8 @@ type Mask = NDArray[np.bool_]
 
 #: Different numbers up to which a numeric column is looked at value by value.
 MOST_VALUES = 20
+#: Levels that a condition names at most.
+MOST_NAMED = 8
 #: Prior precision of the slope of a logit that could explain a threshold.
 RIDGE = 0.01
 
@@ -126,7 +128,7 @@ def _pure(x: View, having: Mask, among: Mask) -> Iterator[tuple[str, Mask, float
     wrong = np.bincount(x.codes[seen & ~having], minlength=len(x.numbers))
     there = np.bincount(x.codes[seen], minlength=len(x.numbers))
     pure = np.flatnonzero((wrong == 0) & (there > 0))
-    if not x.numeric and len(pure):
+    if not x.numeric and 0 < len(pure) <= MOST_NAMED and len(pure) < np.count_nonzero(there):
         n, k = len(x.numbers), len(pure)
         choices = float(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)) if k > 1 else 0.0
         where = ~x.missing & np.isin(x.codes, pure)
