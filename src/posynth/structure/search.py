@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Rows
 from posynth.chain.limits import part
 from posynth.chain.row_rule import ONLY_IF
-from posynth.structure.chance import all_have, few_runs, none_have, one_value_each
+from posynth.structure.chance import few_runs, none_have, one_value_each
 from posynth.structure.inequalities import inequalities
 from posynth.structure.text import any_of, as_line, as_one, as_steps, named
 from posynth.structure.view import Condition, View, conditions
@@ -124,38 +124,23 @@ def _tried(views: dict[str, View], visited: Sequence[str]) -> int:
 
 
 def _of_missing(y: View, others: list[View], limit: float) -> list[Finding]:
-    """Find conditions under which a column is always missing."""
-    found = []
+    """Find conditions under which a column is always missing, or never."""
+    found: list[Finding] = []
+    left = np.ones_like(y.missing)
     for kind in np.unique(y.kinds[y.missing]):
         having = y.missing & (y.kinds == kind)
-        if LEAST_ROWS <= having.sum() <= len(having) - LEAST_ROWS:
-            found += _of_kind(y, having, others, limit)
-    if y.missing.sum() < LEAST_ROWS or any(ONLY_IF in each.text for each in found):
-        return found
-    asked = [x for x in others if x.missing.any() and not np.any(y.missing & ~x.missing)]
-    log_p = {
-        x.name: all_have(len(y.values), int(np.sum(~y.missing)), int(np.sum(~x.missing)))
-        for x in asked
-    }
-    sure = [x for x in asked if log_p[x.name] < limit]
-    if sure:
-        most = max(sure, key=lambda x: int(np.sum(~x.missing)))
-        found.append(
-            Finding(y.name, f"{named(y.name)} is present if not missing({named(most.name)})")
-        )
-    return found
-
-
-def _of_kind(y: View, having: Mask, others: list[View], limit: float) -> list[Finding]:
-    """Find conditions under which a column is always missing for one reason."""
-    found = []
-    for condition, sure in _explaining(having, np.ones_like(having), others, limit):
-        exact = np.array_equal(condition.where, y.missing)
-        word = ONLY_IF if exact else "if"
-        text = f"{named(y.name)} is missing {word} {condition.text}"
-        found.append(Finding(y.name, text, sure=sure))
-        if exact:
-            break
+        for condition, sure in _explaining(having, np.ones_like(having), others, limit):
+            exact = np.array_equal(condition.where, y.missing)
+            word = ONLY_IF if exact else "if"
+            text = f"{named(y.name)} is missing {word} {condition.text}"
+            found.append(Finding(y.name, text, sure=sure))
+            if exact:
+                return found
+            left &= ~(condition.where & sure)
+    if np.sum(y.missing & left) >= LEAST_ROWS:
+        for condition, sure in _explaining(~y.missing & left, left, others, limit):
+            text = f"{named(y.name)} is present if {condition.text}"
+            found.append(Finding(y.name, text, sure=sure))
     return found
 
 

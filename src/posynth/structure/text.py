@@ -78,7 +78,7 @@ def as_line(name: str, numbers: Floats, images: Floats) -> str:
             size = np.format_float_positional(abs(float(rest[0])), trim="-")
             if sign < 0:
                 return f"{'-' if rest[0] < 0 else ''}{size} - {named(name)}"
-            return f"{named(name)} {'-' if rest[0] < 0 else '+'} {size}"
+            return named(name) + (f" {'-' if rest[0] < 0 else '+'} {size}" if rest[0] else "")
     return ""
 
 

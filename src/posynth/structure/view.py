@@ -137,6 +137,9 @@ def _pure(x: View, having: Mask, among: Mask) -> Iterator[tuple[str, Mask, float
         yield from _numeric(x, pure)
     if np.any(x.missing & among) and not np.any(x.missing & among & ~having):
         yield is_missing(x.name), x.missing, 0.0
+    known = ~x.missing & among
+    if np.any(x.missing & among) and known.any() and not np.any(known & ~having):
+        yield f"not {is_missing(x.name)}", ~x.missing, 0.0
 
 
 def _numeric(x: View, pure: NDArray[np.int64]) -> Iterator[tuple[str, Mask, float]]:
