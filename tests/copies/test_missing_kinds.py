@@ -185,6 +185,12 @@ def test_codes_in_data_frames_are_kinds(tmp_path):
     assert copies.schema["income"].missing_kinds == ("-9", "-8", "")
     (frame,) = written(copies.save(tmp_path / "out"))
     assert {"-9", "-8", ""} <= set(frame["income"])
+    (frame,) = copies.to_pandas(codes=True)
+    reasons = copies.reasons[0]["income"]
+    assert frame["income"][reasons > 0].fillna(0).tolist() == [
+        (-9, -8, 0)[reason - 1] for reason in reasons if reason
+    ]
+    assert copies.to_pandas()[0]["income"].min() > 0
     model = posynth.specify(df, na={"income": [-9, -8]})["income_missing"].model(df)
     assert set(np.unique(model["y"].eval())) == {0, 1, 2, 3}
 

@@ -1,6 +1,6 @@
 """The m synthetic tables, where they come from, and how they are written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -17,7 +17,7 @@ from posynth.errors import MeasureError, StoreError
 from posynth.posterior.record import Posterior
 from posynth.table.declare import in_text_order
 from posynth.table.listing import listing, some, table_html
-from posynth.table.reasons import Reasons
+from posynth.table.reasons import Reasons, coded
 from posynth.table.schema import Schema
 from posynth.table.typed import as_given
 
@@ -173,9 +173,20 @@ class Copies:
         """
         return pd.concat(self.to_pandas(), keys=range(len(self)), names=["copy", "row"])
 
-    def to_pandas(self) -> list[pd.DataFrame]:
-        """Return the copies as a list of data frames."""
-        return [as_given(self.schema, frame) for frame in self.frames]
+    def to_pandas(self, *, codes: bool = False) -> list[pd.DataFrame]:
+        """Return the copies as a list of data frames.
+
+        Parameters
+        ----------
+        codes : bool
+            Put the declared codes for missing values in their place, as files hold them; codes that
+            the dtype of a column cannot hold stay missing values.
+        """
+        frames = [as_given(self.schema, frame) for frame in self.frames]
+        if not codes:
+            return frames
+        kinds: Sequence[Reasons] = self.reasons or [{}] * len(frames)
+        return [coded(self.schema, frame, each) for frame, each in zip(frames, kinds, strict=True)]
 
     def to_xarray(self) -> "xr.Dataset":
         """Return the copies as one Dataset with dims (copy, row) and a variable a column.

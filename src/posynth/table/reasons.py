@@ -1,13 +1,14 @@
 """Kinds of missing values, row by row: which code stands where a value is missing."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from posynth.table.arrays import Floats, Ints, Objects
 from posynth.table.missing_codes import Matcher
-from posynth.table.schema import Column
+from posynth.table.schema import Column, Schema
 
 #: What stands for a missing value that is none of the declared codes.
 PLAIN = ""
@@ -56,6 +57,26 @@ def kind_numbers(column: Column, reasons: Objects) -> Floats:
     places = {matcher.of_value(kind): at for at, kind in enumerate(column.missing_kinds, start=1)}
     numbers = [0 if each is None else places.get(each, 1) for each in reasons.tolist()]
     return np.array(numbers, dtype=np.float64)
+
+
+def coded(schema: Schema, frame: pd.DataFrame, reasons: Reasons) -> pd.DataFrame:
+    """Return a copy in which declared codes stand for missing values, also those of one kind.
+
+    Examples
+    --------
+    >>> from posynth.table.frame import table_from_frame
+    >>> table = table_from_frame(pd.DataFrame({"x": [1, -9] * 6}), na=-9)
+    >>> coded(table.schema, table.frame, {})["x"].tolist()[:2]
+    [1.0, -9.0]
+    """
+    single = {
+        c.name: replace(c, missing_kinds=(c.missing_text,))
+        for c in schema
+        if c.missing_codes and not c.missing_kinds
+    }
+    columns = [single.get(c.name, c) for c in schema]
+    every = {name: np.asarray(frame[name].isna(), dtype=np.int64) for name in single}
+    return with_codes(frame, columns, {**every, **reasons})
 
 
 def with_codes(frame: pd.DataFrame, columns: Sequence[Column], reasons: Reasons) -> pd.DataFrame:
