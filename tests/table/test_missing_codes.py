@@ -127,6 +127,22 @@ def test_codes_in_data_frames():
     assert chain["n"].model(df)["y"].eval().size == 24  # the raw frame is read alike
 
 
+def test_codes_that_are_in_no_row_are_named(tmp_path):
+    path = written(tmp_path, ["-9" if i % 5 == 0 else c for i, c in enumerate(numbers())])
+    notes = ("na: no value of any column is '77'", "na: no value of 'x' is '-8'")
+    na = {"": [77, "c"], "x": [-9, -8]}
+    table = read_table(path, na=na)
+    assert table.notes == notes
+    assert table_from_frame(pd.read_csv(path), na=na).notes == notes
+    assert specify(path, na={"x": -9}).notes == ()
+
+
+def test_days_in_data_frames_can_be_codes():
+    days = pd.to_datetime(["2020-01-01", "9999-12-31", "2020-03-05", "2021-07-08"] * 6)
+    table = table_from_frame(pd.DataFrame({"d": days}), na="9999-12-31")
+    assert (table.schema["d"].kind.value, table.schema["d"].missing) == ("date", 6)
+
+
 def test_a_table_is_matched_with_the_codes_of_its_schema(tmp_path):
     cells = ["-9" if i % 5 == 0 else c for i, c in enumerate(numbers())]
     path = written(tmp_path, cells)

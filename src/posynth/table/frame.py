@@ -12,7 +12,7 @@ from posynth.table.field import Field, Storage
 from posynth.table.infer import infer_column
 from posynth.table.levels import FORMULA, formula_names
 from posynth.table.missing_codes import Codes, declared_codes, without_codes
-from posynth.table.missing_notes import absent_notes
+from posynth.table.missing_notes import absent_notes, unused_notes
 from posynth.table.reasons import kinds_of, reasons_of
 from posynth.table.schema import Column, Schema
 from posynth.table.series import field_from_series, numbers_as_text
@@ -84,11 +84,12 @@ def table_from_frame(
     codes.check(map(str, df.columns))
     check_rows(len(df))
     plain = df.reset_index(drop=True)
-    columns, reasons = [], {}
+    columns, reasons, seen = [], {}, {}
     for label in plain.columns:
         name = str(label)
         found = _field(name, plain[label], codes.of(name))
         values, column = infer_column(found, declared.get(name))
+        seen[name] = set() if found.reasons is None else set(found.reasons)
         if column.missing_kinds and found.reasons is not None:
             reasons[name] = found.reasons
         columns.append((values, in_order(column, (kinds or {}).get(name))))
@@ -97,6 +98,7 @@ def table_from_frame(
         if isinstance(df.index, pd.RangeIndex)
         else ("the index is left out; reset_index() makes it a column",)
     )
+    notes = (*notes, *unused_notes(codes, seen))
     return replace(table_of(columns, Source(), notes), reasons=reasons)
 
 

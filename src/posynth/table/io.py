@@ -21,6 +21,7 @@ from posynth.table.delimited import TextTable, parse_delimited
 from posynth.table.frame import FewRows, Table, check_rows, table_from_frame, table_of
 from posynth.table.infer import as_datetimes, infer_column
 from posynth.table.missing_codes import Codes, MissingCodes
+from posynth.table.missing_notes import unused_notes
 from posynth.table.reading import Options, Reading, as_reading
 from posynth.table.reasons import Reasons, with_codes
 from posynth.table.render import render
@@ -143,7 +144,7 @@ def table_from_text(
     # Where some columns are quoted and others bare, the quotes say which are text.
     marked = len(source.quoted_columns) < len(text.columns) and source.decimal != source.delimiter
     labels = set(source.quoted_columns) if marked else ()
-    columns, reasons = [], {}
+    columns, reasons, seen = [], {}, {}
     for name, cells in text.columns.items():
         wanted = declared.get(name)
         field = field_from_cells(
@@ -156,9 +157,10 @@ def table_from_text(
         )
         values, column = as_datetimes(*infer_column(field, wanted))
         columns.append((values, in_order(column, (kinds or {}).get(name))))
+        seen[name] = set() if field.reasons is None else set(field.reasons)
         if column.missing_kinds and field.reasons is not None:
             reasons[name] = field.reasons
-    notes = text.notes
+    notes = (*text.notes, *unused_notes(codes, seen))
     if source.thousands and not any(column.grouping for _, column in columns):
         notes = (*notes, f"no number has {source.thousands!r} between thousands")
     return replace(table_of(columns, source, notes), reasons=reasons)

@@ -4,6 +4,7 @@ Declared codes are missing wherever they occur. Texts such as ``?`` are evident 
 value of their column is a number. Numbers such as -9 or 999 are only pointed out: they can be data.
 """
 
+import datetime
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -183,6 +184,8 @@ class Matcher:
             return ""
         if isinstance(value, str):
             return self(value, _as_number(value))
+        if isinstance(value, datetime.date):
+            return self(str(value)) or self(str(value).removesuffix(" 00:00:00"))
         try:
             return self("", str(float(value)))  # type: ignore[arg-type]
         except (TypeError, ValueError):

@@ -1,6 +1,6 @@
 """What is said of missing values and their codes, where columns are described."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from posynth.table.missing_codes import (
     LEAST_ROWS,
     MISSING,
     Matcher,
+    MissingCodes,
     column_option,
     likely_codes,
     option,
@@ -65,6 +66,31 @@ def absent_notes(
     elif len({text.strip() for text in rows}) > 1:
         notes.append(f"copies write every missing value as {kinds[0]!r}")
     return notes
+
+
+def unused_notes(codes: MissingCodes, seen: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """Name declared codes that are in no row: they may be misspelt.
+
+    Parameters
+    ----------
+    codes : MissingCodes
+        What was declared; codes that a schema or a chain file brings along are not looked at.
+    seen : Mapping of str to collection of str
+        Column -> codes that it holds.
+
+    Examples
+    --------
+    >>> codes = MissingCodes(("?",), {"income": ("-9", "-8")})
+    >>> unused_notes(codes, {"income": {"-9"}, "age": ()})
+    ("na: no value of any column is '?'", "na: no value of 'income' is '-8'")
+    """
+    if not codes.strict:
+        return ()
+    every = {code for held in seen.values() for code in held}
+    notes = [f"na: no value of any column is {c!r}" for c in codes.everywhere if c not in every]
+    for name, own in codes.columns.items():
+        notes += [f"na: no value of {name!r} is {c!r}" for c in own if c not in seen.get(name, ())]
+    return tuple(notes)
 
 
 def text_note(name: str, numeric: int, rows: int, others: Mapping[str, int]) -> str:
