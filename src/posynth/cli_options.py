@@ -79,6 +79,14 @@ NoRule = Annotated[
         help="A rule seen in the data that is not to be kept, as describe writes it; or 'all'.",
     ),
 ]
+Lower = Annotated[
+    list[str] | None,
+    typer.Option("--lower", help="COLUMN=NUMBER, below which no copy goes; COLUMN=none: no bound."),
+]
+Upper = Annotated[
+    list[str] | None,
+    typer.Option("--upper", help="COLUMN=NUMBER, above which no copy goes; COLUMN=none: no bound."),
+]
 Violations = Annotated[
     float | None,
     typer.Option("--violations", min=0, max=1, help="Share of rows in which a rule need not hold."),
@@ -204,6 +212,8 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
     violations: Violations = None,
     rule: Rule = None,
     no_rule: NoRule = None,
+    lower: Lower = None,
+    upper: Upper = None,
     kind: KindOption = None,
     na: Na = None,
     comment: Comment = None,
@@ -227,6 +237,8 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
         "allow_code": allow_code,
         "rules": tuple(rule or ()),
         "no_rules": tuple(no_rule or ()),
+        "lower": _ends(lower, "--lower"),
+        "upper": _ends(upper, "--upper"),
     }
     file: Options = {}
     for name, given in (("comment", comment), ("decimal", decimal), ("thousands", thousands)):
@@ -235,6 +247,20 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
     if skip_rows is not None:
         file["skip_rows"] = skip_rows
     return Asked(wishes, chain, method, formula, kind, passive, violations, na, file)
+
+
+def _ends(values: list[str] | None, option: str) -> dict[str, float | None]:
+    """Read COLUMN=NUMBER options; ``none`` is None."""
+    found: dict[str, float | None] = {}
+    for column, text in pairs(values, option, "age=0").items():
+        try:
+            found[column] = None if text.lower() == "none" else float(text)
+        except ValueError:
+            raise SpecError(
+                f"{option} {column}={text}: {text!r} is no number; write COLUMN=NUMBER, for "
+                "example age=0, or COLUMN=none for no bound"
+            ) from None
+    return found
 
 
 def takes_chain(command: Callable[..., None]) -> Callable[..., None]:
@@ -280,7 +306,7 @@ def codes(values: list[str] | None) -> dict[str, list[str]]:
 #: Option -> what stands after COLUMN=, where it is no name.
 _FORMS = {
     "--formula": "FORMULA", "--passive": "RULE", "--kind": "KIND",
-    "--delta": "NUMBER", "--selection": "NUMBER",
+    "--lower": "NUMBER", "--upper": "NUMBER", "--delta": "NUMBER", "--selection": "NUMBER",
 }  # fmt: skip
 
 

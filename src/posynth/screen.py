@@ -43,15 +43,20 @@ def plain(text: str) -> str:
 
 def print_schema(console: "Console", table: "Table") -> None:
     """Print what each column is, every guess explained."""
+    from posynth.table.bounds import bounds_text
+
     grid = _grid(f"{table.source.name or 'table'}: {table.schema.rows} rows")
     for name, justify in (
-        ("column", "left"), ("kind", "left"), ("levels", "right"), ("missing", "right")
+        ("column", "left"), ("kind", "left"), ("levels", "right"), ("missing", "right"),
+        ("bounds", "left"),
     ):  # fmt: skip
         grid.add_column(name, justify=justify, no_wrap=name == "kind")
     grid.add_column("why", overflow="fold")
     for c in table.schema:
         levels = str(len(c.levels)) if c.levels else ""
-        grid.add_row(plain(c.name), c.kind.value, levels, str(c.missing or ""), plain(c.note))
+        grid.add_row(
+            plain(c.name), c.kind.value, levels, str(c.missing or ""), bounds_text(c), plain(c.note)
+        )
     console.print(grid)
     for note in table.notes:
         console.print(f"note: {plain(note)}")

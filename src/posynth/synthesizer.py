@@ -17,6 +17,7 @@ from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import seed_or_random
 from posynth.posterior.wishes import Matrix, Method, Passive, Wishes
 from posynth.progress import Shown, shown
+from posynth.table.bounds import Stated, bounds_text
 from posynth.table.inputs import Data, given_table
 from posynth.table.io import read_table
 from posynth.table.missing_codes import Codes
@@ -52,7 +53,7 @@ def describe(
     Returns
     -------
     pandas.DataFrame
-        One row a column: kind, levels, missing, decimals, note.
+        One row a column: kind, levels, missing, decimals, bounds that copies keep, note.
 
     Examples
     --------
@@ -66,6 +67,7 @@ def describe(
             "levels": len(c.levels),
             "missing": c.missing,
             "decimals": c.decimals,
+            "bounds": bounds_text(c),
             "note": c.note,
         }
         for c in given_table(data, kinds, na).schema
@@ -86,6 +88,8 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     passive: Mapping[str, Passive] | None = None,
     rules: Names = (),
     no_rules: Names = (),
+    lower: Stated | None = None,
+    upper: Stated | None = None,
     engine: str = "auto",
     missing: str = "pattern",
     chain: str | Path | None = None,
@@ -128,6 +132,10 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
         explain, are kept without being stated.
     no_rules : str or iterable of str
         Rules seen in the data that are not to be kept, as ``describe`` writes them; ``"all"``.
+    lower, upper : Mapping, optional
+        Column -> bound of its values in every copy, ``{"age": 18}``; None lifts one. By default
+        bounds are those that ``describe`` shows: 0 where no value is below, ends of shares and
+        percentages, and ends that many rows share. Draws beyond are reflected into them.
     engine : str
         ``"auto"``, ``"exact"``, ``"laplace"`` or ``"nuts"`` for every conditional.
     missing : str
@@ -161,6 +169,7 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     """
     asked = (order, _given(methods), engine, missing, predictors, _given(formulas), strata)
     wishes = Wishes(*asked, improper, copies_values, _given(passive), allow_code, rules, no_rules)
+    wishes = replace(wishes, lower=_given(lower), upper=_given(upper))
     return plan(data, wishes, chain, kinds, na)[1]
 
 
@@ -239,6 +248,8 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     passive: Mapping[str, Passive] | None = None,
     rules: Names = (),
     no_rules: Names = (),
+    lower: Stated | None = None,
+    upper: Stated | None = None,
     allow_code: bool = False,
     workers: int | None = 1,
     progress: Shown = None,
@@ -257,7 +268,8 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
         to chance for copies that are to be released.
     chain, order, methods, engine, missing, kinds, na
         What to model, as for ``specify``.
-    predictors, formulas, strata, improper, copies_values, passive, rules, no_rules, allow_code
+    predictors, formulas, strata, improper, copies_values, passive, rules, no_rules, lower,\
+    upper, allow_code
         The same.
     workers : int, optional
         Processes, or None for as many as are worth it; the copies do not depend on it.
@@ -285,6 +297,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     require_sizes(m, k)
     asked = (order, _given(methods), engine, missing, predictors, _given(formulas), strata)
     wishes = Wishes(*asked, improper, copies_values, _given(passive), allow_code, rules, no_rules)
+    wishes = replace(wishes, lower=_given(lower), upper=_given(upper))
     table, bound = plan(data, wishes, chain, kinds, na)
     chosen = seed_or_random(seed)
     with shown(progress, ("fit", "draw")) as tell:

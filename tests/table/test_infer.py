@@ -144,7 +144,7 @@ def test_kinds_can_be_declared(shared_data):
     assert table.schema["stage"].levels == (1, 2, 3, 4)
     assert table.schema["stage"].ordered
     assert table.schema["id"].kind == "count"
-    assert table.schema["id"].note == "declared count"
+    assert table.schema["id"].note == "declared count; lower bound 1 (no value is 0 or below)"
 
 
 def test_declared_number_reads_through_quotes_and_zeros(tmp_path):

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from posynth.chain.beyond import Beyond, beyond, said
 from posynth.chain.blocks import Rows
 from posynth.chain.design import Curves, learn
 from posynth.chain.held_out import (
@@ -106,7 +107,8 @@ def choose(
     column = Column(y, _screened(straight, z), _screened(curved, z), decimals, scale)
     ridge = 1 / conditional.scales.get("slope", 2.5) ** 2
     scores = log_scores(column, ridge)
-    if bounded:
+    far = Beyond(0, 0) if bounded else beyond(rows.schema[target], y, straight, ridge, len(known))
+    if bounded or far.too_far:
         scores.pop(NATURAL, None)
     varies = SPREAD in scores and _spread_varies(column, ridge)
     fits = _lines_that_fit(column, ridge)
@@ -115,8 +117,10 @@ def choose(
         del scores[LOG]
         best, why = _best(scores, varies, fits)
     note = f"{conditional.note}: {best.name}; {why}"
+    if far.too_far:
+        note += f"; {far.share:.1%} of a line on the natural scale lie beyond the bounds"
     if best is NATURAL:
-        return replace(conditional, note=note)
+        return replace(conditional, note=note + said(rows.schema[target], far))
     if best is LOG:
         return replace(conditional, family=best.family, note=note)
     if best is LEVELS:

@@ -17,24 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
-from posynth.chain.interval import Ends, interval
+from posynth.chain.interval import Ends
 from posynth.chain.missing_kinds import missingness
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.row_rule import (
-    HOLDS,
     PRESENT,
     WITHIN,
     RowRule,
     read_row_rule,
     with_levels,
-    written,
 )
+from posynth.chain.rule_ends import rule_ends
 from posynth.chain.spec import Conditional
 from posynth.errors import FitError, SpecError
+from posynth.table.bounds import ends, within_bounds
 from posynth.table.codec import as_released
 
 type Mask = NDArray[np.bool_]
 ABOVE, BELOW, BETWEEN = "above", "below", "between"
+#: Share of distances that reach beyond the other bound from which on values lie between both.
+CROSSING = 0.02
 #: The family of levels of which rules leave some.
 RESTRICTED = "restricted"
 #: Combinations of levels, codes in the order of the rule's columns; -1 where one is missing.
@@ -65,6 +67,9 @@ class Limits:
         both, so that no draw lies beyond; ``""`` if there is no bound.
     codes : tuple of float
         For each rule on missing values, the kind of missing value it decides.
+    ended : bool
+        Whether the bounds of the column itself join those of its rules: where distances from one
+        bound, drawn for other rows, would often reach beyond the other.
     """
 
     column: str
@@ -75,6 +80,7 @@ class Limits:
     computed: bool = False
     distance: str = ""
     codes: tuple[float, ...] = ()
+    ended: bool = False
 
     @classmethod
     def of(cls, rows: Rows, conditional: Conditional) -> "Limits | None":
@@ -90,7 +96,8 @@ class Limits:
             return replace(limits, codes=codes)
         if limits._has_levels(rows):
             return limits
-        return replace(limits, distance=limits._distance(rows))
+        limits = replace(limits, distance=limits._distance(rows))
+        return replace(limits, ended=True, distance=BETWEEN) if limits._crosses(rows) else limits
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Limits":
@@ -174,6 +181,22 @@ class Limits:
             "rule out"
         )
 
+    def _crosses(self, rows: Rows) -> bool:
+        """Whether distances from one bound often reach beyond the column's own on the other side.
+
+        Each is compared with the room of the row half the table away.
+        """
+        if self.distance not in (ABOVE, BELOW):
+            return False
+        low, high = self.bounds(rows)
+        ended = replace(self, ended=True).bounds(rows)
+        there = (ended[0] < ended[1]) & ~np.isnan(rows.arrays[self.column])
+        room, values = (ended[1] - ended[0])[there], rows.arrays[self.column][there]
+        if not len(room) or not np.isfinite(room).all():
+            return False
+        distance = values - low[there] if self.distance == ABOVE else high[there] - values
+        return bool(np.mean(np.roll(distance, len(distance) // 2) > room) > CROSSING)
+
     def measured(self, rows: Rows) -> Rows:
         """Return rows in which the column is what is modelled: its distance from a bound."""
         if not self.distance:
@@ -198,6 +221,7 @@ class Limits:
             found = low + drawn * (high - low)
         else:
             found = low + drawn if self.distance == ABOVE else high - drawn
+        found = within_bounds(rows.schema[self.column], found)
         return np.clip(as_released(rows.schema[self.column], found), low, high)
 
     def _kind(self, rows: Rows, conditional: Conditional, rule: RowRule) -> float:
@@ -268,9 +292,15 @@ class Limits:
         column = rows.schema[self.column]
         unit = 0.0 if column.decimals is None else 10.0**-column.decimals
         for rule in self._read:
-            a, b = _ends(rule, self.column, rows, unit)
+            a, b = rule_ends(rule, self.column, rows, unit)
             low, high = np.maximum(low, a), np.minimum(high, b)
         self._require(low <= high)
+        if self.ended:
+            least, most = ends(column)
+            low, high = (
+                np.minimum(np.maximum(low, least), high),
+                np.maximum(np.minimum(high, most), low),
+            )
         return low, high
 
     def _require(self, possible: Mask) -> None:
@@ -281,36 +311,6 @@ class Limits:
                 f"rules ({rules}) leave it no value, given the columns before it; state a rule "
                 "for those too, or visit another column of the rule last (--order)"
             )
-
-
-def _ends(rule: RowRule, column: str, rows: Rows, unit: float) -> Ends:
-    """Return the interval a rule leaves to a numeric column."""
-    assert rule.kind == HOLDS and rule.head is not None
-    if column in rule.sources:
-        return _under_condition(rule, column, rows, unit)
-    names = [name for name in rule.head.sources if name != column]
-    taken = {name: written(rows.schema[name], rows.arrays[name]) for name in names}
-    taken = taken or {"": np.zeros(len(rows))}
-    low, high = interval(rule.head, column, taken, unit)
-    others = [rows.arrays[name] for name in rule.head.needed if name != column]
-    free = ~rule.applies(rows)
-    for values in others:
-        free |= np.isnan(values)
-    return np.where(free, -np.inf, low), np.where(free, np.inf, high)
-
-
-def _under_condition(rule: RowRule, column: str, rows: Rows, unit: float) -> Ends:
-    """Return the interval where the column stands in the condition, not in what must hold."""
-    assert rule.head is not None and rule.condition is not None
-    if column in rule.head.sources:
-        raise SpecError(f"rule {rule.text!r}: column {column!r} stands on both sides of 'if'")
-    head = replace(rule, condition=None).holds(rows)
-    names = [name for name in rule.condition.sources if name != column]
-    taken = {name: written(rows.schema[name], rows.arrays[name]) for name in names}
-    taken = taken or {"": np.zeros(len(rows))}
-    turned = rule.condition if rule.unless else rule.condition.negated()
-    low, high = interval(turned, column, taken, unit)
-    return np.where(head, -np.inf, low), np.where(head, np.inf, high)
 
 
 def _combinations(rows: Rows, rule: RowRule) -> Combinations:

@@ -84,8 +84,10 @@ class Scale:
         """Return the limits of F over what each value stands for, (n,) each.
 
         They are equal where values are not rounded, an atom's jump for an atom, and a rounding
-        unit wide where values are rounded.
+        unit wide where values are rounded. A value beyond all pieces, of too few rows to be an
+        atom, has those of the nearest.
         """
+        values = self._inside(values)
         cell, atom = self._place(values)
         grain = self._grain(cell, atom)
         first = self._distribution(values - grain / 2, cell, atom, 0.0)
@@ -159,6 +161,11 @@ class Scale:
             tuple(data[key]) for key in ("lower", "upper", "counts", "grains")
         )
         return cls(lower, upper, counts, grains, below, above)
+
+    def _inside(self, values: Floats) -> Floats:
+        """Move values beyond the cells, on a side without a tail, to their end."""
+        low = self.lower[0] if self.below is None else -np.inf
+        return np.clip(values, low, self.upper[-1] if self.above is None else np.inf)
 
     def _grain(self, cell: NDArray[np.int64], atom: NDArray[np.bool_]) -> Floats:
         """Return the rounding unit of values by their cell; 0 for atoms, which stand alone."""

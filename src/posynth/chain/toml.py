@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ from posynth.chain.attached import attached
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError, TableError, unknown
+from posynth.table.bounds import stated
 from posynth.table.missing_codes import declared_codes
 from posynth.table.reading import as_reading
 from posynth.table.schema import MOST_DECIMALS, Column, Kind, Schema
 
 _TOP = ("posynth", "missing", "reading", "columns", "conditional", "predictors", "rules")
-_COLUMN_KEYS = {"kind": str, "levels": list, "ordered": bool, "decimals": int, "note": str}
-_COLUMN_KEYS |= {"na": list}
+_COLUMN_KEYS: dict[str, tuple[type, ...]] = {
+    **{"kind": (str,), "levels": (list,), "ordered": (bool,), "decimals": (int,), "note": (str,)},
+    **{"na": (list,), "lower": (float, int), "upper": (float, int)},
+}
+#: Facts of a column that are no plain fields of it.
+_APART = ("kind", "na", "lower", "upper")
 _HEADER = """\
 Chain of conditionals, in visit order. Edit it and pass it back with --chain.
 A conditional without `predictors` depends on every column visited before it; predictors of many
@@ -29,6 +35,7 @@ splines = 3: each numeric predictor enters as a natural spline of its scores; 0:
 interactions = [["sex", "age"]]: products of two predictors beside their main effects.
 [reading] says how the table's file is read: comment, decimal, thousands, skip_rows.
 na = [-9, "refused"] of a column: values that are missing.
+lower = 1, upper = 5 of a column: bounds of its values in every copy; -inf and inf: none.
 passive = "weight / (height / 100) ** 2": the column is computed by this rule, never modelled.
 rules = ["discharge >= admission"]: what holds in every row; at the top of the file, or with the
 conditional of the last column that a rule reads. Delete a rule to have it no longer kept.
@@ -140,13 +147,17 @@ def declare(schema: Schema, declared: Mapping[str, Mapping[str, Any]]) -> Schema
         If a column is unknown.
     """
     for name, facts in declared.items():
-        changes = {key: value for key, value in facts.items() if key not in ("kind", "na")}
+        changes = {key: value for key, value in facts.items() if key not in _APART}
         if "levels" in changes:
             changes["levels"] = tuple(changes["levels"])
         if "kind" in facts:
             changes["kind"] = Kind(facts["kind"])
         schema = schema.with_column(replace(schema[name], **changes))
-    return schema
+    lower, upper = (
+        {n: facts[side] for n, facts in declared.items() if side in facts}
+        for side in ("lower", "upper")
+    )
+    return stated(schema, lower, upper)
 
 
 def _with_predictors(spec: ChainSpec, section: Any) -> ChainSpec:
@@ -188,10 +199,10 @@ def _declared(columns: Any) -> dict[str, Any]:
         for key, value in facts.items():
             if key not in _COLUMN_KEYS:
                 raise SpecError(f"column {name!r}: {unknown('key', key, _COLUMN_KEYS)}")
-            if type(value) is not _COLUMN_KEYS[key]:
+            if type(value) not in _COLUMN_KEYS[key]:
                 raise SpecError(
                     f"column {name!r}: {key} = {value!r} must be of type "
-                    f"{_COLUMN_KEYS[key].__name__}"
+                    f"{_COLUMN_KEYS[key][0].__name__}"
                 )
         declared_codes({name: facts.get("na", [])})
         levels = facts.get("levels", [])
@@ -219,6 +230,9 @@ def _column_table(column: Column) -> Any:
         table.add("decimals", column.decimals)
     if column.missing_codes:
         table.add("na", list(column.missing_codes))
+    for side, end in (("lower", column.lower), ("upper", column.upper)):
+        if end is not None:
+            table.add(side, int(end) if column.decimals == 0 and isfinite(end) else end)
     if column.note:
         table.add("note", column.note)
     return table

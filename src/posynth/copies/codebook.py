@@ -125,6 +125,8 @@ def public_codebook(codebook: Codebook, frames: Sequence[pd.DataFrame]) -> Codeb
 
 def _shown(column: Column, frames: Sequence[pd.DataFrame]) -> Column:
     missing = int(any(frame[column.name].isna().any() for frame in frames))
+    # Whether an end is a bound depends on how many rows of the source share it.
+    column = replace(column, lower=None, upper=None)
     column = replace(column, missing_text=column.missing_text if missing else "")
     if not missing:
         column = replace(column, missing_kinds=(), missing_codes=())

@@ -14,6 +14,7 @@ from posynth.families import families
 from posynth.families.permission import is_reference
 from posynth.posterior.record import Posterior
 from posynth.posterior.simpler import simplified
+from posynth.table.bounds import bounds_text, is_bounded
 
 _VERSIONS = ("numpy", "pandas", "pymc", "pytensor", "nutpie", "xarray", "formulaic")
 #: Scale of slopes from which on a prior is weak: that of every family's default.
@@ -63,6 +64,7 @@ def manifest(posterior: Posterior, k: int, streams: Sequence[Streams]) -> dict[s
         "filled": filled,
         "passive": {c.target: c.computed_by for c in spec if c.computed},
         "rules": {c.target: list(c.rules) for c in spec if c.rules},
+        "bounds": {c.name: bounds_text(c) for c in schema if is_bounded(c)},
         "chain": public_chain(posterior),
         "missing": spec.missing if holes else "none",
         "missing_note": _missing_note(holes),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.group_level import one_row_a_group
-from posynth.chain.limits import opened, part_of
+from posynth.chain.limits import Limits, opened, part_of
 from posynth.chain.spec import Conditional
 from posynth.engines.threads import one_thread
 from posynth.errors import SpecError
@@ -18,6 +18,7 @@ from posynth.posterior.predict import RowSampler, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, spread, stream
 from posynth.progress import Progress, Step, silent
+from posynth.table.bounds import within_bounds
 from posynth.table.codec import decode_frame
 from posynth.table.schema import Kind
 
@@ -129,11 +130,22 @@ class _Batch:
                 free = open_rows[part]
                 if X is not None and free.any():
                     drawn[part][free] = self._rows(target, rows, X, (part, free), index, rng)
+                    drawn[part][free] = self._within(coding.limits, target, drawn[part][free])
                 if coding.limits is not None:
                     here = part_of(rows, part)
                     drawn[part][free] = coding.limits.back(here, drawn[part])[free]
                     drawn[part] = coding.limits.filled(here, drawn[part], rng)
         return drawn
+
+    def _within(self, limits: Limits | None, target: str, drawn: Floats) -> Floats:
+        """Keep what was drawn to the bounds of its column; distances from a rule's come later.
+
+        What is computed is what its rule says.
+        """
+        measured = limits is not None and limits.distance
+        if target not in self.posterior.schema or measured or self.posterior.spec[target].computed:
+            return drawn
+        return within_bounds(self.posterior.schema[target], drawn)
 
     def _put(self, conditional: Conditional, arrays: dict[str, Floats], drawn: Floats) -> None:
         """Round to the source's decimals or days, so that later columns see what is released."""

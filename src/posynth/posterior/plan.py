@@ -26,6 +26,7 @@ from posynth.posterior.structure import NUMERIC_DEFAULTS, STRUCTURED, bent_where
 from posynth.posterior.support import check_column
 from posynth.posterior.task import encode_table, learn_scales
 from posynth.posterior.wishes import Wishes, adjusted, new_chain, permitted, translated_chain
+from posynth.table.bounds import fitting_bounds, require_within, stated
 from posynth.table.frame import Table
 from posynth.table.inputs import Data, given_table
 from posynth.table.missing_codes import Codes
@@ -56,7 +57,7 @@ def _planned(
     reading: Reading,
 ) -> tuple[Table, Chain]:
     if chain is None:
-        table = given_table(data, kinds, reading)
+        table = _bounded(given_table(data, kinds, reading), wishes)
         names, own = own_names(wishes.methods, families())
         spec = with_functions(table, new_chain(table.schema, wishes, names), wishes, names)
         kept = _ruled(table, spec, wishes, names)
@@ -82,6 +83,9 @@ def _planned(
             f"the chain is of type {type(chain).__name__}; give what `specify` returned, or the "
             "path of a chain file"
         )
+    if wishes.lower or wishes.upper:
+        table = _bounded(table, wishes)
+        chain = replace(chain, schema=table.schema)
     if wishes.missing != "pattern":
         chain = replace(chain, spec=replace(chain.spec, missing=wishes.missing))
     chain = _overridden(chain, wishes)
@@ -91,6 +95,15 @@ def _planned(
         free = {c.target for c in chain.spec if c.note.startswith(BY_DEFAULT)}
         chain = replace(chain, spec=with_asked_rules(rows, chain.spec, asked, free))
     return table, held_to(table, chain)
+
+
+def _bounded(table: Table, wishes: Wishes) -> Table:
+    """Take over the bounds that a user states."""
+    if not wishes.lower and not wishes.upper:
+        return table
+    table = replace(table, schema=stated(table.schema, wishes.lower, wishes.upper))
+    require_within(table, {**wishes.lower, **wishes.upper})
+    return table
 
 
 def held_to(table: Table, chain: Chain) -> Chain:
@@ -158,7 +171,8 @@ def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:
     columns = tuple(replace(c, missing=int(table.frame[c.name].isna().sum())) for c in chain.schema)
     schema = replace(chain.schema, columns=columns, rows=len(table.frame))
     table = replace(table, schema=schema, reasons={**table.reasons, **found.reasons})
-    return table, replace(chain, schema=schema, source=found.source)
+    table = fitting_bounds(table)
+    return table, replace(chain, schema=table.schema, source=found.source)
 
 
 def _from_file(
@@ -178,6 +192,7 @@ def _from_file(
     # What was asked for now counts more than the file, which may be edited by hand or older.
     schema = declare(table.schema, {c: facts for c, facts in declared.items() if c not in kinds})
     table = replace(conform(table.frame, schema, table.source), reasons=table.reasons)
+    require_within(table, [c for c, facts in declared.items() if {"lower", "upper"} & {*facts}])
     folder = path.resolve().parent
     spec = permitted(translated_chain(spec, schema), wishes.improper, wishes.copies_values)
     folders = (folder, folder / "posterior")

@@ -26,10 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from posynth.chain.beyond import beyond
 from posynth.chain.blocks import Rows
 from posynth.chain.budget import spline_columns
 from posynth.chain.choice import choose, spaced
-from posynth.chain.design import Encoder
+from posynth.chain.design import Curves, Encoder, learn
+from posynth.chain.least_squares import RIDGE
 from posynth.chain.limits import part
 from posynth.chain.smooth import product_block, smooth_block
 from posynth.chain.spec import ChainSpec, Conditional
@@ -40,6 +42,7 @@ from posynth.engines.structured.sample import make_density
 from posynth.families import family
 from posynth.posterior.held_out_scales import held_out_scores
 from posynth.posterior.task import make_task, spread_places
+from posynth.table.bounds import is_bounded
 
 type Floats = NDArray[np.float64]
 type Pair = tuple[str, str]
@@ -93,6 +96,8 @@ def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> C
     density, center, _ = _fitted(some, spec, line)
     if center.phi[density.A.shape[1]] < EXACT:
         return conditional
+    if _beyond(some, conditional, columns, len(known)):
+        return conditional
     weight, working, V = _working(density, center)
     terms = _curves_of(some, columns) | _candidates(some, columns)
     gains = {name: _gain(density.A, V, weight, working, P) for name, P in terms.items()}
@@ -110,6 +115,17 @@ def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> C
             return conditional
         note += why
     return with_structure(rows, spec, replace(conditional, scale="natural", note=note))
+
+
+def _beyond(rows: Rows, conditional: Conditional, columns: tuple[str, ...], count: int) -> bool:
+    """Whether curves on the natural scale reach too far beyond the bounds of the column."""
+    column, y = rows.schema[conditional.target], rows.arrays[conditional.target]
+    if not is_bounded(column) or conditional.rules:
+        return False
+    known = ~np.isnan(y)
+    curves = Curves(spline_columns(rows, columns, 1))
+    X = learn(rows, columns, "", known, curves=curves)[1]
+    return beyond(column, y[known], X, RIDGE, count).too_far
 
 
 def _compared(

@@ -20,6 +20,7 @@ from posynth.errors import SpecError, unknown
 from posynth.families import families
 from posynth.families.base import Build, Family
 from posynth.families.methods import Translation, translate
+from posynth.table.bounds import Stated
 from posynth.table.names import Names, as_names
 from posynth.table.schema import Schema
 
@@ -63,6 +64,8 @@ class Wishes:
         Rules that hold in every row, see ``chain.row_rule``.
     no_rules : tuple of str
         Rules seen in the data that are not to be kept; ``"all"`` for every one.
+    lower, upper : Mapping
+        Column -> bound of its values in every copy; None or an infinite one lifts a bound.
     """
 
     order: Names = ()
@@ -78,6 +81,8 @@ class Wishes:
     allow_code: bool = False
     rules: Names = ()
     no_rules: Names = ()
+    lower: Stated = field(default_factory=dict)
+    upper: Stated = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not (
@@ -88,6 +93,16 @@ class Wishes:
             object.__setattr__(self, name, tuple(as_names(getattr(self, name))))
         for name, example in _EXAMPLES.items():
             mapping(name, getattr(self, name), example)
+        for name in ("lower", "upper"):
+            mapping(name, getattr(self, name), "{'age': 0}")
+            for column, end in getattr(self, name).items():
+                if not (
+                    end is None or (isinstance(end, int | float) and not isinstance(end, bool))
+                ):
+                    raise SpecError(
+                        f"{name}: {with_type(repr(column), end)}; give a number, as "
+                        f"{name}={{'age': 0}}, or None for no bound"
+                    )
         for name in ("improper", "copies_values", "allow_code"):
             truth(name, getattr(self, name))
         for column, method in self.methods.items():

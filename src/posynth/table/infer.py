@@ -10,6 +10,7 @@ import pandas as pd
 from posynth.errors import TableError
 from posynth.table import dates
 from posynth.table.arrays import dtype_name
+from posynth.table.bounds import seen_bounds
 from posynth.table.declare import BY_TEXT, check_declared, leading_numbers
 from posynth.table.field import Field, Storage, floats_of
 from posynth.table.levels import Levels, label_notes, levels_of
@@ -96,6 +97,7 @@ def _column(field: Field, levels: Levels, guess: Guess) -> Column:
     kind = guess.kind
     kept = _seen(levels)
     is_ordered = field.storage is Storage.CATEGORY and bool(field.values.cat.ordered)
+    lower, upper, why = _bounds(field, kept, kind)
     return Column(
         name=field.name,
         kind=kind,
@@ -117,8 +119,18 @@ def _column(field: Field, levels: Levels, guess: Guess) -> Column:
         grouping=field.grouping,
         clock=field.clock,
         date_format=guess.date_format,
-        note=_note(field, levels, guess),
+        note="; ".join(filter(None, (_note(field, levels, guess), why))),
+        lower=lower,
+        upper=upper,
     )
+
+
+def _bounds(field: Field, seen: Levels, kind: Kind) -> tuple[float | None, float | None, str]:
+    """Return the bounds that the values of a number show."""
+    if kind not in (Kind.COUNT, Kind.CONTINUOUS) or field.clock or not seen.values:
+        return None, None, ""
+    numbers = np.array(seen.values, dtype=np.float64)
+    return seen_bounds(numbers, np.asarray(seen.counts, dtype=np.float64), field.decimals)
 
 
 def _note(field: Field, levels: Levels, guess: Guess) -> str:

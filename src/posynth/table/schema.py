@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
+from math import inf, isinf
 from typing import Any
 
 from posynth.errors import SpecError, TableError, unknown
@@ -92,6 +93,8 @@ class Column:
         How the file writes numbers, as ``"$"``, ``"%"``, and ``","`` between thousands.
     clock : str
         Format of clock times: values are minutes of the day, or seconds where it has seconds.
+    lower, upper : float, optional
+        Bounds that every value of a copy keeps; infinite where the user lifts one.
     """
 
     name: str
@@ -115,6 +118,8 @@ class Column:
     suffix: str = ""
     grouping: str = ""
     clock: str = ""
+    lower: float | None = None
+    upper: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind.is_categorical and len(self.levels) < 2:
@@ -193,6 +198,7 @@ class Schema:
         return cls(tuple(_column_from_dict(entry) for entry in data["columns"]), int(data["rows"]))
 
 
+_BOUNDS, _LIFTED = {"lower": -inf, "upper": inf}, "none"
 _SEQUENCES = ("levels", "categories", "missing_codes", "missing_kinds")
 
 
@@ -203,6 +209,9 @@ def _column_to_dict(column: Column) -> dict[str, Any]:
     for key in _SEQUENCES:
         if key in data:
             data[key] = list(data[key])
+    for key in _BOUNDS:
+        if key in data and isinf(data[key]):  # which JSON has no number for
+            data[key] = _LIFTED
     return data
 
 
@@ -225,4 +234,7 @@ def _column_from_dict(data: Mapping[str, Any]) -> Column:
         ) from None
     for key in _SEQUENCES:
         values[key] = tuple(values.get(key, ()))
+    for key, lifted in _BOUNDS.items():
+        if values.get(key) is not None:
+            values[key] = lifted if values[key] == _LIFTED else float(values[key])
     return Column(**values)
