@@ -172,6 +172,8 @@ class Asked:
     violations: float | None = None
     na: list[str] | None = None
     file: "Options | None" = None
+    lower: list[str] | None = None
+    upper: list[str] | None = None
 
     def inputs(self, data: Path) -> "list[Path | None]":
         """Return the files that are read: they must not be written over."""
@@ -194,7 +196,14 @@ class Asked:
         rules = pairs(self.passive, "--passive", "total=a + b", first=True)
         share = self.violations
         passive = rules if share is None else {name: (rule, share) for name, rule in rules.items()}
-        wishes = Wishes(methods=methods, formulas=formulas, passive=passive, **self.wishes)
+        bounds = {"lower": _ends(self.lower, "--lower"), "upper": _ends(self.upper, "--upper")}
+        columns: dict[str, Any] = {
+            "methods": methods,
+            "formulas": formulas,
+            "passive": passive,
+            **bounds,
+        }
+        wishes = Wishes(**columns, **self.wishes)
         kinds = pairs(self.kind, "--kind", "zip=nominal")
         reading = as_reading(codes(self.na), self.file)
         return plan(data, wishes, self.chain, kinds, reading)
@@ -237,8 +246,6 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
         "allow_code": allow_code,
         "rules": tuple(rule or ()),
         "no_rules": tuple(no_rule or ()),
-        "lower": _ends(lower, "--lower"),
-        "upper": _ends(upper, "--upper"),
     }
     file: Options = {}
     for name, given in (("comment", comment), ("decimal", decimal), ("thousands", thousands)):
@@ -246,7 +253,7 @@ def asked(  # noqa: PLR0913, PLR0917 - options of a command
             file[name] = given  # type: ignore[literal-required]
     if skip_rows is not None:
         file["skip_rows"] = skip_rows
-    return Asked(wishes, chain, method, formula, kind, passive, violations, na, file)
+    return Asked(wishes, chain, method, formula, kind, passive, violations, na, file, lower, upper)
 
 
 def _ends(values: list[str] | None, option: str) -> dict[str, float | None]:

@@ -20,6 +20,7 @@ from posynth.families.permission import references
 from posynth.posterior.bound import Chain, conform
 from posynth.posterior.chain_families import own_families
 from posynth.posterior.computed import with_domains, with_functions
+from posynth.posterior.implied import with_implied
 from posynth.posterior.rehearsal import try_own
 from posynth.posterior.row_rules import ALL, Kept, with_asked_rules, with_seen_rules
 from posynth.posterior.structure import NUMERIC_DEFAULTS, STRUCTURED, bent_where_asked, structured
@@ -61,6 +62,7 @@ def _planned(
         names, own = own_names(wishes.methods, families())
         spec = with_functions(table, new_chain(table.schema, wishes, names), wishes, names)
         kept = _ruled(table, spec, wishes, names)
+        table = replace(table, schema=with_implied(table.schema, kept.spec))
         spec = _refined(table, kept.spec, {**names, **wishes.passive})
         parts = (spec, table.schema, table.source, own_families(own))
         bound = Chain(*parts, allowed=references(c.family for c in spec), notes=table.notes)

@@ -21,6 +21,7 @@ from posynth.chain.row_rule import (
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError
 from posynth.structure.search import Finding, search
+from posynth.table.bounds import ends
 from posynth.table.schema import Kind
 
 #: In place of a rule's text: leave out every rule that was seen in the data.
@@ -90,7 +91,7 @@ def _sources_within(rows: Rows, spec: ChainSpec, fixed: Collection[str]) -> Iter
         numeric = c.passive and rows.schema[c.column].kind in (Kind.COUNT, Kind.CONTINUOUS)
         if not numeric or c.target in fixed or "-" not in c.passive or not np.nanmin(values) >= 0:
             continue
-        text = f"{c.passive} >= 0"
+        text = f"{c.passive} >= {max(ends(rows.schema[c.column])[0], 0.0):g}"
         last = max(read_row_rule(text).columns, key=spec.columns.index)
         if not spec[last].computed and last not in fixed and _may_be_negative(rows, c):
             yield text

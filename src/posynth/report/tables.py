@@ -9,6 +9,7 @@ import pandas as pd
 from posynth.chain.facts import FamilyFacts
 from posynth.copies.manifest import missing_words, public_chain
 from posynth.evaluation.utility.combinations import NEW
+from posynth.evaluation.utility.kept_bounds import BEYOND
 from posynth.evaluation.utility.kept_rules import KEPT
 from posynth.families import families
 from posynth.posterior.diagnosis import Diagnosis
@@ -262,10 +263,15 @@ _WHOLE = {
 def impossible(results: Iterable[Result]) -> Grid:
     """Rules of the chain, and pairs of columns whose copies hold what the original does not."""
     kept = [r for r in results if r.measure in (KEPT, NEW) and r.subject]
-    shown = [r for r in kept if r.measure == KEPT or r.passed is False][:SHOWN]
-    rows = [(r.subject.replace(":", " and "), r.measure, fixed(r.value), r.text) for r in shown]
+    bounds = [r for r in results if r.measure == BEYOND]
+    bounds = bounds[1:] or bounds  # the columns, or that there are none
+    shown = [r for r in kept if r.measure == KEPT or r.passed is False][:SHOWN] + bounds[:SHOWN]
+    rows = [
+        (r.subject.replace(":", " and ") or "all with bounds", r.measure, fixed(r.value), r.text)
+        for r in shown
+    ]
     flagged = [i for i, r in enumerate(shown) if r.passed is False]
-    caption = "What must not occur: rules of the chain, and new combinations above chance"
+    caption = "What must not occur: against rules, above chance new, or beyond bounds"
     return grid(caption, ("Columns", "Measure", "Value", "Reading"), rows, texts=2, flagged=flagged)
 
 
