@@ -18,6 +18,7 @@ from posynth.families.leaf import (
     smoothed_quantiles,
     summarise,
 )
+from posynth.families.leaf_scale import NAMES, from_scores
 from posynth.table.schema import Kind
 
 #: A passive column has a rule in place of parameters: see chain/test_passive_rules.py.
@@ -214,9 +215,11 @@ def test_a_tree_without_predictors_draws_levels_from_their_dirichlet(toy):
 def test_a_tree_without_predictors_draws_the_mean_from_its_bayesian_bootstrap(toy):
     """Mean y and variance s^2 / (n + 1), up to the tails that quantiles leave out."""
     task = toy("cart", p=0, need=16_000)
-    quantile = _stacked(fit(task, "auto", np.random.default_rng(1)), "quantile")[:, 0]
-    width = np.diff(PROBABILITIES) / (PROBABILITIES[-1] - PROBABILITIES[0])
-    means = (quantile[:, 1:] + quantile[:, :-1]) / 2 @ width
+    found = fit(task, "auto", np.random.default_rng(1))
+    quantile = _stacked(found, "quantile")[:, 0]
+    pieces = {name: _stacked(found, name)[0] for name in NAMES}
+    u = np.linspace(PROBABILITIES[0], PROBABILITIES[-1], 4001)
+    means = np.array([from_scores(pieces, np.interp(u, PROBABILITIES, q)).mean() for q in quantile])
     y = task.response.y
     sd = y.std() / np.sqrt(121)
     assert abs(means.mean() - y.mean()) < 4 * sd / np.sqrt(800) + 0.01 * y.std()

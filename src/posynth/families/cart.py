@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from posynth.chain.cuts import Binned
 from posynth.chain.facts import CATEGORICAL, NUMERIC, FamilyFacts
+from posynth.chain.scale import Scale
 from posynth.errors import FitError
 from posynth.families.base import Design, Floats, Priors, Response, without_model
-from posynth.families.leaf import atoms_of, draw_leaves, summarise
+from posynth.families.leaf import atoms_of, draw_leaves, scale_of, shared_by_draws, summarise
 
 type Nodes = NDArray[np.int64]
 
@@ -44,21 +45,30 @@ def fit(
 ) -> Mapping[str, Any]:
     """Return ``size`` trees, padded to the largest of them."""
     atoms, trees = atoms_of(response), []
+    scale = scale_of(response, atoms)
     binned = Binned.of(design.X, scales["apart"])
     for seed in rng.integers(0, 2**31, size):
         weight = rng.standard_exponential(len(response.y))
         weight *= len(weight) / weight.sum()
-        trees.append(grown(binned, response, atoms, scales, weight, int(seed)))
-    shared = {"atom": np.tile(atoms, (size, 1))}
+        trees.append(grown(binned, response, (atoms, scale), scales, weight, int(seed)))
+    shared = shared_by_draws(atoms, scale, size)
     return {name: padded([tree[name] for tree in trees]) for name in trees[0]} | shared
 
 
 def grown(
-    binned: Binned, response: Response, atoms: Floats, scales: Priors, weight: Floats, seed: int
+    binned: Binned,
+    response: Response,
+    smoothing: tuple[Floats, Scale | None],
+    scales: Priors,
+    weight: Floats,
+    seed: int,
 ) -> dict[str, NDArray[Any]]:
-    """Grow a tree on weighted rows: its splits, and the summary of every leaf."""
+    """Grow a tree on weighted rows: its splits, and the summary of every leaf.
+
+    ``smoothing`` are the atoms, and the scale of the other values.
+    """
     splits, leaf = grow(binned, response.y, bool(response.levels), scales, weight, seed)
-    return splits | summarise(response, weight, leaf, len(splits["left"]), atoms)
+    return splits | summarise(response, weight, leaf, len(splits["left"]), *smoothing)
 
 
 def grow(

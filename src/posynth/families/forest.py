@@ -23,7 +23,7 @@ from posynth.chain.cuts import Binned
 from posynth.chain.facts import CATEGORICAL, NUMERIC, FamilyFacts
 from posynth.families.base import Design, Floats, Priors, Response, without_model
 from posynth.families.cart import grown, leaf_of, padded
-from posynth.families.leaf import atoms_of, draw_leaves
+from posynth.families.leaf import SHARED, atoms_of, draw_leaves, scale_of, shared_by_draws
 
 
 def fit(
@@ -32,14 +32,15 @@ def fit(
     """Return ``size`` forests, their trees padded to the largest of all."""
     n, count = len(response.y), round(scales["trees"])
     atoms, trees = atoms_of(response), []
+    scale = scale_of(response, atoms)
     binned = Binned.of(design.X, scales["apart"])
     for _ in range(size):
         share = rng.standard_exponential(n)
         share /= share.sum()
         for seed in rng.integers(0, 2**31, count):
             weight = rng.multinomial(n, share).astype(np.float64)
-            trees.append(grown(binned, response, atoms, scales, weight, int(seed)))
-    shared = {"atom": np.tile(atoms, (size, 1))}
+            trees.append(grown(binned, response, (atoms, scale), scales, weight, int(seed)))
+    shared = shared_by_draws(atoms, scale, size)
     stacked = {name: padded([tree[name] for tree in trees]) for name in trees[0]}
     return {name: a.reshape(size, count, *a.shape[1:]) for name, a in stacked.items()} | shared
 
@@ -50,7 +51,7 @@ def draw(parameters: Mapping[str, Any], X: Floats, rng: np.random.Generator) -> 
     drawn = np.empty(len(X))
     for number in np.unique(chosen):
         rows = chosen == number
-        tree = {name: a if name == "atom" else a[number] for name, a in parameters.items()}
+        tree = {name: a if name in SHARED else a[number] for name, a in parameters.items()}
         drawn[rows] = draw_leaves(tree, leaf_of(tree, X[rows]), rng)
     return drawn
 
