@@ -68,7 +68,7 @@ def beyond(column: Column, y: Floats, X: Floats, ridge: float, rows: int) -> Bey
     --------
     >>> from posynth.table.schema import Kind
     >>> column = Column("x", Kind.CONTINUOUS, "float64", lower=0.0)
-    >>> y = np.linspace(1, 9, 100)
+    >>> y = np.linspace(0, 9, 100)
     >>> beyond(column, y, np.empty((100, 0)), 0.16, 100).too_far
     True
     """
