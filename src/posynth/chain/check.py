@@ -7,9 +7,9 @@ from posynth.chain.check_formula import check_formula
 from posynth.chain.dependence import check_passive
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.group_level import check_group_level
-from posynth.chain.groups import check_groups
+from posynth.chain.groups import check_groups, check_roster
 from posynth.chain.missing_kinds import target_kind
-from posynth.chain.spec import ChainSpec, Conditional
+from posynth.chain.spec import ROSTER, ChainSpec, Conditional
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Kind, Schema
 
@@ -44,6 +44,9 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
         _check_engine(conditional, facts[conditional.family])
         if conditional.passive or conditional.family == "passive":
             check_passive(conditional, spec, schema)
+            continue
+        if conditional.family == ROSTER:
+            check_roster(conditional, schema)
             continue
         _check_predictors(conditional, spec, schema, facts[conditional.family])
         check_groups(conditional, schema, spec.earlier(conditional.target), facts)
@@ -123,7 +126,8 @@ def _check_family(
     if kind not in allowed and not as_levels:
         names = ", ".join(sorted(k.value for k in allowed))
         usual = {n: f for n, f in facts.items() if f.proper and not f.copies_values}
-        usual.pop("passive", None)  # it asks for a rule
+        for own in ("passive", ROSTER):  # they ask for a rule, and for a repeated identifier
+            usual.pop(own, None)
         fitting = ", ".join(sorted(name for name, f in usual.items() if kind in f.kinds))
         raise SpecError(
             f"column {conditional.column!r} is {kind.value}; family {conditional.family!r} "

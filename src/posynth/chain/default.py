@@ -132,12 +132,22 @@ def _links(
         if marginal and not family:
             reason = f"marginal of the first column ({column.kind.value}): no predictors"
         link = Conditional(column.name, chosen, note=reason)
-        links.append(_shrunk(link, earlier, schema))
+        links.append(shrunk(link, earlier, schema))
     return links
 
 
-def _shrunk(link: Conditional, earlier: tuple[str, ...], schema: Schema) -> Conditional:
-    """Tighten the prior of slopes where predictors are many for the rows there are."""
+def shrunk(link: Conditional, earlier: tuple[str, ...], schema: Schema) -> Conditional:
+    """Tighten the prior of slopes where predictors are many for the rows there are.
+
+    Parameters
+    ----------
+    link : Conditional
+        A conditional of the default chain.
+    earlier : tuple of str
+        Its predictors.
+    schema : Schema
+        Their levels, and the number of rows.
+    """
     width = sum(max(len(schema[name].levels) - 1, 1) for name in earlier)
     if width * ROWS_FOR_A_PREDICTOR <= schema.rows:
         return link

@@ -50,6 +50,8 @@ class Groups:
         if not name:
             return NO_GROUPS
         levels, new = tuple(map(str, schema[name].levels)), bool(conditional.new_groups)
+        if schema[name].roster:
+            levels = tuple(map(str, range(1, schema.groups_of(name) + 1)))
         return cls(name, levels, new, _slopes(conditional, predictors))
 
     @classmethod
@@ -158,6 +160,9 @@ def check_column(where: str, name: str, schema: Schema, earlier: tuple[str, ...]
     if name not in schema:
         raise SpecError(f"{where}, groups: {unknown('column', name, schema.names)}")
     column = schema[name]
+    if column.roster:
+        _check_count(where, name, schema)
+        return
     if not column.kind.is_categorical:
         raise SpecError(
             f"{where}: the column of groups, {name!r}, is {column.kind.value}; groups are levels: "
@@ -173,7 +178,11 @@ def check_column(where: str, name: str, schema: Schema, earlier: tuple[str, ...]
             f"{where}: the column of groups, {name!r}, has {column.missing} missing values, and a "
             "row must belong to a group; complete it first"
         )
-    count, most = len(column.levels), schema.rows // ROWS_A_GROUP
+    _check_count(where, name, schema)
+
+
+def _check_count(where: str, name: str, schema: Schema) -> None:
+    count, most = schema.groups_of(name), schema.rows // ROWS_A_GROUP
     if count < LEAST_GROUPS:
         raise SpecError(
             f"{where}: {name!r} has {count} groups, too few to learn their spread from "
@@ -183,4 +192,22 @@ def check_column(where: str, name: str, schema: Schema, earlier: tuple[str, ...]
         raise SpecError(
             f"{where}: {name!r} has {count} groups on {schema.rows} rows, too many to tell spread "
             f"between them from spread within ({most} at most); use a family without groups"
+        )
+
+
+def check_roster(conditional: Conditional, schema: Schema) -> None:
+    """Raise unless a conditional of family roster is that of the wave of a repeated identifier.
+
+    Raises
+    ------
+    SpecError
+        Naming the column and the next step.
+    """
+    column = schema.repeated
+    wave = column.roster.wave if column and column.roster else ""
+    if conditional.target != wave:
+        found = f"that of {column.name!r} is {wave!r}" if column and wave else "there is none"
+        raise SpecError(
+            f"column {conditional.target!r}, family 'roster': it is for the column that differs "
+            f"between the rows of a repeated identifier, and {found}; name another family"
         )

@@ -23,6 +23,8 @@ MOST_SPLINES = 8
 #: With fewer missing values (or values present) than this an indicator predicts nothing:
 #: a handful of persons would decide coefficients of every later conditional.
 LEAST_EVENTS = 20
+#: Family of the wave of a repeated identifier, which is drawn with the ids.
+ROSTER = "roster"
 
 
 @dataclass(frozen=True)
@@ -147,12 +149,14 @@ class Conditional:
 
     @property
     def computed(self) -> bool:
-        """Whether other columns decide it in every row, so that it has no model."""
-        return self.family == "passive"
+        """Whether other columns or the roster of ids decide it, so that it has no model."""
+        return self.family in ("passive", ROSTER)
 
     @property
     def computed_by(self) -> str:
         """What computes it: the rule of a passive column, or rules that leave one value a row."""
+        if self.family == ROSTER:
+            return "the roster of ids"
         return self.passive or "; ".join(self.rules)
 
     @property

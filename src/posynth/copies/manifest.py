@@ -7,6 +7,7 @@ from typing import Any
 
 from posynth.chain.rare import POOLED
 from posynth.chain.slopes import slope_sd
+from posynth.chain.spec import ROSTER
 from posynth.copies.codebook import private_codebook
 from posynth.copies.failed import failures
 from posynth.copies.streams import Streams
@@ -62,7 +63,7 @@ def manifest(posterior: Posterior, k: int, streams: Sequence[Streams]) -> dict[s
         "simplified": {c.target: simplified(c) for c in spec if simplified(c)},
         "merged_levels": _merged(posterior),
         "filled": filled,
-        "passive": {c.target: c.computed_by for c in spec if c.computed},
+        "passive": {c.target: c.computed_by for c in spec if c.computed and c.family != ROSTER},
         "rules": {c.target: list(c.rules) for c in spec if c.rules},
         "bounds": {c.name: bounds_text(c) for c in schema if is_bounded(c)},
         "chain": public_chain(posterior),
@@ -187,7 +188,7 @@ def _of_groups(posterior: Posterior) -> dict[str, Any]:
     return {
         "kept_groups": [c.target for c in spec if c.keep_groups],
         "grouped": {c.target: c.groups or c.per_group for c in spec if c.groups or c.per_group},
-        "groups": {name: len(schema[name].levels) for name in sorted(columns)},
+        "groups": {name: schema.groups_of(name) for name in sorted(columns)},
     }
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.group_level import one_row_a_group
 from posynth.chain.limits import Limits, opened, part_of
-from posynth.chain.spec import Conditional
+from posynth.chain.spec import ROSTER, Conditional
 from posynth.engines.threads import one_thread
 from posynth.errors import SpecError
 from posynth.posterior.chain_families import stored_families
@@ -106,7 +106,10 @@ class _Batch:
         spec, total = self.posterior.spec, self.k * len(self.numbers)
         schema = self.posterior.schema
         rows = Rows(schema, arrays, spec.predicting(schema), total, self.posterior.learned)
+        self._put_roster(arrays, seed)
         for done, conditional in enumerate(spec):
+            if conditional.family == ROSTER:
+                continue
             name = f"{conditional.target} (copies {self.numbers[0] + 1}-{self.numbers[-1] + 1})"
             progress(Step("draw", name, "", done, len(spec)))
             drawn = self._column(conditional.target, rows, seed)
@@ -114,6 +117,18 @@ class _Batch:
         progress(Step("draw", "", "", len(spec), len(spec)))
         for part in self._parts():
             yield {name: values[part] for name, values in arrays.items()}
+
+    def _put_roster(self, arrays: dict[str, Floats], seed: int) -> None:
+        """Draw ids, and the wave unless it has a family of its own, before everything else."""
+        column, spec = self.posterior.schema.repeated, self.posterior.spec
+        if column is None or column.roster is None:
+            return
+        rngs = [stream(seed, self.purpose, column.name, copy) for copy in self.numbers]
+        drawn = [column.roster.draw(self.k, rng) for rng in rngs]
+        wave = column.roster.wave
+        arrays[column.name] = np.concatenate([ids for ids, _ in drawn])
+        if wave in spec.targets and spec[wave].family == ROSTER:
+            arrays[wave] = np.concatenate([waves for _, waves in drawn])
 
     def _parts(self) -> Iterator[slice]:
         return (slice(i * self.k, (i + 1) * self.k) for i in range(len(self.numbers)))
@@ -202,7 +217,7 @@ def total_draws(posterior: Posterior, target: str) -> int:
 def as_frame(posterior: Posterior, arrays: Mapping[str, Floats]) -> pd.DataFrame:
     """Turn one drawn copy into a data frame like the source."""
     schema = posterior.schema
-    modelled = {c.name: arrays[c.name] for c in schema if c.kind.is_modelled}
+    modelled = {c.name: arrays[c.name] for c in schema if c.kind.is_modelled or c.roster}
     if not modelled:
         length = len(next(iter(arrays.values())))
         return _with_holes(posterior, arrays, decode_frame(schema, {}).reindex(range(length)))

@@ -22,6 +22,7 @@ from posynth.posterior.chain_families import own_families
 from posynth.posterior.computed import with_domains, with_functions
 from posynth.posterior.implied import with_implied
 from posynth.posterior.rehearsal import try_own
+from posynth.posterior.rostered import rostered, with_roster
 from posynth.posterior.row_rules import ALL, Kept, with_asked_rules, with_seen_rules
 from posynth.posterior.structure import NUMERIC_DEFAULTS, STRUCTURED, bent_where_asked, structured
 from posynth.posterior.support import check_column
@@ -61,6 +62,7 @@ def _planned(
         table = _bounded(given_table(data, kinds, reading), wishes)
         names, own = own_names(wishes.methods, families())
         spec = with_functions(table, new_chain(table.schema, wishes, names), wishes, names)
+        spec, names = _rostered(table, spec, wishes, names)
         kept = _ruled(table, spec, wishes, names)
         table = replace(table, schema=with_implied(table.schema, kept.spec))
         spec = _refined(table, kept.spec, {**names, **wishes.passive})
@@ -106,6 +108,17 @@ def _bounded(table: Table, wishes: Wishes) -> Table:
     table = replace(table, schema=stated(table.schema, wishes.lower, wishes.upper))
     require_within(table, {**wishes.lower, **wishes.upper})
     return table
+
+
+def _rostered(
+    table: Table, spec: ChainSpec, wishes: Wishes, names: dict[str, str]
+) -> tuple[ChainSpec, dict[str, str]]:
+    """Give a default chain what a repeated identifier needs; its columns stay so later on."""
+    if table.schema.repeated is None:
+        return spec, names
+    fixed = {*names, *wishes.formulas, *wishes.passive}
+    spec = with_roster(encode_table(table, spec, {}), spec, fixed)
+    return spec, {**{target: "" for target in rostered(spec)}, **names}
 
 
 def held_to(table: Table, chain: Chain) -> Chain:

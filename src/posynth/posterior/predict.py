@@ -125,8 +125,10 @@ class RowSampler:
             return self._drawer(theta, X, rng)
         names = self._model.names
         theta = {name: np.asarray(self._parameters[name][index]) for name in names}
+        groups = int(X[:, 0].max(initial=0)) + 1 if self._anew else 0
         for name in self._anew:
-            theta[name] = rng.standard_normal(theta[name].shape)
+            count, *rest = theta[name].shape  # a copy may have more ids than the source
+            theta[name] = rng.standard_normal((max(count, groups), *rest))
         return self._on(X).draw([theta[name] for name in names], rng)
 
     def _on(self, X: Floats) -> Conditioned:

@@ -20,6 +20,7 @@ from posynth.posterior.coding import Coding
 from posynth.posterior.diagnosis import Diagnosis
 from posynth.posterior.typed import require_types
 from posynth.table.clock import UNITS
+from posynth.table.roster import Roster
 from posynth.table.schema import MOST_DECIMALS, Column, Schema
 from posynth.table.source import Source
 from posynth.table.typed import typed_index
@@ -91,6 +92,7 @@ def _check_schema(schema: Mapping[str, Any]) -> int:
         if _SIZED.fullmatch(column.get("dtype", "")):
             raise StoreError(f"{where}: dtype = {column['dtype']!r} is none of a table's dtypes")
         _check_categories(column, where)
+        _check_roster(column.get("roster"), rows, where)
         clock = column.get("clock", "")
         if clock and clock not in UNITS:
             raise StoreError(f"{where}: {unknown('clock', clock, UNITS)}")
@@ -100,6 +102,18 @@ def _check_schema(schema: Mapping[str, Any]) -> int:
             if not 0 <= value <= most:
                 raise StoreError(f"{where}: {key} = {value}; it must be 0 to {most}")
     return rows
+
+
+def _check_roster(roster: Mapping[str, Any] | None, rows: int, where: str) -> None:
+    """Refuse ids that are not those of the rows: copies are filled with them."""
+    if roster is None:
+        return
+    try:
+        found = Roster.from_dict(roster)
+    except (TableError, TypeError) as error:
+        raise StoreError(f"{where}: {error}") from None
+    if found.rows != rows:
+        raise StoreError(f"{where}: its roster has {found.rows} rows of {rows}")
 
 
 def _check_categories(column: Mapping[str, Any], where: str) -> None:

@@ -18,7 +18,7 @@ from posynth.chain.passive import computed
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale
 from posynth.chain.scores import FURTHEST, STRAIGHT, Warp, learn_scores, normal_scores
-from posynth.chain.spec import ChainSpec, Conditional
+from posynth.chain.spec import ROSTER, ChainSpec, Conditional
 from posynth.chain.wildcard import expand
 from posynth.engines.base import Task
 from posynth.errors import SpecError
@@ -30,6 +30,7 @@ from posynth.posterior.support import SUPPORTS, predictor_scale, settle
 from posynth.table.codec import encode
 from posynth.table.frame import Table
 from posynth.table.reasons import kind_numbers
+from posynth.table.repeated import id_codes
 from posynth.table.schema import Column, Kind, Schema
 
 #: The family whose spread depends on predictors.
@@ -65,6 +66,8 @@ def encode_table(table: Table, spec: ChainSpec, learned: Mapping[str, Scale] | N
             arrays[spec.indicators[column.name]] = kinds
         if column.kind.is_modelled:
             arrays[column.name] = encode(column, table.frame[column.name])
+        elif column.roster:
+            arrays[column.name] = id_codes(table.frame[column.name])
         elif column.name in spec.indicators:
             holes = table.frame[column.name].isna().to_numpy(dtype=bool)
             arrays[column.name] = np.where(holes, np.nan, 0.0)
@@ -230,7 +233,9 @@ def _computed_task(rows: Rows, conditional: Conditional, family: Family) -> tupl
     values, rule = rows.arrays[column.name], conditional.passive
     limits = Limits.of(rows, conditional)
     there = np.ones(len(rows), dtype=bool) if conditional.indicates else ~np.isnan(values)
-    if limits is None:
+    if conditional.family == ROSTER:
+        given = values
+    elif limits is None:
         given = computed(rows, column, rule)
     else:
         given = limits.decided(rows)

@@ -145,10 +145,21 @@ def _order(schema: Schema, wishes: Wishes, meant: Iterable[Translation]) -> list
     by = ("keep_groups", "new_groups", "per_group")
     needed = [s[key] for s in settings for key in by if key in s]
     needed += [name for s in settings for name in s.get("slopes", ())]
+    if not asked or rule:
+        order = [*_of_ids(schema), *(name for name in order if name not in _of_ids(schema))]
     order = [*dict.fromkeys(n for n in needed if n in schema and n not in order), *order]
     if wishes.strata and wishes.strata in schema:
         order = [wishes.strata, *(name for name in order if name != wishes.strata)]
     return order
+
+
+def _of_ids(schema: Schema) -> tuple[str, ...]:
+    """Return the wave of a repeated identifier and the columns that are constant within it."""
+    column = schema.repeated
+    if column is None or column.roster is None:
+        return ()
+    first = (column.roster.wave, *column.roster.constant)
+    return tuple(name for name in first if name in schema)
 
 
 def adjusted(spec: ChainSpec, schema: Schema, wishes: Wishes) -> ChainSpec:

@@ -5,14 +5,13 @@ property, all of c given rows have it with probability
 
 .. math:: \binom{n - c}{h - c} \Big/ \binom{n}{h},
 
-all rows of groups of sizes c_g have one value each with probability at most
-:math:`\prod_g \sum_v (n_v/n)^{c_g}`, and values in order fall into r runs with at most
+and values in order fall into r runs with at most
 :math:`\binom{d-1}{r-1} K (K-1)^{r-1}` of the :math:`d!/\prod_v d_v!` arrangements.
 """
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln
 
 type Counts = NDArray[np.int64]
 
@@ -35,23 +34,6 @@ def none_have(rows: int, having: int, of: int) -> float:
     if of > rows - having:
         return -np.inf
     return _choose(rows - of, having) - _choose(rows, having)
-
-
-def one_value_each(groups: Counts, values: Counts) -> float:
-    """Return log P(every group of rows has one value only), at most.
-
-    Parameters
-    ----------
-    groups : ndarray of int, shape (g,)
-        Rows of each group.
-    values : ndarray of int, shape (v,)
-        Rows of each value.
-    """
-    shares = np.log(values[values > 0] / values.sum())
-    sizes, times = np.unique(groups[groups > 1], return_counts=True)
-    if not len(sizes):
-        return 0.0
-    return float(np.sum(times * logsumexp(sizes[:, None] * shares, axis=1)))
 
 
 def few_runs(values: Counts, runs: int) -> float:

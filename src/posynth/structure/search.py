@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Rows
 from posynth.chain.limits import part
 from posynth.chain.row_rule import ONLY_IF
-from posynth.structure.chance import few_runs, none_have, one_value_each
+from posynth.structure.chance import few_runs, none_have
 from posynth.structure.inequalities import inequalities
 from posynth.structure.text import any_of, as_line, as_one, as_steps, named
 from posynth.structure.view import Condition, View, conditions
+from posynth.table.arrangement import one_value_each
 
 type Mask = NDArray[np.bool_]
 

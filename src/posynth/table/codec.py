@@ -137,7 +137,8 @@ def decode_frame(schema: Schema, arrays: Mapping[str, Floats]) -> pd.DataFrame:
     """Build a table from one array a modelled column.
 
     Identifiers and text hold placeholders that number the rows, so no value of theirs comes from
-    the source; constants hold their level.
+    the source; those of a repeated identifier number the ids, whose array is as `Roster.draw` gives
+    it. Constants hold their level.
 
     Parameters
     ----------
@@ -168,7 +169,7 @@ def decode_frame(schema: Schema, arrays: Mapping[str, Floats]) -> pd.DataFrame:
     filled = {
         column.name: decode(column, arrays[column.name])
         if column.kind.is_modelled
-        else placeholders(column, rows)
+        else placeholders(column, rows, arrays.get(column.name))
         for column in schema
     }
     return pd.DataFrame(filled, copy=False)
@@ -177,7 +178,7 @@ def decode_frame(schema: Schema, arrays: Mapping[str, Floats]) -> pd.DataFrame:
 def _common_length(schema: Schema, arrays: Mapping[str, Floats]) -> int:
     modelled = [column.name for column in schema if column.kind.is_modelled]
     absent = [name for name in modelled if name not in arrays]
-    extra = [name for name in arrays if name not in modelled]
+    extra = [n for n in arrays if n not in modelled and not (n in schema and schema[n].roster)]
     lengths = {len(array) for array in arrays.values()}
     if absent or extra or len(lengths) > 1:
         raise TableError(

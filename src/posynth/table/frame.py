@@ -14,6 +14,7 @@ from posynth.table.levels import FORMULA, formula_names
 from posynth.table.missing_codes import Codes, declared_codes, without_codes
 from posynth.table.missing_notes import absent_notes, unused_notes
 from posynth.table.reasons import kinds_of, reasons_of
+from posynth.table.repeated import with_rosters
 from posynth.table.schema import Column, Schema
 from posynth.table.series import field_from_series, numbers_as_text
 from posynth.table.source import Source
@@ -128,7 +129,8 @@ def table_of(
     formulas = formula_names(column.name for _, column in pairs)
     if formulas:
         notes = (*notes, f"names of columns that {FORMULA}: {formulas}")
-    return Table(frame, Schema(tuple(column for _, column in pairs), len(frame)), source, notes)
+    described = with_rosters(frame, tuple(column for _, column in pairs))
+    return Table(frame, Schema(described, len(frame)), source, notes)
 
 
 class FewRows(TableError):

@@ -8,6 +8,7 @@ from typing import Any
 
 from posynth.errors import SpecError, TableError, unknown
 from posynth.table.listing import listing
+from posynth.table.roster import Roster
 
 #: Most decimals that a column can be declared to have.
 MOST_DECIMALS = 30
@@ -95,6 +96,8 @@ class Column:
         Format of clock times: values are minutes of the day, or seconds where it has seconds.
     lower, upper : float, optional
         Bounds that every value of a copy keeps; infinite where the user lifts one.
+    roster : Roster, optional
+        Of an identifier whose values repeat: rows and waves of its ids, and no id.
     """
 
     name: str
@@ -120,6 +123,7 @@ class Column:
     clock: str = ""
     lower: float | None = None
     upper: float | None = None
+    roster: Roster | None = None
 
     def __post_init__(self) -> None:
         if self.kind.is_categorical and len(self.levels) < 2:
@@ -170,6 +174,16 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         """Column names in table order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def repeated(self) -> Column | None:
+        """The identifier whose values repeat, or None."""
+        return next((column for column in self.columns if column.roster), None)
+
+    def groups_of(self, name: str) -> int:
+        """Return the number of groups of rows: levels of a column, or ids."""
+        column = self[name]
+        return column.roster.groups if column.roster else len(column.levels)
 
     def with_column(self, column: Column) -> "Schema":
         """Return a schema in which ``column`` replaces the one of the same name."""
@@ -237,4 +251,6 @@ def _column_from_dict(data: Mapping[str, Any]) -> Column:
     for key, lifted in _BOUNDS.items():
         if values.get(key) is not None:
             values[key] = lifted if values[key] == _LIFTED else float(values[key])
+    if values.get("roster") is not None:
+        values["roster"] = Roster.from_dict(values["roster"])
     return Column(**values)

@@ -157,8 +157,11 @@ def taken_levels(column: Column, codes: Ints) -> pd.Series:
     return pd.Series(taken, dtype="object" if column.dtype == "object" else None)
 
 
-def placeholders(column: Column, rows: int) -> pd.Series:
+def placeholders(column: Column, rows: int, ids: Floats | None = None) -> pd.Series:
     """Fill a column that is not modelled: constants with their level, others with row numbers.
+
+    Of a repeated identifier the ids are numbered in place of the rows, ``ids`` (n,) from 0; rows
+    without an id have a number that is not whole, and are missing.
 
     Row numbers say nothing of the source, even where its own keys were row numbers too.
 
@@ -169,7 +172,12 @@ def placeholders(column: Column, rows: int) -> pd.Series:
     """
     if column.kind is Kind.CONSTANT:
         return _constant(column, rows)
-    number = np.arange(1, rows + 1)
+    number = np.arange(1, rows + 1) if ids is None else ids.astype(np.int64) + 1
+    filled = _numbered(column, number)
+    return filled if ids is None else filled.mask(ids % 1 != 0)
+
+
+def _numbered(column: Column, number: Ints) -> pd.Series:
     if _is_integer(column):
         return cast_numbers(column, number.astype(np.float64))
     if is_number(column):
@@ -181,7 +189,7 @@ def placeholders(column: Column, rows: int) -> pd.Series:
     else:
         texts = [f"{column.name}-{row:06d}" for row in number.tolist()]
     if column.dtype in ("bool", "boolean"):
-        return pd.Series([False] * rows, dtype=column.dtype)
+        return pd.Series([False] * len(number), dtype=column.dtype)
     return pd.Series(texts, dtype=column.dtype)
 
 

@@ -1,0 +1,153 @@
+"""A default chain for rows of repeated ids: waves, columns of ids, and random intercepts.
+
+The wave is drawn with the ids (family ``roster``), columns that are constant within ids once an id,
+and numeric and two-level columns get intercepts of the ids, drawn anew in every copy, where the
+ids differ beyond chance: F tests at level ``LEVEL`` of what a line in the wave leaves, and for
+numeric columns of slopes of the wave. Other columns are drawn row by row.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import f as f_distribution
+
+from posynth.chain.blocks import Floats, Rows
+from posynth.chain.default import FAMILY_OF_KIND, shrunk
+from posynth.chain.groups import LEAST_GROUPS, ROWS_A_GROUP
+from posynth.chain.spec import ROSTER, ChainSpec, Conditional
+from posynth.table.schema import Column, Kind
+
+LEVEL = 0.01
+#: Rows of an id from which on its slope is looked at.
+LEAST_FOR_SLOPE = 3
+APART = "drawn row by row: rows of one {} are independent given its predictors"
+
+
+def with_roster(rows: Rows, spec: ChainSpec, fixed: Collection[str]) -> ChainSpec:
+    """Give the columns of a default chain the families that rows of repeated ids need.
+
+    Parameters
+    ----------
+    rows : Rows
+        The source, encoded.
+    spec : ChainSpec
+        The chain.
+    fixed : collection of str
+        Columns that stay as they are.
+
+    Returns
+    -------
+    ChainSpec
+        Without a repeated identifier the chain as it is.
+    """
+    column = rows.schema.repeated
+    if column is None or column.roster is None:
+        return spec
+    roster = column.roster
+    many = LEAST_GROUPS <= roster.groups <= len(rows) // ROWS_A_GROUP
+    for c in spec:
+        if c.column in fixed or c.computed or c.formula or c.strata or c.indicates:
+            continue
+        if c.target == roster.wave:
+            note = f"drawn with the ids of {column.name!r}, never twice in one of {roster.count}"
+            changed = Conditional(c.target, ROSTER, (), note=note)
+        elif c.target in roster.constant and many:
+            changed = _once(c, spec, rows, column)
+        else:
+            changed = _within(c, rows, column) if many else _apart(c, column)
+        spec = spec.with_conditional(changed)
+    return spec
+
+
+def rostered(spec: ChainSpec) -> set[str]:
+    """Return the conditionals that a roster decides the form of."""
+    return {c.target for c in spec if c.family == ROSTER or c.per_group or c.new_groups}
+
+
+def _once(c: Conditional, spec: ChainSpec, rows: Rows, column: Column) -> Conditional:
+    """Fit a column on one row an id."""
+    assert column.roster is not None
+    before, family = spec.earlier(c.target), FAMILY_OF_KIND[rows.schema[c.target].kind]
+    few = replace(rows.schema, rows=column.roster.groups)
+    note = f"constant within each {column.name!r}: drawn once an id"
+    link = shrunk(Conditional(c.target, family, c.predictors, note=note), before, few)
+    return replace(link, per_group=column.name, engine=c.engine)
+
+
+def _within(c: Conditional, rows: Rows, column: Column) -> Conditional:
+    """Give a column intercepts of ids, and slopes of the wave, where ids differ."""
+    assert column.roster is not None
+    kind, wave = rows.schema[c.target].kind, column.roster.wave
+    family = {Kind.BINARY: "bernoulli_ml"}.get(kind, "gaussian_ml" if kind.is_numeric else "")
+    if not family:
+        return _apart(c, column)
+    y, codes = rows.arrays[c.target], np.floor(rows.arrays[column.name]).astype(np.int64)
+    numeric = bool(wave) and rows.schema[wave].kind.is_numeric
+    there = ~np.isnan(y)
+    x = rows.arrays[wave][there] if numeric else np.zeros(int(there.sum()))
+    if not _intercepts_differ(y[there], x, codes[there]):
+        return _apart(c, column)
+    slopes: tuple[str, ...] = ()
+    read = numeric and wave in (c.predictors if c.predictors is not None else (wave,))
+    if read and family == "gaussian_ml" and _slopes_differ(y[there], x, codes[there]):
+        slopes = (wave,)
+    what = f"intercepts{' and slopes of ' + repr(wave) if slopes else ''} of each"
+    note = f"{what} {column.name!r} differ beyond chance; copies draw them anew"
+    return Conditional(
+        c.target,
+        family,
+        c.predictors,
+        engine=c.engine,
+        new_groups=column.name,
+        slopes=slopes,
+        note=note,
+    )
+
+
+def _apart(c: Conditional, column: Column) -> Conditional:
+    return replace(c, note=f"{c.note}; {APART.format(repr(column.name))}")
+
+
+def _intercepts_differ(y: Floats, x: Floats, codes: NDArray[np.int64]) -> bool:
+    """Test whether groups differ beyond chance in what a line in x leaves of y."""
+    lined = x - x.mean()
+    slope = lined @ y / (lined @ lined) if lined.any() else 0.0
+    left = y - slope * lined
+    sizes = np.bincount(codes)
+    sizes = sizes[sizes > 0]
+    inside = _centred(left, codes)
+    within, total = float(inside @ inside), float(np.sum((left - left.mean()) ** 2))
+    return _f_test(total - within, len(sizes) - 1, within, len(y) - len(sizes) - bool(slope))
+
+
+def _slopes_differ(y: Floats, x: Floats, codes: NDArray[np.int64]) -> bool:
+    """Test whether groups have slopes of their own beside intercepts."""
+    _, codes, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    long = sizes[codes] >= LEAST_FOR_SLOPE
+    if not long.any():
+        return False
+    _, codes = np.unique(codes[long], return_inverse=True)
+    a, b = _centred(x[long], codes), _centred(y[long], codes)
+    groups = int(codes.max()) + 1
+    xx, xy = np.bincount(codes, a * a), np.bincount(codes, a * b)
+    varies = xx > 0
+    if groups < LEAST_GROUPS or not varies.any():
+        return False
+    common = float(b @ b - xy.sum() ** 2 / xx.sum())
+    own = float(b @ b - np.sum(xy[varies] ** 2 / xx[varies]))
+    df = len(a) - groups - int(varies.sum())
+    return _f_test(common - own, int(varies.sum()) - 1, own, df)
+
+
+def _centred(values: Floats, codes: NDArray[np.int64]) -> Floats:
+    counts = np.maximum(np.bincount(codes), 1)
+    found: Floats = values - (np.bincount(codes, values) / counts)[codes]
+    return found
+
+
+def _f_test(more: float, df: int, left: float, left_df: int) -> bool:
+    if df < 1 or left_df < 1 or left <= 0:
+        return df >= 1 and left_df >= 1 and more > 0
+    return bool(f_distribution.sf(more / df / (left / left_df), df, left_df) < LEVEL)
