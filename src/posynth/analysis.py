@@ -149,9 +149,16 @@ def _with_kept_spread(
 
 
 def _apart(copies: Copies, response: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the columns of a response that the chain does not relate to the groups."""
-    if not copies.has_posterior:
-        return ()
+    """Return the columns of a response that the chain does not relate to the groups.
+
+    Of the ids of a repeated identifier, which are in no chain, the manifest tells.
+    """
+    asked = [each for key in ("groups", "cluster") if isinstance(each := options.get(key), str)]
+    ids = copies.manifest().get("ids", {}) if asked else {}
+    rows = [names for of in asked if of in ids for names in [ids[of].get("apart", ())]]
+    named_apart = tuple(name for name in response if any(name in names for names in rows))
+    if named_apart or not copies.has_posterior:
+        return named_apart
     spec = copies.posterior.spec
     asked = [each for key in ("groups", "cluster") if (each := options.get(key)) in spec.targets]
     return tuple(

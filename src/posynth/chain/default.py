@@ -114,8 +114,9 @@ def indicator_name(schema: Schema, column: str) -> str:
 
 
 def _has_something_to_model(column: Column) -> bool:
-    has_holes = column.kind is Kind.CONSTANT and bool(column.levels) and column.missing > 0
-    return column.kind.is_modelled or has_holes
+    constant = column.kind is Kind.CONSTANT and bool(column.levels)
+    filled = column.kind in (Kind.IDENTIFIER, Kind.TEXT) and column.roster is None
+    return column.kind.is_modelled or ((constant or filled) and column.missing > 0)
 
 
 def _links(

@@ -27,7 +27,7 @@ PUBLIC = (
     *("posynth", "n", "k", "m", "nests", "proper", "improper", "without_noise", "copies_values"),
     *("complete", "unsynthesised", "filled", "missing", "passed", "failed_affects"),
     *("versions", "chain", "passive"),
-    *("plug_in", "tightened", "simplified", "kept_groups", "grouped", "groups"),
+    *("plug_in", "tightened", "simplified", "kept_groups", "grouped", "groups", "ids"),
 )
 
 #: How missing values come about in the copies.
@@ -185,11 +185,27 @@ def _of_groups(posterior: Posterior) -> dict[str, Any]:
     """Return which conditionals have groups whose rows are alike, and how many groups there are."""
     spec, schema = posterior.spec, posterior.schema
     columns = {c.groups or c.per_group for c in spec} - {""}
+    ids = _ids(posterior)
+    columns |= {*ids}
     return {
         "kept_groups": [c.target for c in spec if c.keep_groups],
         "grouped": {c.target: c.groups or c.per_group for c in spec if c.groups or c.per_group},
         "groups": {name: schema.groups_of(name) for name in sorted(columns)},
+        "ids": ids,
     }
+
+
+def _ids(posterior: Posterior) -> dict[str, dict[str, Any]]:
+    """Return the repeated identifier with its wave, and the columns that ids do not share in."""
+    column, spec = posterior.schema.repeated, posterior.spec
+    if column is None or column.roster is None:
+        return {}
+    apart = [
+        c.target
+        for c in spec
+        if not (c.computed or c.indicates) and column.name not in (c.groups, c.per_group)
+    ]
+    return {column.name: {"wave": column.roster.wave, "apart": apart}}
 
 
 def _tightened(posterior: Posterior) -> list[str]:

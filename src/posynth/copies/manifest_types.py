@@ -9,7 +9,16 @@ from posynth.errors import StoreError
 _WORDS = {"yes": True, "true": True, "no": False, "false": False}
 _BOOLEANS = ("proper", "complete", "passed")
 _LISTS = ("unsynthesised", "plug_in", "tightened", "kept_groups")
-_MAPPINGS = ("groups", "grouped", "failed", "failed_affects", "filled", "passive", "simplified")
+_MAPPINGS = (
+    "groups",
+    "grouped",
+    "failed",
+    "failed_affects",
+    "filled",
+    "passive",
+    "simplified",
+    "ids",
+)
 #: Column -> family; only the columns are read, so that a list will do.
 _EITHER = ("improper", "without_noise", "copies_values")
 

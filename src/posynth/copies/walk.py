@@ -20,7 +20,6 @@ from posynth.posterior.seeds import Purpose, spread, stream
 from posynth.progress import Progress, Step, silent
 from posynth.table.bounds import within_bounds
 from posynth.table.codec import decode_frame
-from posynth.table.schema import Kind
 
 type Taken = Mapping[str, NDArray[np.int64]]
 
@@ -241,8 +240,8 @@ def drawn_reasons(
 def _with_holes(
     posterior: Posterior, arrays: Mapping[str, Floats], frame: pd.DataFrame
 ) -> pd.DataFrame:
-    """Put drawn holes into constants; other columns carry theirs as NaN already."""
+    """Put drawn missing values into columns that are filled in; others carry theirs as NaN."""
     for name in posterior.spec.indicators:
-        if posterior.schema[name].kind is Kind.CONSTANT:
+        if not posterior.schema[name].kind.is_modelled:
             frame[name] = frame[name].mask(np.isnan(arrays[name]))
     return frame

@@ -6,8 +6,8 @@ group of s rows differ with probability
 .. math:: s!\, e_s(p) \, n^s / (n)_s,
 
 with :math:`e_s` the elementary symmetric polynomial of the values' shares p and :math:`(n)_s` the
-falling factorial; all groups of sizes c_g have one value each with probability at most
-:math:`\prod_g \sum_v p_v^{c_g}`.
+falling factorial; all groups of sizes c_g have one value each with probability about
+:math:`\prod_g \sum_v p_v^{c_g}`: at most that for one group, somewhat more for a few small ones.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ type Counts = NDArray[np.int64]
 
 
 def one_value_each(groups: Counts, values: Counts) -> float:
-    """Return log P(every group of rows has one value only), at most.
+    """Return log P(every group of rows has one value only), about.
 
     Parameters
     ----------

@@ -1,0 +1,127 @@
+"""Copies of long data: new ids, each wave once, columns of ids constant, rows of an id alike."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import posynth
+
+
+@pytest.fixture(scope="module")
+def source():
+    """40 ids from 501 on with 3 to 5 waves; y and z differ between ids, c does not."""
+    rng = np.random.default_rng(1)
+    sizes = rng.integers(3, 6, 40)
+    ids = np.repeat(np.arange(40), sizes)
+    wave = np.concatenate([np.arange(1, s + 1) for s in sizes])
+    n = len(ids)
+    y = 2 * rng.normal(size=40)[ids] + 0.5 * wave + rng.normal(size=n)
+    score = rng.normal(50, 10, 40)[ids]
+    return pd.DataFrame(
+        {
+            "y": y.round(2),
+            "id": 501 + ids,
+            "c": rng.choice(["a", "b", "c"], n),
+            "sex": np.array(["f", "m"])[ids % 2],
+            "wave": wave,
+            "score": score.round(1),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def copies(source):
+    return posynth.synthesize(source, m=3, seed=1)
+
+
+def test_ids_are_new_and_have_each_wave_once(source, copies):
+    for copy in copies:
+        assert set(copy["id"]) == set(range(1, copy["id"].nunique() + 1))
+        assert not set(copy["id"]) & set(source["id"])
+        assert not copy.duplicated(["id", "wave"]).any()
+        assert copy["id"].dtype == source["id"].dtype and len(copy) == len(source)
+        sizes = copy.groupby("id").size().iloc[:-1]
+        assert set(sizes) <= {3, 4, 5}
+
+
+def test_columns_constant_within_ids_stay_so(copies):
+    for copy in copies:
+        assert (copy.groupby("id")[["sex", "score"]].nunique() == 1).all().all()
+
+
+def test_rows_of_an_id_are_alike_where_the_source_says_so(copies):
+    spec = copies.posterior.spec
+    assert (spec["y"].family, spec["y"].new_groups) == ("gaussian_ml", "id")
+    assert (spec["wave"].family, spec["sex"].per_group) == ("roster", "id")
+    assert "drawn row by row: rows of one 'id' are independent" in spec["c"].note
+    within = np.mean([copy.groupby("id")["y"].var().mean() for copy in copies])
+    total = np.mean([copy["y"].var() for copy in copies])
+    assert within < 0.6 * total
+
+
+def test_more_rows_have_more_ids_and_fewer_have_fewer(copies):
+    many = posynth.draw(copies.posterior, m=1, k=1000, seed=2)[0]
+    few = posynth.draw(copies.posterior, m=1, k=20, seed=2)[0]
+    assert many["id"].nunique() > 200 and len(many) == 1000
+    assert 4 <= few["id"].nunique() <= 7
+    assert not many.duplicated(["id", "wave"]).any()
+    assert many.groupby("id")["y"].var().mean() < 0.6 * many["y"].var()
+
+
+def test_a_saved_posterior_holds_no_id_and_draws_the_same(copies, tmp_path):
+    copies.save(tmp_path / "out")
+    texts = [f.read_text(encoding="utf-8") for f in (tmp_path / "out").rglob("*.json")]
+    assert not any(str(i) in text for text in texts for i in (": 501,", "[501,", '"501"'))
+    loaded = posynth.load_posterior(tmp_path / "out")
+    again = posynth.draw(loaded, m=2, seed=5)
+    first = posynth.draw(copies.posterior, m=2, seed=5)
+    assert all(a.equals(b) for a, b in zip(again, first, strict=True))
+
+
+def test_a_chain_file_gives_the_same_copies(source, copies, tmp_path):
+    file = tmp_path / "chain.toml"
+    file.write_text(posynth.specify(source).to_toml(), encoding="utf-8")
+    again = posynth.synthesize(source, m=3, seed=1, chain=file)
+    assert all(a.equals(b) for a, b in zip(again, copies, strict=True))
+
+
+def test_pooling_says_which_columns_ids_do_not_share_in(copies):
+    alike = posynth.pool(copies, "ols", "y ~ wave", cluster="id")
+    assert not any("does not depend on 'id'" in note for note in alike.notes)
+    plain = posynth.pool(copies, "ols", "y ~ wave")
+    assert any("rows of one 'id' are alike" in note for note in plain.notes)
+    assert copies.manifest()["ids"] == {"id": {"wave": "wave", "apart": ["c"]}}
+    assert copies.manifest()["groups"] == {"id": 40}
+
+
+def test_groups_of_a_column_drawn_row_by_row_are_warned_of(source):
+    chain = posynth.specify(source, methods={"y": "gaussian"})
+    copies = posynth.synthesize(source, m=2, seed=1, chain=chain)
+    said = "in the chain 'y' does not depend on 'id'"
+    assert any(said in note for note in posynth.pool(copies, "ols", "y ~ wave", cluster="id").notes)
+    assert copies.manifest()["ids"]["id"]["apart"] == ["y", "c"]
+
+
+def test_missing_ids_keep_their_share_and_the_rest_its_form(source):
+    holed = source.assign(id=source["id"].where(source.index % 10 != 3).astype("Int64"))
+    share = holed["id"].isna().mean()
+    copies = posynth.synthesize(holed, m=5, seed=1)
+    shares = [copy["id"].isna().mean() for copy in copies]
+    # Standard error of a mean of 5 copies: sqrt(2 * .1 * .9 / 160 / 5) = .015.
+    assert np.mean(shares) == pytest.approx(share, abs=0.05)
+    known = copies[0].dropna(subset="id")
+    assert not known.duplicated(["id", "wave"]).any()
+    assert (known.groupby("id")["sex"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize("words", ["passport-{}", "this person said {} once and again"])
+def test_missing_values_of_unique_identifiers_and_texts_keep_their_share(words):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=200).round(2)
+    who = pd.Series([words.format(i) for i in range(200)]).where(x > -0.5)
+    copies = posynth.synthesize(pd.DataFrame({"who": who, "x": x}), m=5, seed=1)
+    shares = [copy["who"].isna().mean() for copy in copies]
+    assert np.mean(shares) == pytest.approx(who.isna().mean(), abs=0.08)
+    gap = np.mean([c.loc[c["who"].isna(), "x"].mean() - c["x"].mean() for c in copies])
+    assert gap < -0.5  # the source has -.8
+    assert not set(copies[0]["who"].dropna()) & set(who.dropna())
