@@ -32,6 +32,7 @@ def test_columns_are_visited_in_table_order_with_their_holes_first(schema):
         "rare_missing",
         "rare",
         "ward_missing",
+        "remark_missing",  # missing texts are reproduced too
     )
     families = {c.target: c.family for c in spec}
     assert families == {
@@ -45,6 +46,7 @@ def test_columns_are_visited_in_table_order_with_their_holes_first(schema):
         "rare_missing": "dirichlet",
         "rare": "gaussian",
         "ward_missing": "bernoulli",
+        "remark_missing": "bernoulli",
     }
     assert all(c.note for c in spec)
 
@@ -99,6 +101,7 @@ def test_an_order_comes_first_and_the_rest_follows(schema):
         "bmi",
         "income",
         "ward",
+        "remark",
     )
     assert visit_order(schema, ["key"]) == visit_order(schema)
 

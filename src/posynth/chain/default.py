@@ -30,6 +30,8 @@ ROWS_FOR_A_PREDICTOR = 5
 #: 40 rows had 700 times the spread of its source.
 TOTAL_SLOPE = {"gaussian": 0.7}
 LEVELS = ("bernoulli", "categorical")
+#: Kinds of which copies hold placeholders.
+_FILLED = (Kind.IDENTIFIER, Kind.TEXT)
 
 
 def default_chain(
@@ -77,6 +79,8 @@ def default_chain(
     visited = visit_order(schema, order)
     for place, name in enumerate(visited):
         column = schema[name]
+        if missing == "error" and column.kind in _FILLED:
+            continue  # they are complete in copies, whatever they are here
         links += _links(column, visited[:place], methods.get(name), schema)
     return ChainSpec(tuple(_with_engine(link, engine) for link in links), missing)
 
@@ -115,7 +119,7 @@ def indicator_name(schema: Schema, column: str) -> str:
 
 def _has_something_to_model(column: Column) -> bool:
     constant = column.kind is Kind.CONSTANT and bool(column.levels)
-    filled = column.kind in (Kind.IDENTIFIER, Kind.TEXT) and column.roster is None
+    filled = column.kind in _FILLED and column.roster is None
     return column.kind.is_modelled or ((constant or filled) and column.missing > 0)
 
 
