@@ -203,6 +203,8 @@ def _as_identifier(found: _Found) -> Column:
         kind=Kind.IDENTIFIER,
         levels=(),
         categories=(),
+        lower=None,
+        upper=None,
         ordered=False,
         missing_kinds=(),
         note=asked + "; ".join(said),
