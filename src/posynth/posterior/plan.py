@@ -61,8 +61,7 @@ def _planned(
     if chain is None:
         table = _bounded(given_table(data, kinds, reading), wishes)
         names, own = own_names(wishes.methods, families())
-        spec = with_functions(table, new_chain(table.schema, wishes, names), wishes, names)
-        spec, names = _rostered(table, spec, wishes, names)
+        spec, names = _first_chain(table, wishes, names)
         kept = _ruled(table, spec, wishes, names)
         table = replace(table, schema=with_implied(table.schema, kept.spec))
         spec = _refined(table, kept.spec, {**names, **wishes.passive})
@@ -110,10 +109,14 @@ def _bounded(table: Table, wishes: Wishes) -> Table:
     return table
 
 
-def _rostered(
-    table: Table, spec: ChainSpec, wishes: Wishes, names: dict[str, str]
+def _first_chain(
+    table: Table, wishes: Wishes, names: dict[str, str]
 ) -> tuple[ChainSpec, dict[str, str]]:
-    """Give a default chain what a repeated identifier needs; its columns stay so later on."""
+    """Return the default chain with functions of columns and what a repeated identifier needs.
+
+    The names are those of the columns that stay as they are: its own are among them.
+    """
+    spec = with_functions(table, new_chain(table.schema, wishes, names), wishes, names)
     if table.schema.repeated is None:
         return spec, names
     fixed = {*names, *wishes.formulas, *wishes.passive}
