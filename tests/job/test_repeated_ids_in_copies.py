@@ -125,3 +125,30 @@ def test_missing_values_of_unique_identifiers_and_texts_keep_their_share(words):
     gap = np.mean([c.loc[c["who"].isna(), "x"].mean() - c["x"].mean() for c in copies])
     assert gap < -0.5  # the source has -.8
     assert not set(copies[0]["who"].dropna()) & set(who.dropna())
+
+
+def test_courses_that_bend_or_differ_by_treatment_are_modelled_so():
+    rng = np.random.default_rng(3)
+    ids, wave = np.repeat(np.arange(80), 5), np.tile(np.arange(5), 80)
+    drug, start = rng.integers(0, 2, 80)[ids], rng.normal(size=80)[ids]
+    noise = rng.normal(0, 0.5, 400)
+    frame = pd.DataFrame(
+        {
+            "id": ids + 300,
+            "wave": wave,
+            "drug": drug,
+            "bent": start + 0.4 * wave**2 - 0.8 * wave * drug + noise,
+            "line": start + wave + noise[::-1],
+        }
+    ).round(3)
+    spec = posynth.specify(frame).spec
+    assert set(map(frozenset, spec["bent"].interactions)) == {
+        frozenset({"wave"}),
+        frozenset({"wave", "drug"}),
+    }
+    copies = posynth.synthesize(frame[["id", "wave", "drug", "bent"]], m=5, seed=1)
+    means = [copy.groupby(["drug", "wave"])["bent"].mean() for copy in copies]
+    gap = np.mean(means, axis=0) - frame.groupby(["drug", "wave"])["bent"].mean()
+    # Standard error of a mean of 40 ids, and of 5 copies of it: 1.1 sqrt(1/40 + 1/200) = .2.
+    assert np.abs(gap).max() < 0.6
+    assert np.ptp(gap.to_numpy().reshape(2, 5), axis=1).max() < 0.4  # courses: noise only

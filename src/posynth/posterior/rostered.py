@@ -3,7 +3,8 @@
 The wave is drawn with the ids (family ``roster``), columns that are constant within ids once an id,
 and numeric and two-level columns get intercepts of the ids, drawn anew in every copy, where the
 ids differ beyond chance: F tests at level ``LEVEL`` of what a line in the wave leaves, and for
-numeric columns of slopes of the wave. Other columns are drawn row by row.
+numeric columns of slopes of the wave. Products of predictors and the square of the wave join where
+they explain more within ids (``chain.interactions``). Other columns are drawn row by row.
 """
 
 from collections.abc import Collection
@@ -16,6 +17,7 @@ from scipy.stats import f as f_distribution
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.default import FAMILY_OF_KIND, shrunk
 from posynth.chain.groups import LEAST_GROUPS, ROWS_A_GROUP
+from posynth.chain.interactions import Pair, find_interactions, products_of, told
 from posynth.chain.spec import ROSTER, ChainSpec, Conditional
 from posynth.table.schema import Column, Kind
 
@@ -56,7 +58,8 @@ def with_roster(rows: Rows, spec: ChainSpec, fixed: Collection[str]) -> ChainSpe
         elif c.target in roster.constant and many:
             changed = _once(c, spec, rows, column)
         else:
-            changed = _within(c, rows, column) if many else _apart(c, column)
+            columns = spec.predictors(c.target)
+            changed = _within(c, columns, rows, column) if many else _apart(c, column)
         spec = spec.with_conditional(changed)
     return spec
 
@@ -76,7 +79,7 @@ def _once(c: Conditional, spec: ChainSpec, rows: Rows, column: Column) -> Condit
     return replace(link, per_group=column.name, engine=c.engine)
 
 
-def _within(c: Conditional, rows: Rows, column: Column) -> Conditional:
+def _within(c: Conditional, columns: tuple[str, ...], rows: Rows, column: Column) -> Conditional:
     """Give a column intercepts of ids, and slopes of the wave, where ids differ."""
     assert column.roster is not None
     kind, wave = rows.schema[c.target].kind, column.roster.wave
@@ -90,11 +93,13 @@ def _within(c: Conditional, rows: Rows, column: Column) -> Conditional:
     if not _intercepts_differ(y[there], x, codes[there]):
         return _apart(c, column)
     slopes: tuple[str, ...] = ()
-    read = numeric and wave in (c.predictors if c.predictors is not None else (wave,))
+    read = numeric and wave in columns
     if read and family == "gaussian_ml" and _slopes_differ(y[there], x, codes[there]):
         slopes = (wave,)
     what = f"intercepts{' and slopes of ' + repr(wave) if slopes else ''} of each"
     note = f"{what} {column.name!r} differ beyond chance; copies draw them anew"
+    pairs = _products(rows, columns, wave if read else "", c.target, codes)
+    note += told(pairs)
     return Conditional(
         c.target,
         family,
@@ -102,8 +107,32 @@ def _within(c: Conditional, rows: Rows, column: Column) -> Conditional:
         engine=c.engine,
         new_groups=column.name,
         slopes=slopes,
+        interactions=pairs,
         note=note,
     )
+
+
+def _products(
+    rows: Rows, columns: tuple[str, ...], wave: str, target: str, codes: NDArray[np.int64]
+) -> tuple[Pair, ...]:
+    """Find products of predictors, and the square of the wave, that say more within ids."""
+    there = ~np.isnan(rows.arrays[target])
+    products = products_of(rows, columns, there, 0)
+    if wave and len(np.unique(rows.arrays[wave][there])) > 2:
+        square = rows.arrays[wave][there] ** 2
+        products[wave, wave] = (square - square.mean())[:, None] / square.std()
+    inside = {pair: _columns_centred(P, codes[there]) for pair, P in products.items() if P.shape[1]}
+    blocks = [rows.block(name).values[there] for name in columns]
+    X = np.nan_to_num(np.hstack([np.empty((int(there.sum()), 0)), *blocks]))
+    y = _centred(rows.arrays[target][there], codes[there])[:, None]
+    return find_interactions(inside, _columns_centred(X, codes[there]), y / y.std())
+
+
+def _columns_centred(matrix: Floats, codes: NDArray[np.int64]) -> Floats:
+    """Return columns less their means within groups, without those that are constant there."""
+    found = [_centred(values, codes) for values in matrix.T]
+    kept = [each for each in found if np.abs(each).max(initial=0) > 1e-9]
+    return np.column_stack([np.empty((len(matrix), 0)), *kept])
 
 
 def _apart(c: Conditional, column: Column) -> Conditional:
