@@ -17,7 +17,17 @@ SEED, FIT_SEED = 918273645, 192837465
 MANIFEST = {
     *("posynth", "n", "k", "m", "nests", "proper", "improper", "without_noise", "copies_values"),
     *("complete", "unsynthesised", "filled", "missing", "passed", "failed_affects", "versions"),
-    *("chain", "passive", "plug_in", "tightened", "simplified", "kept_groups", "grouped", "groups"),
+    *(
+        "chain",
+        "passive",
+        "plug_in",
+        "tightened",
+        "simplified",
+        "kept_groups",
+        "grouped",
+        "ids",
+        "groups",
+    ),
 }
 DESCRIPTION = {"columns", "dialect"}
 CODEBOOK = ("column", "kind", "levels", "lowest", "highest", "decimals", "missing", "modelled")

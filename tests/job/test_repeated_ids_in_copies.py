@@ -152,3 +152,22 @@ def test_courses_that_bend_or_differ_by_treatment_are_modelled_so():
     # Standard error of a mean of 40 ids, and of 5 copies of it: 1.1 sqrt(1/40 + 1/200) = .2.
     assert np.abs(gap).max() < 0.6
     assert np.ptp(gap.to_numpy().reshape(2, 5), axis=1).max() < 0.4  # courses: noise only
+
+
+@pytest.mark.parametrize("every", [4, 12])
+def test_a_column_of_ids_that_some_lack_is_missing_in_all_rows_of_an_id_or_none(source, every):
+    # 15 ids of 60 lack it, or 5: the latter have no predictors.
+    source = pd.concat([source, source[source["id"] < 521].assign(id=lambda f: f["id"] + 100)])
+    holed = source.assign(score=source["score"].where(source["id"] % every != 1))
+    spec = posynth.specify(holed).spec
+    assert (spec["score"].per_group, spec["score_missing"].per_group) == ("id", "id")
+    copies = posynth.synthesize(holed, m=5, seed=1)
+    shares = []
+    for copy in copies:
+        groups = copy.groupby("id")["score"]
+        assert set(groups.apply(lambda values: values.isna().mean())) <= {0.0, 1.0}
+        assert (groups.nunique() <= 1).all()
+        shares.append(groups.first().isna().mean())
+    own = holed.groupby("id")["score"].first().isna().mean()
+    # Standard error of a mean of 5 copies of 60 ids: sqrt(2 own (1 - own) / 60 / 5) < .036.
+    assert np.mean(shares) == pytest.approx(own, abs=0.12)

@@ -50,7 +50,9 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
             continue
         _check_predictors(conditional, spec, schema, facts[conditional.family])
         check_groups(conditional, schema, spec.earlier(conditional.target), facts)
-        check_group_level(conditional, schema, spec.earlier(conditional.target), facts)
+        holes = spec.indicators.get(conditional.target, "")
+        of_groups = bool(holes) and spec[holes].per_group == conditional.per_group
+        check_group_level(conditional, schema, spec.earlier(conditional.target), facts, of_groups)
 
 
 def _check_targets(spec: ChainSpec, schema: Schema) -> None:

@@ -54,15 +54,17 @@ def gather(rows: Rows, column: str, X: Floats, used: NDArray[np.bool_]) -> OneRo
     return found._replace(first=np.flatnonzero(used)[found.first])
 
 
-def require_constant(conditional: Conditional, values: Floats, found: OneRowAGroup) -> None:
-    """Raise unless the column has one value in each group.
+def require_constant(
+    conditional: Conditional, values: Floats, found: OneRowAGroup, used: NDArray[np.bool_]
+) -> None:
+    """Raise unless the column has one value in each group, of the rows that are used.
 
     Raises
     ------
     SpecError
         With the number of groups in which it differs.
     """
-    differ = np.unique(found.member[values != values[found.first][found.member]])
+    differ = np.unique(found.member[values[used] != values[found.first][found.member]])
     if len(differ):
         raise SpecError(
             f"column {conditional.column!r} differs within {len(differ)} of {len(found.first)} "
@@ -76,8 +78,11 @@ def check_group_level(
     schema: Schema,
     earlier: tuple[str, ...],
     facts: Mapping[str, FamilyFacts],
+    of_groups: bool = False,
 ) -> None:
     """Raise unless a column that is constant within groups can be fitted on one row a group.
+
+    Where it has missing values, ``of_groups`` says whether its indicator is drawn once a group too.
 
     Raises
     ------
@@ -97,9 +102,9 @@ def check_group_level(
     for what, found in (("strata", conditional.strata), ("scale", conditional.scale != "natural")):
         if found:
             raise SpecError(f"{where}: {what} does not go together with one row a group; leave it")
-    if conditional.indicates or schema[conditional.target].missing:
+    if not (conditional.indicates or of_groups) and schema[conditional.target].missing:
         raise SpecError(
             f"{where}: it has missing values, which are holes of rows and not of groups; complete "
-            "the column first"
+            "the column first, or give its indicator the same per_group"
         )
     check_column(where, conditional.per_group, schema, earlier)

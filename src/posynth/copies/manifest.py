@@ -106,7 +106,8 @@ def public_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
         every row of the copies; whether the diagnostics passed, and the columns concerned where
         they did not, without their values; conditionals whose slopes are drawn towards 0, and
         simpler ones in place of what was not fitted; columns and numbers of groups, which rules of
-        pooling need. Keys that the manifest lacks are left out.
+        pooling need, and of a repeated identifier its wave and the columns that are drawn row by
+        row. Keys that the manifest lacks are left out.
 
     Examples
     --------

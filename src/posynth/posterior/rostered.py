@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
 from posynth.chain.blocks import Floats, Rows
-from posynth.chain.default import FAMILY_OF_KIND, shrunk
+from posynth.chain.default import FAMILY_OF_KIND, LEAST_CASES, shrunk
 from posynth.chain.groups import LEAST_GROUPS, ROWS_A_GROUP
 from posynth.chain.interactions import Pair, find_interactions, products_of, told
 from posynth.chain.spec import ROSTER, ChainSpec, Conditional
@@ -50,11 +50,15 @@ def with_roster(rows: Rows, spec: ChainSpec, fixed: Collection[str]) -> ChainSpe
     roster = column.roster
     many = LEAST_GROUPS <= roster.groups <= len(rows) // ROWS_A_GROUP
     for c in spec:
-        if c.column in fixed or c.computed or c.formula or c.strata or c.indicates:
+        if c.column in fixed or c.computed or c.formula or c.strata:
+            continue
+        if c.indicates and not (c.column in roster.constant and many):
             continue
         if c.target == roster.wave:
             note = f"drawn with the ids of {column.name!r}, never twice in one of {roster.count}"
             changed = Conditional(c.target, ROSTER, (), note=note)
+        elif c.indicates:
+            changed = _missing_once(c, rows, column)
         elif c.target in roster.constant and many:
             changed = _once(c, spec, rows, column)
         else:
@@ -77,6 +81,18 @@ def _once(c: Conditional, spec: ChainSpec, rows: Rows, column: Column) -> Condit
     note = f"constant within each {column.name!r}: drawn once an id"
     link = shrunk(Conditional(c.target, family, c.predictors, note=note), before, few)
     return replace(link, per_group=column.name, engine=c.engine)
+
+
+def _missing_once(c: Conditional, rows: Rows, column: Column) -> Conditional:
+    """Let a column be missing in all rows of an id or in none."""
+    _, first = np.unique(rows.arrays[column.name], return_index=True)
+    cases = int(np.isnan(rows.arrays[c.column][first]).sum())
+    note = f"missing in all rows of {cases} of {len(first)} {column.name!r}, drawn once an id"
+    if min(cases, len(first) - cases) < LEAST_CASES:
+        return Conditional(
+            c.target, "dirichlet", (), indicates=c.column, per_group=column.name, note=note
+        )
+    return replace(c, per_group=column.name, note=note)
 
 
 def _within(c: Conditional, columns: tuple[str, ...], rows: Rows, column: Column) -> Conditional:

@@ -150,9 +150,11 @@ def make_task(
     groups = Groups.of(conditional, rows.schema, names)
     observed = missingness(rows, conditional) if conditional.indicates else values[~holes]
     if conditional.per_group:
-        found = gather(rows, conditional.per_group, X, ~holes)
-        require_constant(conditional, observed, found)
-        X, observed = found.X, values[found.first]
+        used = np.ones_like(holes) if conditional.indicates else ~holes
+        each = missingness(rows, conditional) if conditional.indicates else values
+        found = gather(rows, conditional.per_group, X, used)
+        require_constant(conditional, each, found, used)
+        X, observed = found.X, each[found.first]
     learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
     if learned is None:
         response, warp = _response(rows.schema, conditional, family.facts, observed), STRAIGHT

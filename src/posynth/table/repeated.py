@@ -116,11 +116,17 @@ def _judged(
     own = codes[column.name]
     known = own >= 0
     groups = np.bincount(own[known])
-    others = [c for c in columns if c.name != column.name and c.kind.is_modelled and not c.missing]
+    others = [c for c in columns if c.name != column.name and c.kind.is_modelled]
     named, asked = bool(NAME.match(column.name)), column.note.startswith("declared")
     bar = limit if named or asked else limit + np.log(UNNAMED / CHANCE)
-    waves = [c for c in others if _is_wave(own[known], codes[c.name][known], groups, bar)]
-    constant = [c for c in others if _is_constant(own[known], codes[c.name][known], groups, limit)]
+    whole = [c for c in others if not c.missing]
+    waves = [c for c in whole if _is_wave(own[known], codes[c.name][known], groups, bar)]
+    # A missing value counts as one of its own: it is missing in all rows of an id, or in none.
+    constant = [
+        c
+        for c in others
+        if not c.missing_kinds and _is_constant(own[known], codes[c.name][known] + 1, groups, limit)
+    ]
     wave = min(waves, key=lambda c: int(codes[c.name].max()), default=None)
     number = column.kind in (Kind.COUNT, Kind.CONTINUOUS)
     if not (named or asked):
