@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 
+import posynth
 from posynth.chain.default import (
     FAMILY_OF_KIND,
     LEAST_CASES,
     default_chain,
     indicator_name,
+    slope_scale,
     visit_order,
 )
 from posynth.errors import SpecError
@@ -140,11 +144,42 @@ def test_an_indicator_takes_no_columns_name(schema):
 
 
 def test_slopes_are_shrunk_from_one_predictor_to_five_rows_on(schema):
-    for rows, expected in ((15, {}), (14, {"slope": round(0.7 / 3**0.5, 4)})):
+    # At a row a predictor it is 0.7 / sqrt(3); its logarithm rises in a straight line to that of
+    # 2.5 at five: with 0.7 / sqrt(3) up to there, an effect of 4.8 at 15 rows was 3.6 at 14.
+    least = 0.7 / 3**0.5
+    way = (14 / 3 - 1) / 4
+    for rows, expected in ((15, {}), (14, {"slope": round(least * (2.5 / least) ** way, 4)})):
         found = default_chain(replace(schema, rows=rows), order=["age", "edu", "rare"])["rare"]
         assert found.scales == expected
         assert ("slopes shrunk: 3 predictors for 14 rows" in found.note) == bool(expected)
     few = replace(schema, rows=10)
+    assert default_chain(few, order=["age", "edu", "rare"])["rare"].scales["slope"] < 2
+    assert slope_scale(3, 3) == slope_scale(3, 2) == round(least, 4)
     assert default_chain(few)["smoke"].prior == "log_f"
     assert default_chain(few)["smoke"].scales == {"slope": 1.0}  # of three predictors
     assert default_chain(few, methods={"smoke": "dirichlet"})["smoke"].scales == {}
+
+
+def test_priors_of_slopes_have_no_cliff():
+    found = np.array([slope_scale(31, rows) for rows in range(10, 200)])
+    assert (np.diff(found) >= 0).all() and found[0] == 0.1257 and found[-1] == 2.5
+    assert (found[1:] / found[:-1]).max() < 1.03
+
+
+def test_the_prior_is_that_of_the_predictors_a_user_states(rng):
+    """Of 31 predictors of 60 rows two are asked for: their slopes are those of least squares."""
+    frame = pd.DataFrame(rng.normal(size=(60, 30)), columns=[f"x{i}" for i in range(30)])
+    frame["y"] = 5 * frame["x0"] - 2 * frame["x1"] + rng.normal(size=60)
+    default = posynth.specify(frame, methods={"y": "gaussian"}).spec["y"]
+    asked = {"formulas": {"y": "x0 + x1"}}, {"predictors": {"y": ["x0", "x1"]}}
+    for found in (posynth.specify(frame, **each).spec["y"] for each in asked):
+        assert default.scales["slope"] < 0.5 and not found.scales
+        assert "slopes shrunk" in default.note and "slopes shrunk" not in found.note
+    many = " + ".join(f"x{i}" for i in range(20))
+    some = posynth.specify(frame, formulas={"y": many}).spec["y"]
+    assert some.scales == {"slope": slope_scale(20, 60)}
+    assert "slopes shrunk: 20 predictors for 60 rows" in some.note
+    copies = posynth.synthesize(frame, m=40, seed=1, **asked[0])
+    fits = [np.linalg.lstsq(c[["x0", "x1"]], c["y"], rcond=None)[0] for c in (frame, *copies)]
+    error = np.std(fits[1:], axis=0) / 40**0.5
+    assert (np.abs(np.mean(fits[1:], axis=0) - fits[0]) < 4 * error + 0.02).all()

@@ -23,12 +23,17 @@ FAMILY_OF_KIND = {
 #: From one predictor to this many rows on, slopes are shrunk towards 0.
 ROWS_FOR_A_PREDICTOR = 5
 
-#: Prior sd of all slopes of a number in that case: a priori they explain half of the variance.
+#: Prior sd of all slopes of a number where there is a row for each predictor, or less: a priori
+#: they explain half of the variance. From there on it rises to ``WEAK``, see ``slope_scale``.
 #: Those of levels have the prior of ``few_cases_scale``.
 #: With independent slopes of sd 2.5, p > n columns took synthetic values off the source's
 #: subspace, each conditional amplified what came before it, and the sixtieth column of a table of
 #: 40 rows had 700 times the spread of its source.
 TOTAL_SLOPE = {"gaussian": 0.7}
+#: Prior sd of a slope where rows are enough.
+WEAK = 2.5
+#: What stands in a note before the number of predictors.
+SHRUNK = "slopes shrunk: "
 LEVELS = ("bernoulli", "categorical")
 #: Kinds of which copies hold placeholders.
 _FILLED = (Kind.IDENTIFIER, Kind.TEXT)
@@ -141,29 +146,71 @@ def _links(
     return links
 
 
-def shrunk(link: Conditional, earlier: tuple[str, ...], schema: Schema) -> Conditional:
+def shrunk(link: Conditional, predictors: tuple[str, ...], schema: Schema) -> Conditional:
     """Tighten the prior of slopes where predictors are many for the rows there are.
 
     Parameters
     ----------
     link : Conditional
         A conditional of the default chain.
-    earlier : tuple of str
+    predictors : tuple of str
         Its predictors.
     schema : Schema
         Their levels, and the number of rows.
     """
-    width = sum(max(len(schema[name].levels) - 1, 1) for name in earlier)
+    width = sum(max(len(schema[name].levels) - 1, 1) for name in predictors if name in schema)
     if width * ROWS_FOR_A_PREDICTOR <= schema.rows:
         return link
-    note = f"{link.note}; slopes shrunk: {width} predictors for {schema.rows} rows"
+    note = f"{link.note}; {SHRUNK}{width} predictors for {schema.rows} rows"
     if link.family in TOTAL_SLOPE:
-        slope = round(TOTAL_SLOPE[link.family] / width**0.5, 4)
-        return replace(link, scales={"slope": slope}, note=note)
+        return replace(link, scales={"slope": slope_scale(width, schema.rows)}, note=note)
     if link.family in LEVELS:
         scales = {"slope": few_cases_scale(width, schema.rows)}
         return replace(link, prior=FEW_CASES, scales=scales, note=f"{note}, log-F(2, 2)")
     return link
+
+
+def slope_scale(width: int, rows: int) -> float:
+    r"""Return the prior sd of slopes of a number where predictors are many for the rows.
+
+    With r rows a predictor, from :math:`0.7 / \sqrt{width}` at r = 1 its logarithm rises in a
+    straight line to that of 2.5 at r = 5.
+
+    Examples
+    --------
+    >>> slope_scale(50, 40), slope_scale(31, 100), slope_scale(31, 154)
+    (0.099, 0.6637, 2.4404)
+    """
+    least = TOTAL_SLOPE["gaussian"] / width**0.5
+    way = (rows / width - 1) / (ROWS_FOR_A_PREDICTOR - 1)
+    return float(round(least * (WEAK / least) ** min(max(way, 0.0), 1.0), 4))
+
+
+def shrunk_anew(spec: ChainSpec, schema: Schema) -> ChainSpec:
+    """Give default conditionals, whose predictors a user states, the prior that these ask for.
+
+    Parameters
+    ----------
+    spec : ChainSpec
+        With priors for all earlier columns as predictors.
+    schema : Schema
+        What each column is.
+    """
+    for conditional in spec:
+        said = f"; {SHRUNK}"
+        stated = bool(conditional.formula) or conditional.predictors is not None
+        if not stated or said not in conditional.note or conditional.computed:
+            continue
+        about = {conditional.column, conditional.target}
+        used = tuple(name for name in spec.given(conditional.target) if name not in about)
+        begun, _, rest = conditional.note.partition(said)
+        kept = rest.partition("; ")[2]
+        plain = replace(conditional, prior="", scales={}, note=begun)
+        changed = shrunk(plain, used, schema)
+        if kept:
+            changed = replace(changed, note=f"{changed.note}; {kept}")
+        spec = spec.with_conditional(changed)
+    return spec
 
 
 def _indicator(column: Column, earlier: tuple[str, ...], schema: Schema) -> Conditional:

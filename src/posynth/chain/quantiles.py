@@ -18,6 +18,8 @@ ATOM_SHARE = 0.002
 GROUPS = 150
 #: Share of the cases in a tail, and the most cases there are in one.
 TAIL_SHARE, TAIL_CASES = 0.02, 50
+#: Steps from end to end of a rating, and cases of its values that are atoms.
+STEPS_OF_A_RATING, FEWEST = 21, 2
 #: An atom of up to this many times the cases beside it is no heap; it joins them.
 HEAP = 4
 #: Share of cases that must be multiples of a unit to say that values are rounded to it.
@@ -102,10 +104,15 @@ def _atoms(column: _Column) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_
     """Return distinct values, their cases, and which are atoms.
 
     No stretch between atoms may hold fewer than LEAST cases, which would describe these persons:
-    an atom that is no heap joins them, else they join the nearer atom.
+    an atom that is no heap joins them, else they join the nearer atom. Of a column of few steps,
+    such as a rating, values of ``FEWEST`` cases are atoms too, as levels are, but for an end that
+    is an extreme and no bound.
     """
     values, counts = np.unique(column.values, return_counts=True)
     atom = counts >= max(LEAST, ATOM_SHARE * len(column.values))
+    if _is_rating(column, values):
+        atom[:-1] |= counts[:-1] >= FEWEST
+        atom[0] &= counts[0] >= LEAST or values[0] in (0.0, column.unit)
     while True:
         for first, last in _gaps(atom):
             cases = int(counts[first:last].sum())
@@ -120,6 +127,12 @@ def _atoms(column: _Column) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_
                 break
         else:
             return values, counts, atom
+
+
+def _is_rating(column: _Column, values: Floats) -> bool:
+    """Whether values stand on few steps, half of which occur."""
+    steps = (values[-1] - values[0]) / column.unit + 1 if column.unit else np.inf
+    return bool(steps <= min(STEPS_OF_A_RATING, 2 * len(values)))
 
 
 def _gaps(atom: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

@@ -53,7 +53,8 @@ class Coding:
     per_group : str
         The column of groups within which the target is constant, or ``""``.
     numbers : tuple of float
-        What the levels stand for in a numeric column, or ``()``.
+        What the levels stand for in a numeric column; of a column of levels that are not all seen,
+        the codes of those that are; or ``()``.
     rule : str
         Rule of a passive column, whose one predictor is what the rule gives.
     spread : tuple of int

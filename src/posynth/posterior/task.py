@@ -156,15 +156,18 @@ def make_task(
         require_constant(conditional, each, found, used)
         X, observed = found.X, each[found.first]
     learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
+    numbers: tuple[float, ...] = ()
     if learned is None:
         response, warp = _response(rows.schema, conditional, family.facts, observed), STRAIGHT
+        response, numbers = _seen_levels(rows.schema, conditional, response, limits)
     else:
         response, warp = _scored(learned, conditional, family.facts, observed, X, seed)
     about = (response.levels, response.center, response.scale, response.reference)
     line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
     coding = Coding(encoder, columns, names, *about, *line, options, learned, warp, groups)
-    numbers = tuple(numbers_of(observed).tolist()) if conditional.scale == "levels" else ()
+    if conditional.scale == "levels":
+        numbers = tuple(numbers_of(observed).tolist())
     spread = spread_places(encoder, conditional.spread) if encoder is not None else ()
     coding = replace(coding, per_group=conditional.per_group, numbers=numbers, spread=spread)
     coding = replace(coding, limits=limits)
@@ -174,6 +177,30 @@ def make_task(
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
     return Task(family, design, response, prior, scales), coding
+
+
+def _seen_levels(
+    schema: Schema, conditional: Conditional, response: Response, limits: Limits | None
+) -> tuple[Response, tuple[float, ...]]:
+    """Leave out declared levels that no row holds: they have no parameter and are never drawn.
+
+    Returns
+    -------
+    Response and tuple of float
+        The response in codes of the levels seen, and the codes of these among all; ``()`` where all
+        are seen, or where rules choose among all levels.
+    """
+    masked = limits is not None and limits.masked
+    if conditional.indicates or masked or not schema[conditional.target].kind.is_categorical:
+        return response, ()
+    seen = np.unique(response.y)
+    if not 2 <= len(seen) < len(response.levels):
+        return response, ()
+    levels = tuple(response.levels[int(code)] for code in seen)
+    y = np.searchsorted(seen, response.y)
+    reference = int(np.searchsorted(seen, response.reference))
+    kept = replace(response, y=y, levels=levels, reference=reference)
+    return kept, tuple(map(float, seen))
 
 
 def _scored(

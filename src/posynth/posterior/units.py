@@ -38,6 +38,8 @@ class Units:
             return cls(True, coding.levels)
         column = schema[conditional.target]
         levels = () if coding.numbers else coding.levels
+        if column.kind.is_categorical:
+            levels = tuple(map(str, column.levels))
         whole = bool(levels) or column.kind is Kind.COUNT
         return cls(whole, levels, column.decimals)
 

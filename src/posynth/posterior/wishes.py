@@ -9,7 +9,7 @@ import pandas as pd
 
 from posynth.arguments import mapping, truth, with_type
 from posynth.chain.attached import moved_behind
-from posynth.chain.default import default_chain, visit_order
+from posynth.chain.default import default_chain, shrunk_anew, visit_order
 from posynth.chain.dependence import in_order, with_rules
 from posynth.chain.matrix import allowed, read_matrix
 from posynth.chain.missing_kinds import target_kind
@@ -177,6 +177,7 @@ def adjusted(spec: ChainSpec, schema: Schema, wishes: Wishes) -> ChainSpec:
             raise SpecError(f"formula: {unknown('column', column, spec.targets)}")
         changed = replace(spec[column], formula=formula, predictors=None)
         spec = spec.with_conditional(changed)
+    spec = shrunk_anew(spec, schema)
     return stratified(spec, schema, wishes.strata) if wishes.strata else spec
 
 

@@ -1,0 +1,74 @@
+"""Levels that are declared and in no row are never drawn; rare ones keep their share."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import posynth
+from posynth.posterior.store import load_posterior, save_posterior
+
+SEEN, UNSEEN = list("abcde"), [f"never{i}" for i in range(45)]
+SHARES = np.array([0.4, 0.3, 0.2, 0.08, 0.02])
+COPIES = 60
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(11)
+    counts = (300 * SHARES).astype(int)
+    group = rng.permutation(np.repeat(SEEN, counts))
+    codes = pd.Series(group).map({name: i for i, name in enumerate(SEEN)})
+    x = rng.normal(size=300)
+    return pd.DataFrame({"x": x, "group": group, "y": x + codes + rng.normal(size=300)})
+
+
+def _chain(table, tmp_path, family):
+    methods = {"group": family} if family else {}
+    chain = posynth.specify(table, methods=methods)
+    listed = ", ".join(f'"{level}"' for level in SEEN)
+    every = ", ".join(f'"{level}"' for level in [*SEEN[:2], *UNSEEN, *SEEN[2:]])
+    text = chain.to_toml().replace(f"levels = [{listed}]", f"levels = [{every}]")
+    (tmp_path / "chain.toml").write_text(text)
+    return posynth.specify(table, chain=tmp_path / "chain.toml")
+
+
+@pytest.mark.parametrize("family", ["", "cart"])
+def test_levels_that_a_chain_declares_are_drawn_only_if_seen(table, tmp_path, family):
+    """Shares over 60 copies of 300 rows lie within 4 standard errors, parameters included."""
+    chain = _chain(table, tmp_path, family)
+    assert len(chain.schema["group"].levels) == 50
+    save_posterior(posynth.fit(table, chain, seed=1, m=COPIES), tmp_path / "p")
+    posterior = load_posterior(tmp_path / "p")
+    copies = posynth.draw(posterior, m=COPIES, seed=2)
+    shares = np.mean([copy["group"].value_counts(normalize=True).reindex(SEEN, fill_value=0.0)
+                      for copy in copies], axis=0)  # fmt: skip
+    assert shares.sum() == pytest.approx(1.0)
+    each = np.sqrt(SHARES * (1 - SHARES) / 300)
+    error = np.sqrt(2 / COPIES) * each
+    # The posterior mean is off by the prior: one case a level of 300.
+    assert (np.abs(shares - SHARES) < 4 * error + 1.5 / 300).all()
+
+
+def test_levels_of_other_rows_are_not_drawn_on_rows_without_them(table):
+    chain = posynth.specify(table)
+    few = table[table["group"].isin(["a", "b", "c"])]
+    copies = posynth.draw(posynth.fit(few, chain, seed=1), m=10, seed=2)
+    assert {level for copy in copies for level in copy["group"].unique()} == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("declared", [5, 50])
+def test_categories_in_no_row_cost_nothing(table, declared):
+    levels = [*SEEN, *UNSEEN][:declared]
+    frame = table.assign(group=pd.Categorical(table["group"], categories=levels))
+    copies = posynth.synthesize(frame, m=3, seed=1)
+    sizes = {name: values.sizes for name, values in copies.posterior.draws["group"].items()}
+    assert all(50 not in each.values() for each in sizes.values())
+    for copy in copies:
+        assert len(copy["group"].cat.categories) == declared
+        assert copy["group"].isin(SEEN).all()
+
+
+def test_rare_levels_that_predict_are_said_to_be_merged(table):
+    rare = table.assign(group=np.where(np.arange(300) < 3, "z", table["group"]))
+    chain = posynth.specify(rare)
+    assert any("'z' (3)" in note and "count as the reference level" in note for note in chain.rare)
