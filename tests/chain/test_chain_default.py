@@ -144,17 +144,17 @@ def test_an_indicator_takes_no_columns_name(schema):
 
 
 def test_slopes_are_shrunk_from_one_predictor_to_five_rows_on(schema):
-    # At a row a predictor it is 0.7 / sqrt(3); its logarithm rises in a straight line to that of
+    # At two rows a predictor it is 0.7 / sqrt(3); its logarithm rises in a straight line to that of
     # 2.5 at five: with 0.7 / sqrt(3) up to there, an effect of 4.8 at 15 rows was 3.6 at 14.
     least = 0.7 / 3**0.5
-    way = (14 / 3 - 1) / 4
+    way = (14 / 3 - 2) / 3
     for rows, expected in ((15, {}), (14, {"slope": round(least * (2.5 / least) ** way, 4)})):
         found = default_chain(replace(schema, rows=rows), order=["age", "edu", "rare"])["rare"]
         assert found.scales == expected
         assert ("slopes shrunk: 3 predictors for 14 rows" in found.note) == bool(expected)
     few = replace(schema, rows=10)
-    assert default_chain(few, order=["age", "edu", "rare"])["rare"].scales["slope"] < 2
-    assert slope_scale(3, 3) == slope_scale(3, 2) == round(least, 4)
+    assert default_chain(few, order=["age", "edu", "rare"])["rare"].scales["slope"] < 1.5
+    assert slope_scale(3, 6) == slope_scale(3, 2) == round(least, 4)
     assert default_chain(few)["smoke"].prior == "log_f"
     assert default_chain(few)["smoke"].scales == {"slope": 1.0}  # of three predictors
     assert default_chain(few, methods={"smoke": "dirichlet"})["smoke"].scales == {}
@@ -163,7 +163,7 @@ def test_slopes_are_shrunk_from_one_predictor_to_five_rows_on(schema):
 def test_priors_of_slopes_have_no_cliff():
     found = np.array([slope_scale(31, rows) for rows in range(10, 200)])
     assert (np.diff(found) >= 0).all() and found[0] == 0.1257 and found[-1] == 2.5
-    assert (found[1:] / found[:-1]).max() < 1.03
+    assert (found[1:] / found[:-1]).max() < 1.04
 
 
 def test_the_prior_is_that_of_the_predictors_a_user_states(rng):

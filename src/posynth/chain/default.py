@@ -23,13 +23,15 @@ FAMILY_OF_KIND = {
 #: From one predictor to this many rows on, slopes are shrunk towards 0.
 ROWS_FOR_A_PREDICTOR = 5
 
-#: Prior sd of all slopes of a number where there is a row for each predictor, or less: a priori
-#: they explain half of the variance. From there on it rises to ``WEAK``, see ``slope_scale``.
+#: Prior sd of all slopes of a number where there are two rows a predictor, or fewer: a priori they
+#: explain half of the variance. From there on it rises to ``WEAK``, see ``slope_scale``.
 #: Those of levels have the prior of ``few_cases_scale``.
 #: With independent slopes of sd 2.5, p > n columns took synthetic values off the source's
 #: subspace, each conditional amplified what came before it, and the sixtieth column of a table of
 #: 40 rows had 700 times the spread of its source.
 TOTAL_SLOPE = {"gaussian": 0.7}
+#: Rows a predictor up to which it is so.
+FEWEST_ROWS = 2
 #: Prior sd of a slope where rows are enough.
 WEAK = 2.5
 #: What stands in a note before the number of predictors.
@@ -173,16 +175,16 @@ def shrunk(link: Conditional, predictors: tuple[str, ...], schema: Schema) -> Co
 def slope_scale(width: int, rows: int) -> float:
     r"""Return the prior sd of slopes of a number where predictors are many for the rows.
 
-    With r rows a predictor, from :math:`0.7 / \sqrt{width}` at r = 1 its logarithm rises in a
+    With r rows a predictor, from :math:`0.7 / \sqrt{width}` at r = 2 its logarithm rises in a
     straight line to that of 2.5 at r = 5.
 
     Examples
     --------
     >>> slope_scale(50, 40), slope_scale(31, 100), slope_scale(31, 154)
-    (0.099, 0.6637, 2.4404)
+    (0.099, 0.4266, 2.4209)
     """
     least = TOTAL_SLOPE["gaussian"] / width**0.5
-    way = (rows / width - 1) / (ROWS_FOR_A_PREDICTOR - 1)
+    way = (rows / width - FEWEST_ROWS) / (ROWS_FOR_A_PREDICTOR - FEWEST_ROWS)
     return float(round(least * (WEAK / least) ** min(max(way, 0.0), 1.0), 4))
 
 
