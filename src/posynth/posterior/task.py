@@ -159,15 +159,13 @@ def make_task(
     numbers: tuple[float, ...] = ()
     if learned is None:
         response, warp = _response(rows.schema, conditional, family.facts, observed), STRAIGHT
-        response, numbers = _seen_levels(rows.schema, conditional, response, limits)
+        response, numbers = _seen_levels(rows, conditional, response, observed, limits)
     else:
         response, warp = _scored(learned, conditional, family.facts, observed, X, seed)
     about = (response.levels, response.center, response.scale, response.reference)
     line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
     coding = Coding(encoder, columns, names, *about, *line, options, learned, warp, groups)
-    if conditional.scale == "levels":
-        numbers = tuple(numbers_of(observed).tolist())
     spread = spread_places(encoder, conditional.spread) if encoder is not None else ()
     coding = replace(coding, per_group=conditional.per_group, numbers=numbers, spread=spread)
     coding = replace(coding, limits=limits)
@@ -180,7 +178,11 @@ def make_task(
 
 
 def _seen_levels(
-    schema: Schema, conditional: Conditional, response: Response, limits: Limits | None
+    rows: Rows,
+    conditional: Conditional,
+    response: Response,
+    observed: Floats,
+    limits: Limits | None,
 ) -> tuple[Response, tuple[float, ...]]:
     """Leave out declared levels that no row holds: they have no parameter and are never drawn.
 
@@ -188,10 +190,13 @@ def _seen_levels(
     -------
     Response and tuple of float
         The response in codes of the levels seen, and the codes of these among all; ``()`` where all
-        are seen, or where rules choose among all levels.
+        are seen, or where rules choose among all levels. Of a column whose numbers are levels,
+        these numbers.
     """
+    if conditional.scale == "levels":
+        return response, tuple(numbers_of(observed).tolist())
     masked = limits is not None and limits.masked
-    if conditional.indicates or masked or not schema[conditional.target].kind.is_categorical:
+    if conditional.indicates or masked or not rows.schema[conditional.target].kind.is_categorical:
         return response, ()
     seen = np.unique(response.y)
     if not 2 <= len(seen) < len(response.levels):
