@@ -1,5 +1,7 @@
 """Copies of long data: new ids, each wave once, columns of ids constant, rows of an id alike."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,6 +80,22 @@ def test_a_saved_posterior_holds_no_id_and_draws_the_same(copies, tmp_path):
     assert all(a.equals(b) for a, b in zip(again, first, strict=True))
 
 
+def test_copies_that_are_passed_on_tell_no_numbers_of_rows_of_ids(copies, tmp_path):
+    copies.save(tmp_path / "out")
+    posynth.release(tmp_path / "out", tmp_path / "given")
+    public = (tmp_path / "given" / "manifest.json").read_text(encoding="utf-8")
+    assert all(word not in public for word in ('"roster": {', '"sizes"', '"weights"'))
+    given = posynth.load_copies(tmp_path / "given")
+    assert all(a.equals(b) for a, b in zip(given, copies, strict=True))
+    assert all(
+        a.equals(b) for a, b in zip(posynth.load_copies(tmp_path / "out"), copies, strict=True)
+    )
+    pooled = posynth.pool(given, "mixed", "y ~ wave", groups="id")
+    assert pooled.table["estimate"]["wave"] == pytest.approx(0.5, abs=0.5)  # se .12
+    apart = posynth.pool(given, "logit", "I(c == 'a') ~ wave", cluster="id")
+    assert any("'c' does not depend on 'id'" in note for note in apart.notes)
+
+
 def test_a_chain_file_gives_the_same_copies(source, copies, tmp_path):
     file = tmp_path / "chain.toml"
     file.write_text(posynth.specify(source).to_toml(), encoding="utf-8")
@@ -102,20 +120,24 @@ def test_groups_of_a_column_drawn_row_by_row_are_warned_of(source):
     assert copies.manifest()["ids"]["id"]["apart"] == ["y", "c"]
 
 
-def test_missing_ids_keep_their_share_and_the_rest_its_form(source):
+def test_missing_ids_keep_their_share_and_the_rest_its_form(source, tmp_path):
     holed = source.assign(id=source["id"].where(source.index % 10 != 3).astype("Int64"))
     share = holed["id"].isna().mean()
     copies = posynth.synthesize(holed, m=5, seed=1)
     shares = [copy["id"].isna().mean() for copy in copies]
     # Standard error of a mean of 5 copies: sqrt(2 * .1 * .9 / 160 / 5) = .015.
     assert np.mean(shares) == pytest.approx(share, abs=0.05)
+    copies.save(tmp_path / "out")
+    assert all(
+        a.equals(b) for a, b in zip(posynth.load_copies(tmp_path / "out"), copies, strict=True)
+    )
     known = copies[0].dropna(subset="id")
     assert not known.duplicated(["id", "wave"]).any()
     assert (known.groupby("id")["sex"].nunique() == 1).all()
 
 
 @pytest.mark.parametrize("words", ["passport-{}", "this person said {} once and again"])
-def test_missing_values_of_unique_identifiers_and_texts_keep_their_share(words):
+def test_missing_values_of_unique_identifiers_and_texts_keep_their_share(words, tmp_path):
     rng = np.random.default_rng(2)
     x = rng.normal(size=200).round(2)
     who = pd.Series([words.format(i) for i in range(200)]).where(x > -0.5)
@@ -125,6 +147,10 @@ def test_missing_values_of_unique_identifiers_and_texts_keep_their_share(words):
     gap = np.mean([c.loc[c["who"].isna(), "x"].mean() - c["x"].mean() for c in copies])
     assert gap < -0.5  # the source has -.8
     assert not set(copies[0]["who"].dropna()) & set(who.dropna())
+    copies.save(tmp_path / "out")
+    assert all(
+        a.equals(b) for a, b in zip(posynth.load_copies(tmp_path / "out"), copies, strict=True)
+    )
 
 
 def test_courses_that_bend_or_differ_by_treatment_are_modelled_so():
@@ -171,3 +197,22 @@ def test_a_column_of_ids_that_some_lack_is_missing_in_all_rows_of_an_id_or_none(
     own = holed.groupby("id")["score"].first().isna().mean()
     # Standard error of a mean of 5 copies of 60 ids: sqrt(2 own (1 - own) / 60 / 5) < .036.
     assert np.mean(shares) == pytest.approx(own, abs=0.12)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"sizes": [1_000_000_000, 4, 5]}, "its roster has"),
+        ({"ids": [0, 1, 1]}, "a roster needs"),
+        ({"support": ["x"]}, "roster: support"),
+    ],
+)
+def test_a_stored_roster_that_is_not_of_the_rows_is_refused(copies, tmp_path, change, text):
+    copies.save(tmp_path / "out")
+    file = tmp_path / "out" / "posterior" / "posterior.json"
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    column = next(c for c in facts["schema"]["columns"] if c["name"] == "id")
+    column["roster"] |= change
+    file.write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(posynth.errors.StoreError, match=text):
+        posynth.load_posterior(tmp_path / "out")

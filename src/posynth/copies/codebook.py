@@ -89,7 +89,8 @@ def private_codebook(schema: Schema, source: Source) -> Codebook:
     Returns
     -------
     Codebook
-        Without numbers of missing values and notes, which tell of single values of the source.
+        Without numbers of missing values, numbers of rows of ids, and notes, which tell of single
+        values of the source.
 
     Examples
     --------
@@ -97,7 +98,7 @@ def private_codebook(schema: Schema, source: Source) -> Codebook:
     >>> private_codebook(Schema((column,), 20), Source()).to_dict()["columns"]
     [{'name': 'bmi', 'kind': 'continuous', 'dtype': 'float64', 'decimals': 1, 'missing': 1}]
     """
-    columns = tuple(replace(c, missing=int(c.missing > 0), note="") for c in schema)
+    columns = tuple(replace(c, missing=int(c.missing > 0), note="", roster=None) for c in schema)
     return Codebook(replace(schema, columns=columns), replace(source, name="", format="csv"))
 
 

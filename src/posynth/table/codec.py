@@ -178,7 +178,8 @@ def decode_frame(schema: Schema, arrays: Mapping[str, Floats]) -> pd.DataFrame:
 def _common_length(schema: Schema, arrays: Mapping[str, Floats]) -> int:
     modelled = [column.name for column in schema if column.kind.is_modelled]
     absent = [name for name in modelled if name not in arrays]
-    extra = [n for n in arrays if n not in modelled and not (n in schema and schema[n].roster)]
+    filled = [c.name for c in schema if c.kind in (Kind.IDENTIFIER, Kind.TEXT)]
+    extra = [name for name in arrays if name not in (*modelled, *filled)]
     lengths = {len(array) for array in arrays.values()}
     if absent or extra or len(lengths) > 1:
         raise TableError(

@@ -4,18 +4,21 @@ import csv
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from posynth.errors import TableError, unknown
 from posynth.table import clock, dates
-from posynth.table.arrays import Floats, Ints
+from posynth.table.arrays import Bools, Floats, Ints
 from posynth.table.codec import decode_frame, encode
 from posynth.table.missing_codes import without_codes
 from posynth.table.numerals import Form
 from posynth.table.reasons import kind_numbers, reasons_of
 from posynth.table.render import label_text
+from posynth.table.roster import BLANK
 from posynth.table.schema import Column, Kind, Schema
 from posynth.table.source import Source
 
@@ -96,7 +99,7 @@ def read_reasons(path: Path, schema: Schema, source: Source) -> dict[str, Ints]:
 
 
 def _frame(schema: Schema, arrays: Mapping[str, Floats]) -> pd.DataFrame:
-    modelled = {c.name: arrays[c.name] for c in schema if c.kind.is_modelled}
+    modelled = {c.name: arrays[c.name] for c in schema if c.kind is not Kind.CONSTANT}
     frame = decode_frame(schema, modelled)
     if not modelled:
         frame = frame.reindex(range(len(next(iter(arrays.values())))))
@@ -113,13 +116,24 @@ def _from_parquet(path: Path, schema: Schema) -> dict[str, Floats]:
         **{c.name: without_codes(frame[c.name], c.missing_codes)[0] for c in schema}
     )
     return {
-        c.name: encode(c, frame[c.name]) if c.kind.is_modelled else _present(frame[c.name])
+        c.name: encode(c, frame[c.name]) if c.kind.is_modelled else _filled_in(c, frame[c.name])
         for c in schema
     }
 
 
-def _present(values: pd.Series) -> Floats:
-    return np.where(values.isna().to_numpy(dtype=bool), np.nan, 0.0)
+def _filled_in(column: Column, values: pd.Series) -> Floats:
+    missing = values.isna().to_numpy(dtype=bool)
+    return _filled(column, missing, values.astype(object).to_numpy())
+
+
+def _filled(column: Column, missing: Bools, values: NDArray[Any]) -> Floats:
+    """Return where a constant is missing, or which row or id each placeholder stands for."""
+    if column.kind is Kind.CONSTANT:
+        return np.where(missing, np.nan, 0.0)
+    codes = pd.factorize(pd.Series(values).mask(missing))[0].astype(np.float64)
+    if len(np.unique(codes[~missing])) == int(np.sum(~missing)):
+        codes = np.arange(len(codes), dtype=np.float64)  # no repeated identifier
+    return np.where(missing, np.arange(len(codes)) + BLANK, codes)
 
 
 def _from_text(path: Path, schema: Schema, source: Source) -> dict[str, Floats]:
@@ -150,10 +164,10 @@ def _numbers(column: Column, cells: tuple[str, ...], decimal: str) -> Floats:
     """Return what ``encode`` would give for the cells of one column, shape (k,)."""
     codes, texts = pd.factorize(np.array(cells, dtype=object))
     if not column.kind.is_modelled:
-        values = [np.nan if text == column.missing_text else 0.0 for text in texts]
-    else:
-        read = _reader(column, decimal)
-        values = [_value(column, text, read) for text in texts]
+        missing = np.array([text == column.missing_text for text in texts], dtype=bool)[codes]
+        return _filled(column, missing, np.array(cells, dtype=object))
+    read = _reader(column, decimal)
+    values = [_value(column, text, read) for text in texts]
     return np.array(values, dtype=np.float64)[codes]
 
 
