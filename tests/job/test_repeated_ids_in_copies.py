@@ -202,7 +202,8 @@ def test_a_column_of_ids_that_some_lack_is_missing_in_all_rows_of_an_id_or_none(
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"sizes": [1_000_000_000, 4, 5]}, "its roster has"),
+        ({"sizes": [1_000_000_000, 4, 5]}, "a roster has a pattern of"),
+        ({"ids": [1_000_000_000, 1, 1]}, "its roster has"),
         ({"ids": [0, 1, 1]}, "a roster needs"),
         ({"support": ["x"]}, "roster: support"),
     ],
