@@ -11,7 +11,8 @@ probability below ``CHANCE`` divided by the number of rules tried: so at most on
 tables of independent columns gets any. Beyond a threshold of a numeric x all rows may have one
 value by a strong dependence alone; there the same limit holds for a logit in x, and a rule that it
 explains is proposed, not kept. Rules are looked for in at most ``MOST_ROWS`` rows, evenly spaced,
-and then held to all.
+of repeated ids in one row of each, since what some ids have in common is no rule; they are then
+held to all rows.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -102,9 +103,9 @@ def search(
     >>> [each.text for each in search(rows, ["moved", "age"])]
     ["age is missing if and only if moved == 'no'"]
     """
-    some = np.zeros(len(rows), dtype=bool)
-    some[np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(int)] = True
-    sample = part(rows, some) if len(rows) > MOST_ROWS else rows
+    able, some = _independent(rows), np.zeros(len(rows), dtype=bool)
+    some[able[np.linspace(0, len(able) - 1, min(len(able), MOST_ROWS)).astype(int)]] = True
+    sample = rows if some.all() else part(rows, some)
     views = {name: View.of(sample, name, (indicators or {}).get(name)) for name in visited}
     limit = np.log(CHANCE / max(_tried(views, visited), 1))
     found: list[Finding] = []
@@ -115,6 +116,17 @@ def search(
         found += _of_missing(views[name], others, limit)
         found += _of_values(views[name], others, limit)
     return found
+
+
+def _independent(rows: Rows) -> NDArray[np.int64]:
+    """Return the rows that may be independent: all, or one of each repeated id, of any wave."""
+    column = rows.schema.repeated
+    if column is None or column.name not in rows.arrays:
+        return np.arange(len(rows))
+    ids = rows.arrays[column.name]
+    order = np.argsort(ids, kind="stable")
+    _, first, sizes = np.unique(ids[order], return_index=True, return_counts=True)
+    return np.sort(order[first + np.arange(len(first)) % sizes])
 
 
 def _tried(views: dict[str, View], visited: Sequence[str]) -> int:
