@@ -1,5 +1,7 @@
 """Bounds of numeric columns: which are seen, how they are stated, and that copies keep them."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -149,6 +151,14 @@ def test_a_line_that_reaches_far_beyond_a_bound_is_no_candidate(rng):
     frame = pd.DataFrame({"y": np.round(np.abs(rng.normal(0.8, 1, 400)), 2)})
     assert posynth.specify(frame).spec["y"].scale == "learned"
     assert "lie beyond the bounds" in posynth.specify(frame).spec["y"].note
+
+
+def test_the_share_of_draws_that_a_named_family_puts_beyond_is_said(rng):
+    frame = _survey(rng)[["share", "z"]]
+    note = posynth.specify(frame, methods={"share": "gaussian"}).spec["share"].note
+    found = re.search(r"([\d.]+)% of draws beyond its bounds \(0 or more\) are reflected", note)
+    share = stats.norm.cdf(-frame["share"].mean() / frame["share"].std())
+    assert found and float(found.group(1)) / 100 == pytest.approx(share, abs=0.003)
 
 
 def test_parts_of_a_total_are_at_most_the_total(rng):

@@ -16,7 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from posynth.chain.least_squares import fit_line
+from posynth.chain.blocks import Rows
+from posynth.chain.design import Curves, learn
+from posynth.chain.least_squares import RIDGE, fit_line
+from posynth.chain.spec import Conditional
 from posynth.table.bounds import bounds_text, ends, half_unit, is_bounded
 from posynth.table.schema import Column
 
@@ -27,6 +30,8 @@ type Floats = NDArray[np.float64]
 LARGEST = 0.25
 #: Share of draws beyond a bound from which on it is said.
 SAID = 0.0005
+#: Values from which on it is estimated.
+LEAST_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -94,3 +99,28 @@ def said(column: Column, found: Beyond) -> str:
     if found.share < SAID:
         return ""
     return f"; {found.share:.1%} of draws beyond its bounds ({bounds_text(column)}) are reflected"
+
+
+def told_share(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> str:
+    """Say what share of the draws of a line, that a user asks for, is expected to be reflected.
+
+    Parameters
+    ----------
+    rows : Rows
+        The source, encoded.
+    columns : tuple of str
+        Predictors.
+    conditional : Conditional
+        Of a number on its natural scale.
+
+    Returns
+    -------
+    str
+        As `said` gives it; ``""`` where the column has no bounds, or too few values.
+    """
+    column, y = rows.schema[conditional.target], rows.arrays[conditional.target]
+    known = ~np.isnan(y)
+    if not is_bounded(column) or known.sum() < LEAST_ROWS:
+        return ""
+    X = learn(rows, columns, "", known, curves=Curves(0))[1]
+    return said(column, beyond(column, y[known], X, RIDGE, int(known.sum())))

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from posynth.chain.beyond import told_share
 from posynth.chain.limits import limited
 from posynth.chain.passive import verified
 from posynth.chain.rare import told_levels
 from posynth.chain.refine import refine
-from posynth.chain.spec import ChainSpec
+from posynth.chain.spec import ChainSpec, Conditional
 from posynth.chain.toml import declare, read_chain, read_reading
 from posynth.engines.threads import one_thread
 from posynth.errors import SpecError, TableError, unknown
@@ -176,7 +177,19 @@ def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSp
             spec = spec.with_conditional(structured(left, spec, conditional))
         elif conditional.family in NUMERIC_DEFAULTS and conditional.target not in methods:
             spec = spec.with_conditional(bent_where_asked(left, spec, conditional))
+        elif conditional.target in methods and _is_line(conditional):
+            told = told_share(rows, spec.predictors(conditional.target), conditional)
+            spec = spec.with_conditional(replace(conditional, note=conditional.note + told))
     return with_domains(rows, spec)
+
+
+def _is_line(conditional: Conditional) -> bool:
+    """Whether a conditional is a normal one, or alike, of a number on its natural scale."""
+    known = families()
+    natural = conditional.scale == "natural" and not conditional.rules
+    return natural and (
+        conditional.family in known and known[conditional.family].facts.response == "standardised"
+    )
 
 
 def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:
