@@ -194,3 +194,15 @@ def test_rows_without_an_id_have_their_share_and_are_groups_of_one():
 def test_a_roster_whose_parts_do_not_fit_is_refused(parts):
     with pytest.raises(TableError, match="a roster"):
         Roster(**parts)
+
+
+def test_what_all_rows_of_one_id_share_is_no_bound():
+    frame = long_data(ids=40, waves=8)
+    grade = np.where(frame["id"] == 501, 5, 1 + frame["id"] % 4)
+    alone = table_from_frame(frame.assign(grade=grade).drop(columns="id")).schema["grade"]
+    assert (alone.lower, alone.upper) == (1.0, 5.0)  # 8 rows share the 5, all of one id
+    schema = table_from_frame(frame.assign(grade=grade)).schema
+    assert (schema["grade"].lower, schema["grade"].upper) == (1.0, None)
+    assert "upper" not in schema["grade"].note
+    assert (schema["wave"].lower, schema["wave"].upper) == (1.0, 8.0)
+    assert "upper bound 8 (shared by 40 ids)" in schema["wave"].note

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posynth.table.arrangement import all_differ, one_value_each
+from posynth.table.bounds import seen_bounds
 from posynth.table.codec import encode
 from posynth.table.roster import BLANK, Roster
 from posynth.table.schema import Column, Kind
@@ -81,9 +82,10 @@ def with_rosters(frame: pd.DataFrame, columns: tuple[Column, ...]) -> tuple[Colu
     best = max(found, key=_rank)
     said = _as_identifier(best)
     others = {each.column.name for each in found} - {said.name, best.roster.wave}
+    bounded = [_bounded(c, frame[c.name], best.codes) for c in columns]
     return tuple(
         said if c.name == said.name else _second(c, said.name) if c.name in others else c
-        for c in columns
+        for c in bounded
     )
 
 
@@ -185,6 +187,23 @@ def _roster(own: Codes, wave: Column | None, frame: pd.DataFrame, groups: Codes)
         tuple(np.bincount(places).tolist()),
         blank=blank,
     )
+
+
+def _bounded(column: Column, values: pd.Series, own: Codes) -> Column:
+    """Let bounds rest on ids: what all rows of one id share is a value of somebody's."""
+    if column.kind not in (Kind.COUNT, Kind.CONTINUOUS) or column.clock:
+        return column
+    numbers, there = encode(column, values), ~values.isna().to_numpy(dtype=bool)
+    different, rows = np.unique(numbers[there], return_counts=True)
+    if not len(different):
+        return column
+    pairs = np.unique(np.column_stack([own[there], numbers[there]]), axis=0)
+    ids = np.unique(pairs[:, 1], return_counts=True)[1]
+    before = seen_bounds(different, rows.astype(np.float64), column.decimals)[2]
+    lower, upper, why = seen_bounds(different, ids.astype(np.float64), column.decimals)
+    why = why.replace("rows)", "ids)")
+    note = column.note.replace(before, why) if before else f"{column.note}; {why}"
+    return replace(column, lower=lower, upper=upper, note=note.strip("; "))
 
 
 def _as_identifier(found: _Found) -> Column:
