@@ -13,7 +13,7 @@ from posynth.chain.formula import read_formula, split_formula
 from posynth.copies.container import Copies
 from posynth.copies.distinct import require_distinct
 from posynth.errors import MeasureError, SpecError, in_short
-from posynth.evaluation.base import Provenance
+from posynth.evaluation.base import Provenance, drawn_by_row
 from posynth.material import provenance
 from posynth.progress import Progress, silent
 from posynth.table.typed import as_given
@@ -154,9 +154,9 @@ def _apart(copies: Copies, response: Sequence[str], options: Mapping[str, Any]) 
     Of the ids of a repeated identifier, which are in no chain, the manifest tells.
     """
     asked = [each for key in ("groups", "cluster") if isinstance(each := options.get(key), str)]
-    ids = copies.manifest().get("ids", {}) if asked else {}
-    rows = [names for of in asked if of in ids for names in [ids[of].get("apart", ())]]
-    named_apart = tuple(name for name in response if any(name in names for names in rows))
+    by_row = drawn_by_row(copies.manifest()) if asked else {}
+    rows = {name for of in asked for name in by_row.get(of, ())}
+    named_apart = tuple(name for name in response if name in rows)
     if named_apart or not copies.has_posterior:
         return named_apart
     spec = copies.posterior.spec

@@ -237,3 +237,15 @@ def test_what_ids_have_in_common_is_no_rule():
         )
         kept += any(c.rules for c in posynth.specify(frame).spec)
     assert kept == 0  # rows counted as independent gave rules in 16 of 60 such tables
+
+
+def test_an_analysis_of_ones_own_within_ids_is_warned_of_columns_drawn_row_by_row(copies):
+    def mixed(frame):
+        import statsmodels.formula.api as smf
+
+        return smf.mixedlm("y ~ wave", frame, groups=frame["id"]).fit()
+
+    said = "in these copies 'c' is drawn row by row"
+    assert any(said in note for note in posynth.pool(copies, mixed).notes)
+    plain = posynth.pool(copies, "ols", "score ~ wave", cluster="id").notes
+    assert not any(said in note for note in plain)

@@ -55,6 +55,8 @@ class Provenance:
         Column of groups -> how many groups the source has.
     grouped : Mapping of str to str
         Column whose rows are alike within groups -> column of groups.
+    by_row : Mapping of str to tuple of str
+        Repeated identifier -> columns in which its rows are independent given their predictors.
     """
 
     n: int
@@ -75,6 +77,7 @@ class Provenance:
     grouped: Mapping[str, str] = field(default_factory=dict)
     holed: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+    by_row: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -118,7 +121,20 @@ class Provenance:
             kept_groups=tuple(manifest.get("kept_groups", ())),
             groups={str(name): int(count) for name, count in manifest.get("groups", {}).items()},
             grouped=dict(manifest.get("grouped", {})),
+            by_row=drawn_by_row(manifest),
         )
+
+
+def drawn_by_row(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return repeated identifier -> columns that are drawn row by row, from a manifest.
+
+    Examples
+    --------
+    >>> drawn_by_row({"ids": {"person": {"wave": "year", "apart": ["job"]}}})
+    {'person': ('job',)}
+    """
+    entries = {n: e for n, e in manifest.get("ids", {}).items() if isinstance(e, Mapping)}
+    return {str(name): tuple(map(str, e.get("apart") or ())) for name, e in entries.items()}
 
 
 def _plug_in(manifest: Mapping[str, Any]) -> tuple[str, ...]:

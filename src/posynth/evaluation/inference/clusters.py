@@ -195,12 +195,23 @@ def noted(estimates: "Sequence[Estimate]", provenance: Provenance) -> tuple[str,
             "are not alike in the copies and variances by groups say nothing of the source; name "
             f"{column!r} among its predictors, or give it a family with new_groups={column}",
         )
+    if not clusters.column and any(provenance.by_row.values()):
+        return tuple(_by_row(*each) for each in provenance.by_row.items() if each[1])
     groups = provenance.groups.get(clusters.column)
     if groups is None or clusters.rows is None or provenance.k == provenance.n:
         return ()
     return (
         f"variances were taken from copies to the source by its {groups} groups of "
         f"{clusters.column!r}, and by k/n only for what rows vary within groups",
+    )
+
+
+def _by_row(column: str, names: Sequence[str]) -> str:
+    named = ", ".join(map(repr, names))
+    return (
+        f"in these copies {named} {'is' if len(names) == 1 else 'are'} drawn row by row, so that "
+        f"rows of one {column!r} are independent given their predictors; an analysis of them "
+        f"within {column!r} (a mixed model, GEE, changes) says nothing of the source"
     )
 
 
