@@ -278,6 +278,7 @@ def _print_evaluation(
         tables.whole(results, proper),
         tables.columns(results, proper, shown=10),
         tables.pairs(ranked(results, comparison), proper, shown=10),
+        *(table for table in [tables.impossible(results)] if table.rows),
         *([tables.held_out(results)] if holdout else []),
     ):
         readout.print_grid(out, table)

@@ -12,7 +12,9 @@ import posynth
 from posynth.chain.beyond import beyond
 from posynth.cli import app
 from posynth.errors import SpecError
+from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility import kept_bounds
+from posynth.report import tables
 from posynth.table.bounds import within_bounds
 from posynth.table.frame import table_from_frame
 from posynth.table.schema import Column, Kind, Schema
@@ -188,3 +190,22 @@ def test_the_command_line_takes_and_shows_bounds(tmp_path, rng):
     assert run.exit_code == 0 and "0 to 5000" in run.output and "1 to 5" in run.output
     wrong = CliRunner().invoke(app, ["describe", str(tmp_path / "t.csv"), "--lower", "gain=low"])
     assert wrong.exit_code != 0 and "'low' is no number" in wrong.output
+
+
+def test_evaluate_lists_columns_with_values_beyond_their_bounds(tmp_path, rng):
+    _survey(rng, 120)[["rating", "z"]].to_csv(tmp_path / "t.csv", index=False)
+    run, made = CliRunner(), ["synthesize", str(tmp_path / "t.csv"), "--seed", "1", "-m", "2"]
+    assert run.invoke(app, [*made, "-o", str(tmp_path / "out")]).exit_code == 0
+    judged = ["evaluate", str(tmp_path / "out"), "--data", str(tmp_path / "t.csv")]
+    assert "0 values a copy lie beyond" in " ".join(run.invoke(app, judged).output.split())
+    path = tmp_path / "out" / "copies" / "copy-01.csv"
+    copy = pd.read_csv(path)
+    copy.loc[:3, "rating"] = 6
+    copies = [copy, pd.read_csv(tmp_path / "out" / "copies" / "copy-02.csv")]
+    table = table_from_frame(pd.read_csv(tmp_path / "t.csv"))
+    found = kept_bounds.measure(Comparison(table.frame, tuple(copies), table.schema))
+    assert [(r.subject, r.value, r.passed) for r in found] == [
+        ("", 2.0, False),
+        ("rating", 2.0, False),
+    ]
+    assert [row[0] for row in tables.impossible(found).rows] == ["rating"]

@@ -11,6 +11,7 @@ from posynth.families import families
 from posynth.families.permission import is_reference
 from posynth.report import tables
 from posynth.report.bands import ENDS
+from posynth.table.bounds import is_bounded
 
 if TYPE_CHECKING:
     from posynth.posterior.record import Posterior
@@ -72,6 +73,10 @@ def markdown(found: "Findings") -> str:
     return "\n\n".join(parts) + "\n"
 
 
+_REFLECTED = (
+    "Draws beyond the bounds of a column, such as 0 or the ends of a rating, were reflected into "
+    "them."
+)
 REFERENCES = (
     "Rubin (1981), Annals of Statistics 9, 130-134; Rubin (1993), Journal of Official Statistics "
     "9, 461-468; Raab, Nowok and Dibben (2017), Journal of Privacy and Confidentiality 7(3), "
@@ -145,6 +150,7 @@ def _forms(posterior: "Posterior") -> str:
     for what, given in settings.items():
         count = sum(bool(each) for each in given)
         found += [f"{_conditionals(count)} had {what}."] if count else []
+    found += [_REFLECTED] if any(map(is_bounded, posterior.schema)) else []
     return "".join(f"{sentence} " for sentence in found)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from posynth.copies.failed import failed_conditionals
 from posynth.evaluation.utility import ranked
 from posynth.evaluation.utility.combinations import NEW
+from posynth.evaluation.utility.kept_bounds import BEYOND
 from posynth.evaluation.utility.kept_rules import KEPT
 from posynth.report import tables
 from posynth.report.bands import band_text
@@ -162,9 +163,9 @@ def _misfits(found: "Findings") -> Iterator[Failure]:
 
 
 def _impossible(results: tuple[Result, ...]) -> Iterator[Failure]:
-    """Give rules that do not hold, and pairs with more new combinations than chance explains."""
+    """Give rules and bounds that do not hold, and pairs with more new combinations than chance."""
     for result in results:
-        if result.measure in (NEW, KEPT) and result.passed is False and result.subject:
+        if result.measure in (NEW, KEPT, BEYOND) and result.passed is False and result.subject:
             text = f"{result.measure} {fixed(result.value, 2)} is outside its limit"
             yield Failure(result.subject.replace(":", " and "), text, result.text)
 
