@@ -194,6 +194,8 @@ def test_a_column_of_ids_that_some_lack_is_missing_in_all_rows_of_an_id_or_none(
         assert set(groups.apply(lambda values: values.isna().mean())) <= {0.0, 1.0}
         assert (groups.nunique() <= 1).all()
         shares.append(groups.first().isna().mean())
+    pooled = posynth.pool(copies, "ols", "y ~ score", cluster="id", impute=2)
+    assert any("values are imputed row by row" in note for note in pooled.notes)
     own = holed.groupby("id")["score"].first().isna().mean()
     # Standard error of a mean of 5 copies of 60 ids: sqrt(2 own (1 - own) / 60 / 5) < .036.
     assert np.mean(shares) == pytest.approx(own, abs=0.12)

@@ -161,7 +161,18 @@ def _unusable(own: Conditional, spec: ChainSpec, columns: tuple[str, ...]) -> st
         return "its draws carry no uncertainty of parameters"
     if facts.chain:
         return "it takes too long to be fitted anew for every draw"
-    if facts.design == "grouped" and not {own.groups, *own.slopes} <= set(columns):
+    return _groups_unknown(own, facts.design == "grouped", spec, columns)
+
+
+def _groups_unknown(
+    own: Conditional, grouped: bool, spec: ChainSpec, columns: tuple[str, ...]
+) -> str:
+    """Say which groups imputation does not know; ``""`` if it knows those there are."""
+    if own.per_group:
+        return f"it is constant within {own.per_group!r}, and values are imputed row by row"
+    if grouped and own.groups not in spec.columns:
+        return f"its groups are the repeated ids of {own.groups!r}, whose effects are not imputed"
+    if grouped and not {own.groups, *own.slopes} <= set(columns):
         return f"its groups, {own.groups!r}, or slopes are missing in some rows"
     return ""
 
