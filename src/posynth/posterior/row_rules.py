@@ -9,6 +9,7 @@ from scipy.special import ndtr
 from posynth.chain.attached import attached
 from posynth.chain.blocks import Rows
 from posynth.chain.dependence import with_rules
+from posynth.chain.functions import keeps_sign
 from posynth.chain.limits import RESTRICTED, Limits
 from posynth.chain.passive import breaks
 from posynth.chain.row_rule import (
@@ -18,6 +19,7 @@ from posynth.chain.row_rule import (
     require_true,
     rows_it_speaks_of,
 )
+from posynth.chain.rule import read_rule
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError
 from posynth.structure.search import Finding, search
@@ -71,6 +73,7 @@ def with_seen_rules(
     found = search(rows, visited, {*fixed, *computed}, spec.indicators)
     held = [each for each in found if each.text not in without and _in_all(rows, each)]
     count = len(rows)
+    held = [e for e in held if not (e.computes and _leaves_domain(spec, e, fixed))]
     for each in (each for each in held if each.sure and each.computes):
         spec = with_rules(spec, {each.column: each.text}, {})
         note = f"a function of other columns in all {count} rows, so it is computed; "
@@ -82,6 +85,13 @@ def with_seen_rules(
     spec = with_row_rules(rows, spec, texts, {c.target for c in spec if c.target not in fixed})
     likely = [each for each in held if not each.sure]
     return Kept(spec, tuple(_proposal(rows, each.text) for each in likely))
+
+
+def _leaves_domain(spec: ChainSpec, finding: Finding, fixed: Collection[str]) -> bool:
+    """Whether a logarithm, root or ratio reads the column, whose source keeps a user's family."""
+    rules = [read_rule(c.passive).sources for c in spec if c.passive and keeps_sign(c.passive)]
+    read = any(finding.column in sources for sources in rules)
+    return read and bool({*fixed} & {*read_rule(finding.text).sources})
 
 
 def _sources_within(rows: Rows, spec: ChainSpec, fixed: Collection[str]) -> Iterator[str]:
