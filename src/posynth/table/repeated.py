@@ -34,6 +34,8 @@ LEAST_IDS, LEAST_UNNAMED = 10, 30
 LEAST_SHARED = 0.5
 #: Different values of a wave at most.
 MOST_WAVES = 2000
+#: Expected repeats of a value within ids below which their absence shows nothing.
+LEAST_REPEATS = 4.0
 #: Ids that must have a pattern of waves before copies may have just that pattern.
 LEAST_ALIKE = 3
 NAME = re.compile(
@@ -146,8 +148,18 @@ def _is_wave(own: Codes, other: Codes, groups: Codes, limit: float) -> bool:
     values = np.bincount(other)
     if len(values) > MOST_WAVES or len(values) < groups.max() or groups.max() < 2:
         return False
+    largest = other[own == groups.argmax()]
+    if len(np.unique(largest)) < len(largest) or _repeats(groups, values) < LEAST_REPEATS:
+        return False  # what nearly every pair of columns is, found at once
     pairs = np.unique(own * len(values) + other)
     return len(pairs) == len(own) and all_differ(groups, values) < limit
+
+
+def _repeats(groups: Codes, values: Codes) -> float:
+    """Return the pairs of equal values within ids that independence makes one expect."""
+    n = float(groups.sum())
+    alike = [float(np.sum(c * (c - 1.0))) for c in (groups, values)]
+    return alike[0] * alike[1] / (2 * n * (n - 1))
 
 
 def _is_constant(own: Codes, other: Codes, groups: Codes, limit: float) -> bool:
