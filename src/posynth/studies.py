@@ -1,5 +1,6 @@
 """The verbs on methods rather than tables: whether intervals cover, and posteriors are right."""
 
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -152,6 +153,7 @@ def sbc(  # noqa: PLR0913 - what is calibrated, how often, and who is told
     'log-likelihood of row 1'
     """
     table, bound = _calibrated_on(chain, data, rows, seed, allow_code)
+    _refuse_rules(chain, data, as_names(columns))
     wanted = as_names(columns) or list(bound.spec.targets)
     encoded, known = encode_table(table, bound.spec), bound.families
     found = {}
@@ -201,6 +203,18 @@ def exchangeable(
         return exchange(bound, table, replications, seed=seed, progress=tell)
 
 
+def _refuse_rules(chain: Chain | str | Path, data: Data | None, columns: tuple[str, ...]) -> None:
+    """Refuse columns with rules on rows that were made up, which no rule holds in."""
+    if data is not None or isinstance(chain, Chain):
+        return
+    ruled = [c.target for c in read_chain(chain)[0] if c.rules and c.target in columns]
+    if ruled:
+        raise SpecError(
+            f"sbc: column {ruled[0]!r} has rules that hold in every row, which rows made up for "
+            "this check do not keep to: give a table (--data TABLE)"
+        )
+
+
 def _calibrated_on(
     chain: Chain | str | Path, data: Data | None, rows: int, seed: int, allow_code: bool
 ) -> tuple[Table, Chain]:
@@ -211,7 +225,7 @@ def _calibrated_on(
         if isinstance(chain, Chain):
             raise SpecError("sbc: a chain that is no file needs data, whose predictors are used")
         given: Data = artificial(read_chain(chain)[1], rows, np.random.default_rng(seed))
-        return plan(given, wishes, chain)
+        return plan(given, replace(wishes, artificial=True), chain)
     table, bound = plan(data, wishes, chain)
     if len(table.frame) <= rows:
         return table, bound

@@ -82,10 +82,10 @@ def test_a_skip_that_explains_some_missing_values_leaves_the_others(rng):
 
 def test_a_survey_that_is_broken_off_stays_so(rng):
     """Who did not answer a question answered none after it, but for some who skipped one."""
-    last = rng.integers(0, 4, 300)
-    answers = [pd.Series(rng.choice(["no", "some", "very"], 300)).where(last > j) for j in range(3)]
+    last = rng.integers(0, 4, 600)
+    answers = [pd.Series(rng.choice(["no", "some", "very"], 600)).where(last > j) for j in range(3)]
     frame = pd.DataFrame({f"q{j}": each for j, each in enumerate(answers)})
-    frame.loc[(last == 3) & (rng.random(300) < 0.1), "q1"] = np.nan
+    frame.loc[(last == 3) & (rng.random(600) < 0.1), "q1"] = np.nan
     assert _sure(frame)[:2] == ["q1 is missing if missing(q0)", "q2 is missing if missing(q0)"]
     frame["q2"] = answers[1]
     assert "q2 is present if not missing(q1)" in _sure(frame)

@@ -1,8 +1,10 @@
 """Which conditional a rule restricts, and the visit order that rules ask for."""
 
+import ast
 from collections.abc import Iterable, Sequence
 
 from posynth.chain.row_rule import HOLDS, WITHIN, read_row_rule
+from posynth.chain.rule import named
 from posynth.errors import SpecError, unknown
 
 
@@ -26,6 +28,41 @@ def attached(rules: Iterable[str], visited: tuple[str, ...]) -> dict[tuple[str, 
         last = rule.target if about_missing else max(rule.columns, key=visited.index)
         found.setdefault((last, about_missing), []).append(text)
     return found
+
+
+def implied(texts: Iterable[str]) -> list[str]:
+    """Return the inequalities between two columns that several others imply.
+
+    With ``start <= mid`` and ``mid <= end`` a copy in which the end comes before the start would
+    leave nothing for what lies between.
+
+    Examples
+    --------
+    >>> implied(["mid >= start", "mid <= end"])
+    ['end >= start']
+    """
+    texts = list(texts)
+    above = {pair for text in texts if (pair := _pair(text))}
+    found: list[str] = []
+    while new := {(a, d) for a, b in above for c, d in above if b == c and a != d} - above:
+        above |= new
+        found += [f"{named(a)} >= {named(b)}" for a, b in sorted(new)]
+    return found
+
+
+def _pair(text: str) -> tuple[str, str] | None:
+    """Return (higher, lower) column of a rule that compares two columns."""
+    rule = read_row_rule(text)
+    tree = rule.head.tree if rule.head and not rule.condition else None
+    if not isinstance(tree, ast.Compare) or len(tree.ops) != 1:
+        return None
+    sides = (tree.left, tree.comparators[0])
+    if not all(isinstance(side, ast.Name) for side in sides):
+        return None
+    left, right = rule.columns if len(rule.columns) == 2 else ("", "")
+    if isinstance(tree.ops[0], ast.Gt | ast.GtE):
+        return left, right
+    return (right, left) if isinstance(tree.ops[0], ast.Lt | ast.LtE) else None
 
 
 def moved_behind(visited: Sequence[str], texts: Iterable[str]) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
     _check_holes(spec, schema)
     for conditional in spec:
         _check_family(conditional, schema, facts)
+        _check_rules(conditional, facts[conditional.family])
         _check_scale(conditional, schema, facts[conditional.family])
         _check_permission(conditional, facts[conditional.family])
         _check_prior(conditional, facts[conditional.family])
@@ -53,6 +54,16 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
         holes = spec.indicators.get(conditional.target, "")
         of_groups = bool(holes) and spec[holes].per_group == conditional.per_group
         check_group_level(conditional, schema, spec.earlier(conditional.target), facts, of_groups)
+
+
+def _check_rules(conditional: Conditional, facts: FamilyFacts) -> None:
+    """Refuse families that are about what rules leave open where there is no rule."""
+    if facts.design in ("restricted", "bounded") and not conditional.rules:
+        plain = "categorical" if facts.design == "restricted" else "gaussian"
+        raise SpecError(
+            f"column {conditional.target!r}: family {facts.name!r} models what rules leave open, "
+            f"and there is no rule; state one (rules = [...], --rule), or use family {plain!r}"
+        )
 
 
 def _check_targets(spec: ChainSpec, schema: Schema) -> None:

@@ -16,15 +16,13 @@ The sum and the product are found by forward selection on logarithms or values o
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from keyword import iskeyword
-from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Rows
 from posynth.chain.passive import breaks
-from posynth.chain.rule import read_rule
+from posynth.chain.rule import named, read_rule
 from posynth.errors import SpecError
 from posynth.table.schema import Column, Kind
 
@@ -174,7 +172,7 @@ def complement(rule: str) -> tuple[str, float] | None:
     (('p', 1.0), None, None)
     """
     sources = _sources(rule) if rule.startswith("-") else ()
-    shares = {f"-{_named(sources[0])} + {whole:g}": whole for whole in WHOLES} if sources else {}
+    shares = {f"-{named(sources[0])} + {whole:g}": whole for whole in WHOLES} if sources else {}
     return (sources[0], shares[rule]) if rule in shares else None
 
 
@@ -231,7 +229,7 @@ def _of_one(sample: Sample, shapes: dict[str, Callable[[Floats], Floats]]) -> It
                 continue
             if not _straight(sample, fx) or (keeps_sign(shape) and x.min() < 0):
                 continue
-            yield from _linear(sample, [fx], [shape.format(_named(name))])
+            yield from _linear(sample, [fx], [shape.format(named(name))])
 
 
 def _straight(sample: Sample, z: Floats) -> bool:
@@ -244,7 +242,7 @@ def _sums(sample: Sample) -> Iterator[str]:
     for names in _selected(sample.y, sample.half, sample.sources):
         if len(names) > 1:
             columns = [sample.sources[name] for name in names]
-            yield from _linear(sample, columns, [_named(name) for name in names])
+            yield from _linear(sample, columns, [named(name) for name in names])
 
 
 def _products(sample: Sample, parts: int) -> Iterator[str]:
@@ -354,11 +352,6 @@ def _shortest(low: float, high: float) -> float | None:
     return next((value for value in tried if low <= value <= high), None)
 
 
-def _named(name: str) -> str:
-    plain = name.isidentifier() and not iskeyword(name) and normalize("NFKC", name) == name
-    return name if plain else f"`{name}`"
-
-
 def _number(value: float) -> str:
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else repr(value)
 
@@ -377,8 +370,8 @@ def _sum(constant: float, slopes: Floats, texts: list[str]) -> str:
 def _product(constant: float, names: list[str], powers: Floats) -> str:
     def power(name: str, size: float) -> str:
         if size == 0.5:
-            return f"sqrt({_named(name)})"
-        return _named(name) + ("" if size == 1 else f" ** {_number(size)}")
+            return f"sqrt({named(name)})"
+        return named(name) + ("" if size == 1 else f" ** {_number(size)}")
 
     signed = list(zip(names, map(float, powers), strict=True))
     above = [power(name, size) for name, size in signed if size > 0]

@@ -90,14 +90,32 @@ class _Solver:
         high = np.maximum.reduce([np.where(a <= b, b, -np.inf) for a, b in parts])
         return low, high
 
+    def _within(self, node: ast.expr, op: ast.cmpop, right: ast.expr, wanted: bool) -> Ends | None:
+        """Return where ``abs(u) <= c`` holds: between -c and c; None for other comparisons."""
+        is_abs = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if not is_abs or node.func.id != "abs" or self._reads(right):  # type: ignore[attr-defined]
+            return None
+        if not (wanted and isinstance(op, ast.Lt | ast.LtE)):
+            return None
+        inner = node.args[0]  # type: ignore[attr-defined]
+        below = self._compared(inner, op, right, True)
+        turned = ast.Gt() if isinstance(op, ast.Lt) else ast.GtE()
+        return _both(below, self._compared(inner, turned, ast.UnaryOp(ast.USub(), right), True))
+
     def _compared(self, left: ast.expr, op: ast.cmpop, right: ast.expr, wanted: bool) -> Ends:
+        within = self._within(left, op, right, wanted)
+        if within is not None:
+            return within
+        if not (self._is_linear(left) and self._is_linear(right)):
+            raise self._refused("it stands in a function, power, product or quotient")
         kind = type(op) if wanted else _OPPOSITE[type(op)]
         if not (self._reads(left) or self._reads(right)):
             node = ast.Compare(left, [op], [right])
             return self._everywhere((self._value(node, 0.0) != 0) == wanted)
         at = [self._difference(left, right, y) for y in (0.0, 1.0, 2.0)]
-        slope = at[1] - at[0]
-        if not np.allclose(at[2] - at[1], slope, rtol=1e-9) or (slope == 0).any():
+        slope, curve = at[1] - at[0], at[2] - at[1]
+        known = np.isfinite(slope)  # another column may be missing: there the rule says nothing
+        if not np.allclose(curve[known], slope[known], rtol=1e-9) or (slope[known] == 0).any():
             raise self._refused("it does not enter linearly")
         bound = -at[0] / slope
         lower = slope > 0
@@ -129,6 +147,21 @@ class _Solver:
         columns = {**self._columns, self._target: np.full(self._count, y)}
         with np.errstate(all="ignore"):
             return np.asarray(self._rule.part(node, columns))
+
+    def _is_linear(self, node: ast.expr) -> bool:
+        """Whether the column stands in sums, and in products with what does not read it."""
+        if not self._reads(node) or isinstance(node, ast.Name):
+            return True
+        if isinstance(node, ast.UnaryOp):
+            return isinstance(node.op, ast.USub | ast.UAdd) and self._is_linear(node.operand)
+        if not isinstance(node, ast.BinOp):
+            return False
+        both = self._is_linear(node.left) and self._is_linear(node.right)
+        if isinstance(node.op, ast.Add | ast.Sub):
+            return both
+        if isinstance(node.op, ast.Mult):
+            return both and not (self._reads(node.left) and self._reads(node.right))
+        return isinstance(node.op, ast.Div) and both and not self._reads(node.right)
 
     def _reads(self, node: ast.expr) -> bool:
         return self._target in self._rule.names_in(node)

@@ -8,7 +8,7 @@ normalised over the values that are possible there:
 and in rows where only one value is possible it is 1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
+from posynth.chain.few import numbers_of
 from posynth.chain.interval import Ends
 from posynth.chain.missing_kinds import missingness
 from posynth.chain.quantiles import learn_scale
@@ -34,11 +35,13 @@ from posynth.table.bounds import ends, within_bounds
 from posynth.table.codec import as_released
 
 type Mask = NDArray[np.bool_]
-ABOVE, BELOW, BETWEEN = "above", "below", "between"
-#: Share of distances that reach beyond the other bound from which on values lie between both.
-CROSSING = 0.02
-#: The family of levels of which rules leave some.
-RESTRICTED = "restricted"
+ABOVE, BETWEEN = "above", "between"
+#: Stands for no bound, in sds of the response: the gradient at an infinite one is not a number.
+FAR = 1e4
+#: Rounding error of a bound.
+CLOSE = 1e-9
+#: The family of levels of which rules leave some, and of numbers truncated to the bounds of a row.
+RESTRICTED, BOUNDED = "restricted", "bounded"
 #: Combinations of levels, codes in the order of the rule's columns; -1 where one is missing.
 type Combinations = tuple[tuple[int, ...], ...]
 
@@ -62,14 +65,17 @@ class Limits:
     computed : bool
         Whether nothing is open in the source, so that the column has no model.
     distance : str
-        For a numeric column with a bound in every open row: what is modelled is its distance
-        ``"above"`` the lower or ``"below"`` the upper bound, or its share of the way ``"between"``
-        both, so that no draw lies beyond; ``""`` if there is no bound.
+        What is modelled of a numeric column in place of its values: its distance ``"above"`` the
+        lower bound, or its share of the way ``"between"`` both, so that no draw lies beyond; or
+        ``""``.
     codes : tuple of float
         For each rule on missing values, the kind of missing value it decides.
     ended : bool
-        Whether the bounds of the column itself join those of its rules: where distances from one
-        bound, drawn for other rows, would often reach beyond the other.
+        Whether the bounds of the column itself join those of its rules.
+    numbers : tuple of float
+        The numbers that are levels, where the family is ``restricted`` and the column numeric.
+    bounded : bool
+        Whether the family asks for the bounds of each row before the predictors.
     """
 
     column: str
@@ -81,6 +87,8 @@ class Limits:
     distance: str = ""
     codes: tuple[float, ...] = ()
     ended: bool = False
+    numbers: tuple[float, ...] = ()
+    bounded: bool = False
 
     @classmethod
     def of(cls, rows: Rows, conditional: Conditional) -> "Limits | None":
@@ -96,15 +104,19 @@ class Limits:
             return replace(limits, codes=codes)
         if limits._has_levels(rows):
             return limits
-        limits = replace(limits, distance=limits._distance(rows))
-        return replace(limits, ended=True, distance=BETWEEN) if limits._crosses(rows) else limits
+        if masked:
+            seen_numbers = numbers_of(rows.arrays[limits.column])
+            return replace(limits, numbers=tuple(seen_numbers.tolist()))
+        if conditional.family == BOUNDED:
+            return replace(limits, bounded=True, ended=True)
+        return limits if limits.computed else limits._by_distance(rows)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Limits":
         """Build limits from plain data, as they are stored."""
         nested = tuple(tuple(map(tuple, each)) for each in data.get("combinations", ()))
         plain = {**data, "rules": tuple(data["rules"]), "codes": tuple(data.get("codes", ()))}
-        return cls(**{**plain, "combinations": nested})
+        return cls(**{**plain, "combinations": nested, "numbers": tuple(data.get("numbers", ()))})
 
     @cached_property
     def _read(self) -> tuple[RowRule, ...]:
@@ -113,6 +125,12 @@ class Limits:
     def _has_levels(self, rows: Rows) -> bool:
         return not self.indicates and rows.schema[self.column].kind.is_categorical
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the rules read beside their own."""
+        names = dict.fromkeys(name for rule in self._read for name in rule.columns)
+        return tuple(name for name in names if name != self.column)
+
     def decided(self, rows: Rows) -> Floats:
         """Return the only value possible in each row, (n,): encoded, or 1 for missing, else NaN."""
         if self.indicates:
@@ -120,12 +138,18 @@ class Limits:
         if self._has_levels(rows):
             allowed = self.allowed(rows)
             return np.where(allowed.sum(axis=1) == 1, allowed.argmax(axis=1), np.nan)
+        if self.numbers:
+            allowed, numbers = self.allowed(rows), np.array(self.numbers)
+            return np.where(allowed.sum(axis=1) == 1, numbers[allowed.argmax(axis=1)], np.nan)
         low, high = self.bounds(rows)
         return np.where(low == high, low, np.nan)
 
     def open(self, rows: Rows) -> Mask:
         """Tell in which rows more than one value is possible, (n,)."""
-        return np.asarray(np.isnan(self.decided(rows)))
+        found = np.isnan(self.decided(rows))
+        if self.distance:  # without a bound there is no distance: it is fitted on the other rows
+            found &= np.isfinite(self.bounds(rows)[0])
+        return np.asarray(found)
 
     def keeps(self, rows: Rows) -> Mask:
         """Tell in which rows the column's value is possible, (n,); missing values are."""
@@ -162,40 +186,22 @@ class Limits:
             found = found & every & (not self.computed)
         return found
 
-    def _distance(self, rows: Rows) -> str:
-        """Return from which bounds distances of the source can be taken."""
+    def _by_distance(self, rows: Rows) -> "Limits":
+        """Return limits by the distance from a bound, if rules bound the column in open rows."""
         low, high = self.bounds(rows)
         there = (low < high) & ~np.isnan(rows.arrays[self.column])
-        below, above = np.isfinite(low[there]), np.isfinite(high[there])
-        if not (below.any() or above.any()):
-            return ""
-        if below.all() and above.all():
-            return BETWEEN
-        if below.all() and not above.any():
-            return ABOVE
-        if above.all() and not below.any():
-            return BELOW
-        raise SpecError(
-            f"column {self.column!r}: its rules ({', '.join(map(repr, self.rules))}) bound it in "
-            "some rows only; state a bound for the others too (a wide one will do), or leave the "
-            "rule out"
-        )
-
-    def _crosses(self, rows: Rows) -> bool:
-        """Whether distances from one bound often reach beyond the column's own on the other side.
-
-        Each is compared with the room of the row half the table away.
-        """
-        if self.distance not in (ABOVE, BELOW):
-            return False
-        low, high = self.bounds(rows)
-        ended = replace(self, ended=True).bounds(rows)
-        there = (ended[0] < ended[1]) & ~np.isnan(rows.arrays[self.column])
-        room, values = (ended[1] - ended[0])[there], rows.arrays[self.column][there]
-        if not len(room) or not np.isfinite(room).all():
-            return False
-        distance = values - low[there] if self.distance == ABOVE else high[there] - values
-        return bool(np.mean(np.roll(distance, len(distance) // 2) > room) > CROSSING)
+        if not (np.isfinite(low[there]).any() or np.isfinite(high[there]).any()):
+            return self
+        both = replace(self, ended=True, distance=BETWEEN)
+        low, high = (ends[there] for ends in both.bounds(rows))
+        if np.isfinite(low).all() and np.isfinite(high).all():
+            return both
+        if not np.isfinite(low).any():
+            raise SpecError(
+                f"column {self.column!r}: its rules ({', '.join(map(repr, self.rules))}) bound it "
+                "from above; use family 'bounded' (normal, truncated to the bounds of each row)"
+            )
+        return replace(self, distance=ABOVE)
 
     def measured(self, rows: Rows) -> Rows:
         """Return rows in which the column is what is modelled: its distance from a bound."""
@@ -206,23 +212,32 @@ class Limits:
         if self.distance == BETWEEN:
             values = (values - low) / np.where(high > low, high - low, 1.0)
         else:
-            values = values - low if self.distance == ABOVE else high - values
+            values = values - low
         decimals = rows.schema[self.column].decimals
         if decimals is not None and self.distance != BETWEEN:
             values = np.round(values, decimals)
         return replace(rows, arrays={**rows.arrays, self.column: values})
 
+    def stretch(self, rows: Rows) -> Floats:
+        """Return log of the column's units in a unit of what is modelled, (n,)."""
+        if self.distance != BETWEEN:
+            return np.zeros(len(rows))
+        low, high = self.bounds(rows)
+        return np.asarray(np.log(np.where(high > low, high - low, 1.0)))
+
     def back(self, rows: Rows, drawn: Floats) -> Floats:
-        """Turn what was modelled into values of the column, kept to their bounds by rounding."""
-        if not self.distance:
+        """Turn what was modelled into values of the column, rounded to within their bounds."""
+        if self.indicates or self.numbers or self._has_levels(rows):
             return drawn
         low, high = self.bounds(rows)
         if self.distance == BETWEEN:
-            found = low + drawn * (high - low)
-        else:
-            found = low + drawn if self.distance == ABOVE else high - drawn
-        found = within_bounds(rows.schema[self.column], found)
-        return np.clip(as_released(rows.schema[self.column], found), low, high)
+            drawn = low + drawn * (high - low)
+        elif self.distance:
+            drawn = low + drawn
+        if not np.any((low > -np.inf) | (high < np.inf)):
+            return drawn
+        drawn = within_bounds(rows.schema[self.column], drawn)
+        return np.clip(as_released(rows.schema[self.column], drawn), low, high)
 
     def _kind(self, rows: Rows, conditional: Conditional, rule: RowRule) -> float:
         """Return the kind of missing value in the rows that a rule says are missing."""
@@ -257,6 +272,12 @@ class Limits:
         FitError
             If rules leave a row no level.
         """
+        if self.numbers:
+            low, high = self.bounds(rows)
+            numbers = np.array(self.numbers)
+            possible = (numbers >= low[:, None] - CLOSE) & (numbers <= high[:, None] + CLOSE)
+            self._require(possible.any(axis=1))
+            return np.asarray(possible)
         found = np.ones((len(rows), len(rows.schema[self.column].levels)), dtype=bool)
         tables = iter(self.combinations)
         for rule in self._read:
@@ -352,6 +373,19 @@ def part_of(rows: Rows, where: slice) -> Rows:
     return replace(rows, arrays=arrays, count=len(range(*where.indices(len(rows)))))
 
 
+def with_hidden(rows: Rows, hidden: Mapping[str, Floats], names: Iterable[str]) -> Rows:
+    """Return rows in which drawn values stand where columns are to be missing.
+
+    A distance from a bound is then drawn where the bound itself is not released: as the source's
+    rows were, before somebody left the other value out.
+    """
+    arrays = dict(rows.arrays)
+    for name in names:
+        if name in hidden:
+            arrays[name] = np.where(np.isnan(arrays[name]), hidden[name], arrays[name])
+    return replace(rows, arrays=arrays)
+
+
 def opened(limits: Limits | None, rows: Rows) -> tuple[Mask, Floats]:
     """Return which rows are to be drawn, and the values of the others, NaN where still unknown."""
     if limits is None:
@@ -374,8 +408,33 @@ def limited(rows: Rows, conditional: Conditional) -> tuple[Limits | None, Rows]:
     return limits, replace(left, learned=others if scale is None else {**others, name: scale})
 
 
-def behind_levels(rows: Rows, limits: Limits | None, X: Floats) -> Floats:
-    """Put indicators of the possible levels before a design, if rules leave some of them only."""
-    if limits is None or not limits.masked:
+def behind_limits(
+    rows: Rows, limits: Limits | None, X: Floats, origin: float = 0.0, unit: float = 1.0
+) -> Floats:
+    """Put what rules leave open in each row before a design, if its family asks for it.
+
+    Parameters
+    ----------
+    rows : Rows
+        The rows, (n,).
+    limits : Limits, optional
+        What rules leave open.
+    X : ndarray, shape (n, p)
+        Predictors.
+    origin, unit : float
+        The response is ``(value - origin) / unit``; bounds are a half unit of rounding wider.
+
+    Returns
+    -------
+    ndarray
+        X behind indicators of the possible levels, behind both bounds, or as it was.
+    """
+    if limits is None or not (limits.masked or limits.bounded):
         return X
-    return np.column_stack([limits.allowed(rows).astype(np.float64), X])
+    if limits.masked:
+        return np.column_stack([limits.allowed(rows).astype(np.float64), X])
+    decimals = rows.schema[limits.column].decimals
+    half = 0.0 if decimals is None else 0.5 * 10.0**-decimals
+    low, high = limits.bounds(rows)
+    ends = np.column_stack([low - half - origin, high + half - origin]) / unit
+    return np.column_stack([np.clip(ends, -FAR, FAR), X])

@@ -44,12 +44,15 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
         numeric = not conditional.indicates and rows.schema[conditional.target].kind.is_numeric
         if numeric and conditional.family == "gaussian" and conditional.target not in fixed:
             splines = spline_columns(rows, columns, 1)
-            bounded = limits is not None and bool(limits.distance)
+            bounded = limits is not None and (bool(limits.distance) or _positive(rows, conditional))
             chosen = choose(rows, columns, conditional, splines, bounded=bounded)
             if chosen.scale == "levels":
                 free = conditional.predictors is None
                 chosen = _as_levels(rows, columns, chosen, free)
             spec = spec.with_conditional(chosen)
+        elif numeric and conditional.family == RESTRICTED:
+            free = conditional.target not in fixed
+            spec = spec.with_conditional(_as_levels(rows, columns, conditional, free))
         elif conditional.family in CURVED:
             named = conditional.predictors is not None and conditional.family != RESTRICTED
             free = not named and conditional.target not in fixed
@@ -64,6 +67,11 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
             held = for_few_cases(rows, kept, lean) if free else lean
             spec = spec.with_conditional(with_terms(rows, kept, held))
     return spec
+
+
+def _positive(rows: Rows, conditional: Conditional) -> bool:
+    """Whether the open rows of a column with rules hold no value below 0, as of hours worked."""
+    return bool(np.nanmin(rows.arrays[conditional.target], initial=0.0) >= 0)
 
 
 def _as_levels(

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.chain.rule import Rule, Values, read_rule
-from posynth.errors import SpecError
+from posynth.chain.rule import Rule, Values, compared, read_rule
+from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Schema
 
 if TYPE_CHECKING:
@@ -205,6 +205,9 @@ def require_columns(rule: RowRule, schema: Schema) -> None:
                 f"rule {rule.text!r}: column {name!r} is not modelled (kind {kind.value!r}), so "
                 f"its values cannot be kept to a rule; declare another kind for it first"
             )
+    for part in (rule.head, rule.condition):
+        for name, value in compared(part) if part else ():
+            _require_level(rule, schema[name], value)
     if rule.kind == WITHIN:
         for name in (rule.target, *rule.others):
             if not schema[name].kind.is_categorical:
@@ -212,6 +215,17 @@ def require_columns(rule: RowRule, schema: Schema) -> None:
                     f"rule {rule.text!r}: column {name!r} is of kind {schema[name].kind.value!r}; "
                     "'within' takes columns of levels: declare it 'nominal', or write a comparison"
                 )
+
+
+def _require_level(rule: RowRule, column: Column, value: object) -> None:
+    """Raise if a column of levels is compared with what is none of them."""
+    if not column.kind.is_categorical:
+        return
+    numbers = all(isinstance(level, int | float) for level in column.levels)
+    known = [float(v) for v in column.levels] if numbers else [str(v) for v in column.levels]
+    if isinstance(value, str) == numbers or value not in known:
+        told = unknown(f"level of column {column.name!r}", str(value), [str(v) for v in known])
+        raise SpecError(f"rule {rule.text!r}: {told}")
 
 
 def require_true(rule: RowRule, rows: "Rows") -> None:

@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
+from keyword import iskeyword
 from typing import Any
 from unicodedata import normalize
 
@@ -24,6 +26,8 @@ from posynth.errors import SpecError, unknown
 type Values = NDArray[Any]
 
 LONGEST, DEEPEST = 2000, 50
+#: Relative difference up to which numbers are the same.
+CLOSE = 1e-9
 _WRITTEN = re.compile(r"`([^`]+)`|'[^']*'|\"[^\"]*\"|(\w+)")
 _NESTED = "it is nested too deeply; split it over several columns"
 
@@ -220,6 +224,33 @@ def read_rule(text: str) -> Rule:
     return Rule(text, sources, tree, names)
 
 
+def named(name: str) -> str:
+    """Return a column's name as a rule writes it: in backticks unless it is an identifier."""
+    plain = name.isidentifier() and not iskeyword(name) and normalize("NFKC", name) == name
+    return name if plain else f"`{name}`"
+
+
+def compared(rule: Rule) -> list[tuple[str, str | float]]:
+    """Return the (column, constant) pairs that a formula compares.
+
+    Examples
+    --------
+    >>> compared(read_rule("1 if sex == 'f' and 3 < age else 0"))
+    [('sex', 'f'), ('age', 3.0)]
+    """
+    found: list[tuple[str, str | float]] = []
+    for node in ast.walk(rule.tree):
+        if not isinstance(node, ast.Compare):
+            continue
+        sides = [node.left, *node.comparators]
+        for one, other in pairwise(sides):
+            for a, b in ((one, other), (other, one)):
+                if isinstance(a, ast.Name) and isinstance(b, ast.Constant):
+                    value = b.value if isinstance(b.value, str) else float(b.value)  # type: ignore[arg-type]
+                    found.append((rule.names.get(a.id, a.id), value))
+    return found
+
+
 def require_rule(column: str, text: str) -> None:
     """Raise unless a column's rule can be read."""
     try:
@@ -308,7 +339,21 @@ def _compare(operator: type[ast.cmpop], left: Any, right: Any) -> Values:
     if _is_text(left) and operator not in (ast.Eq, ast.NotEq):
         raise TypeError("it orders text")
     known = ~(_missing(left) | _missing(right))
-    return np.asarray(_COMPARED[operator](left, right) & known, dtype=np.float64)
+    if _is_text(left):
+        return np.asarray(_COMPARED[operator](left, right) & known, dtype=np.float64)
+    # Sums of decimals differ in their last bits from the number they stand for.
+    with np.errstate(invalid="ignore"):
+        same = np.abs(left - right) <= CLOSE * np.maximum(1.0, np.maximum(abs(left), abs(right)))
+    same |= np.asarray(left == right)  # infinite ones too
+    held = {
+        ast.Eq: same,
+        ast.NotEq: ~same,
+        ast.Lt: (left < right) & ~same,
+        ast.LtE: (left < right) | same,
+        ast.Gt: (left > right) & ~same,
+        ast.GtE: (left > right) | same,
+    }
+    return np.asarray(held[operator] & known, dtype=np.float64)
 
 
 def _joined(node: ast.BoolOp, parts: list[Any]) -> Values:

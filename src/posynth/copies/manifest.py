@@ -26,7 +26,7 @@ WEAK_SLOPE = 2.5
 PUBLIC = (
     *("posynth", "n", "k", "m", "nests", "proper", "improper", "without_noise", "copies_values"),
     *("complete", "unsynthesised", "filled", "missing", "passed", "failed_affects"),
-    *("versions", "chain", "passive"),
+    *("versions", "chain", "passive", "rules"),
     *("plug_in", "tightened", "simplified", "kept_groups", "grouped", "groups", "ids"),
 )
 

@@ -16,6 +16,7 @@ _MAPPINGS = (
     "failed_affects",
     "filled",
     "passive",
+    "rules",
     "simplified",
     "ids",
 )

@@ -1,7 +1,7 @@
 """Walk along the chain: every copy takes its own posterior draw of every conditional."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.group_level import one_row_a_group
-from posynth.chain.limits import Limits, opened, part_of
+from posynth.chain.limits import Limits, opened, part_of, with_hidden
 from posynth.chain.spec import ROSTER, Conditional
 from posynth.engines.threads import one_thread
 from posynth.errors import SpecError
@@ -99,6 +99,7 @@ class _Batch:
     numbers: range
     k: int
     purpose: Purpose
+    hidden: dict[str, Floats] = field(default_factory=dict)
 
     def copies(self, seed: int, progress: Progress) -> Iterator[dict[str, Floats]]:
         arrays: dict[str, Floats] = {}
@@ -135,6 +136,9 @@ class _Batch:
     def _column(self, target: str, rows: Rows, seed: int) -> Floats:
         coding = self.posterior.links[target].coding
         open_rows, drawn = opened(coding.limits, rows)
+        if coding.limits and coding.limits.distance:
+            full = with_hidden(rows, self.hidden, coding.limits.columns)
+            open_rows = coding.limits.foreseen(full)
         X = coding.design(rows) if not coding.limits or open_rows.any() else None
         # Sums over several threads of linear algebra differ in their last digits.
         with one_thread():
@@ -147,7 +151,8 @@ class _Batch:
                     drawn[part][free] = self._within(coding.limits, target, drawn[part][free])
                 if coding.limits is not None:
                     here = part_of(rows, part)
-                    drawn[part][free] = coding.limits.back(here, drawn[part])[free]
+                    bounded = part_of(full, part) if coding.limits.distance else here
+                    drawn[part][free] = coding.limits.back(bounded, drawn[part])[free]
                     drawn[part] = coding.limits.filled(here, drawn[part], rng)
         return drawn
 
@@ -170,6 +175,7 @@ class _Batch:
             return
         target = conditional.target
         drawn = self.samplers[target].written(self.posterior.schema[target], drawn)
+        self.hidden[target] = drawn
         if target in self.posterior.spec.indicators:
             drawn = drawn + arrays[target]  # NaN where a hole was drawn, else + 0
         arrays[target] = drawn

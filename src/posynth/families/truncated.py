@@ -49,13 +49,14 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
     return Contents({**held.data, **bounds}, held.coords)
 
 
-def _log_probability(y: Any, mean: Any, sigma: Any, lower: Any, upper: Any) -> Any:
+def log_truncated(y: Any, mean: Any, sigma: Any, lower: Any, upper: Any) -> Any:
+    """Return the log-density of a truncated normal."""
     import pymc as pm
 
     return pm.logp(pm.TruncatedNormal.dist(mean, sigma, lower=lower, upper=upper), y)
 
 
-def _draw(mean: Any, sigma: Any, lower: Any, upper: Any, size: Any) -> Any:
+def draw_truncated(mean: Any, sigma: Any, lower: Any, upper: Any, size: Any) -> Any:
     """Invert the distribution function, in the half of the line where it keeps its digits.
 
     The last step may round a value beyond its bound, where it would have no density.
@@ -84,8 +85,8 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
         pm.CustomDist(
             "response",
             *(mean, sigma, data["lower"], data["upper"]),
-            logp=_log_probability,
-            dist=_draw,
+            logp=log_truncated,
+            dist=draw_truncated,
             observed=data["y"],
             dims="row",
         )

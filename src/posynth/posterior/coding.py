@@ -13,7 +13,7 @@ from posynth.chain.design import Encoder
 from posynth.chain.few import codes_of
 from posynth.chain.group_level import gather
 from posynth.chain.groups import NO_GROUPS, Groups, behind_groups
-from posynth.chain.limits import Limits, behind_levels
+from posynth.chain.limits import Limits, behind_limits
 from posynth.chain.passive import drawn_values
 from posynth.chain.scale import Scale
 from posynth.chain.scores import STRAIGHT, Warp
@@ -115,7 +115,7 @@ class Coding:
         if self.encoder is None:
             return cells(rows, self.columns)[1]
         X = behind_groups(rows, self.groups, self.encoder.replay(rows))
-        return behind_levels(rows, self.limits, X)
+        return behind_limits(rows, self.limits, X, self.center, self.scale)
 
     def gathered(self, rows: Rows, used: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
         """Return the design of the rows used, and which they are.

@@ -53,6 +53,8 @@ class Coded:
         The response on the column's own scale.
     unit : float
         What a step of the model's response is on that scale; 1 for scores.
+    stretch : ndarray, shape (used,) or float
+        Log of what a step of the response is in units of the column, beyond ``unit``.
     scored : ScoredRows, optional
         Where the values lie on a learned scale.
     kinds : int
@@ -66,6 +68,7 @@ class Coded:
     unit: float
     scored: ScoredRows | None = None
     kinds: int = 1
+    stretch: Floats | float = 0.0
 
     def of_kind(self, kind: int) -> "Coded":
         """Return the same with another kind of missing value in all rows where one is missing."""
@@ -102,7 +105,8 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     kinds = 1
     if conditional.indicates and target not in rows.arrays:
         kinds = max(len(coding.levels) - 1, 1)
-    return Coded(family, task, used, values, unit, scored, kinds)
+    stretch = coding.limits.stretch(rows)[used] if coding.limits else 0.0
+    return Coded(family, task, used, values, unit, scored, kinds, stretch)
 
 
 def observed_values(rows: Rows, conditional: Conditional, coding: Coding) -> Floats:
@@ -150,11 +154,12 @@ def row_log_likelihood(coded: Coded, parameters: Mapping[str, Floats]) -> Floats
     model = condition(coded.task)
     thetas = unconstrained(model, parameters)
     if coded.scored is not None:
-        return coded.scored.log_likelihood(model, thetas)
+        scored: Floats = coded.scored.log_likelihood(model, thetas) - coded.stretch
+        return scored
     found = np.empty((len(thetas), len(coded.task.response.y)))
     for draw, theta in enumerate(thetas):
         found[draw] = model.row_log_likelihood(theta)
-    found -= np.log(coded.unit)
+    found -= np.log(coded.unit) + coded.stretch
     return found
 
 
@@ -224,4 +229,8 @@ def chain_log_likelihood(
         parameters = {n: v[at] for n, v in stacked(posterior.draws[target]).items()}
         found = np.full((len(at), len(rows)), np.nan)
         found[:, coded.used] = row_log_likelihood(coded, parameters)
+        limits = posterior.links[target].coding.limits
+        if limits is not None:  # a value that rules decide has probability 1, any other 0
+            found[:, ~coded.used & _present(rows, posterior.spec[target])] = 0.0
+            found[:, ~limits.keeps(rows)] = -np.inf
         yield target, found

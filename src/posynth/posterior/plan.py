@@ -24,7 +24,12 @@ from posynth.posterior.computed import with_domains, with_functions
 from posynth.posterior.implied import with_implied
 from posynth.posterior.rehearsal import try_own
 from posynth.posterior.rostered import rostered, with_roster
-from posynth.posterior.row_rules import ALL, Kept, with_asked_rules, with_seen_rules
+from posynth.posterior.row_rules import (
+    Kept,
+    with_asked_rules,
+    with_seen_rules,
+    without_rules,
+)
 from posynth.posterior.structure import NUMERIC_DEFAULTS, STRUCTURED, bent_where_asked, structured
 from posynth.posterior.support import check_column
 from posynth.posterior.task import encode_table, learn_scales
@@ -153,12 +158,11 @@ def _ruled(table: Table, spec: ChainSpec, wishes: Wishes, methods: Mapping[str, 
     """Give a default chain the rules that the user states, and those seen in the data."""
     rows = encode_table(table, spec, {})
     given = wishes.predictors
-    matrix = given is not None and not isinstance(given, Mapping)
     named = given if isinstance(given, Mapping) else ()
     fixed = {*methods, *wishes.formulas, *wishes.passive, *named}
     free = {c.target for c in spec if c.column not in {*methods}}
     spec = with_asked_rules(rows, spec, as_names(wishes.rules), free)
-    without = [ALL] if matrix else as_names(wishes.no_rules)
+    without = as_names(wishes.no_rules)
     return with_seen_rules(rows, spec, {c for c in fixed if c in spec.columns}, without)
 
 
@@ -211,6 +215,10 @@ def _from_file(
 ) -> tuple[Table, Chain]:
     """Read a chain file: what it declares of the columns counts before what is guessed."""
     spec, declared = read_chain(path)
+    if wishes.artificial:
+        ends = ("lower", "upper")
+        declared = {c: _without(facts, ends) for c, facts in declared.items()}
+        spec = without_rules(spec)
     wanted = {c: facts["kind"] for c, facts in declared.items() if "kind" in facts} | kinds
     codes = {c: facts["na"] for c, facts in declared.items() if "na" in facts}
     reading = reading.beside(codes, read_reading(path))
@@ -231,6 +239,10 @@ def _from_file(
     named = (c.family for c in spec) if wishes.allow_code else wishes.methods.values()
     allowed = references(named)
     return table, Chain(spec, schema, table.source, folders=folders, allowed=allowed)
+
+
+def _without(facts: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if key not in keys}
 
 
 def _refuse_unknown(declared: Iterable[str], table: Table, path: Path) -> None:

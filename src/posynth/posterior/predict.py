@@ -162,6 +162,8 @@ def _stub(family: Family, target: str, coding: Coding, prior: str) -> Task:
     rows = np.zeros((2, len(coding.predictors) + bool(coding.groups.column)))
     if coding.limits is not None and coding.limits.masked:
         rows = np.hstack([np.ones((2, len(coding.levels))), rows])
+    if coding.limits is not None and coding.limits.bounded:
+        rows = np.hstack([np.array([[-1.0, 1.0]] * 2), rows])
     if coding.encoder is None:
         rows[:, 0] = 1.0
     natural = family.facts.response == "natural" and family.facts.support == "real"

@@ -15,7 +15,7 @@ from posynth.chain.spec import Conditional
 from posynth.engines.base import Fit, Task
 from posynth.engines.choose import fit as fit_task
 from posynth.engines.threads import one_thread
-from posynth.errors import FitError
+from posynth.errors import FitError, SpecError
 from posynth.families import families
 from posynth.families.base import Family
 from posynth.posterior.bound import Chain
@@ -191,7 +191,7 @@ def _fit_simpler(job: Job, error: FitError) -> Done:
             chain = replace(job.chain, spec=job.chain.spec.with_conditional(conditional))
             one = replace(job, chain=chain, conditional=conditional, family=family)
             done = _timed(*one.task(), conditional.target, conditional.engine, job.seed)
-        except FitError:
+        except (FitError, SpecError):
             continue
         said = f"in place of family {job.conditional.family!r}, which was not fitted ({why})"
         fit = replace(done.fit, why="; ".join(filter(None, (done.fit.why, said))))

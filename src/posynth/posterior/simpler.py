@@ -7,7 +7,7 @@ from typing import Any
 from posynth.chain.slopes import FEW_CASES
 from posynth.chain.spec import Conditional
 
-FAMILY, LINEAR, SPREAD = "structured", "gaussian", "location_scale"
+FAMILY, LINEAR, SPREAD, BOUNDED = "structured", "gaussian", "location_scale", "bounded"
 FEW_CURVES = 3
 PLACE = "; in place of a larger model, which was not fitted"
 #: Families of levels the default chooses.
@@ -54,7 +54,7 @@ def has_simpler(conditional: Conditional) -> bool:
     if conditional.engine != "auto":
         return False
     default = _by_default(conditional) or bool(conditional.indicates)
-    return default and conditional.family in (FAMILY, LINEAR, SPREAD, *LEVELS)
+    return default and conditional.family in (FAMILY, LINEAR, SPREAD, BOUNDED, *LEVELS)
 
 
 def kept_as_named(conditional: Conditional, error: str) -> str:
@@ -105,6 +105,9 @@ def _of_curves(conditional: Conditional) -> Iterator[Step]:
 
 
 def _of_lines(conditional: Conditional) -> Iterator[Step]:
+    if conditional.family == BOUNDED:
+        yield {"family": LINEAR, "scale": "learned"}, "its distance from the bound is modelled"
+        return
     if conditional.family == SPREAD:
         scales = {k: v for k, v in conditional.scales.items() if not k.startswith("spread")}
         yield {"family": LINEAR, "scales": scales}, "one spread"

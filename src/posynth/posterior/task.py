@@ -12,7 +12,7 @@ from posynth.chain.facts import FamilyFacts
 from posynth.chain.few import numbers_of
 from posynth.chain.group_level import gather, require_constant
 from posynth.chain.groups import Groups, behind_groups
-from posynth.chain.limits import Limits, behind_levels, limited, part
+from posynth.chain.limits import Limits, behind_limits, limited, part
 from posynth.chain.missing_kinds import indicator_levels, missingness
 from posynth.chain.passive import computed
 from posynth.chain.quantiles import learn_scale
@@ -171,7 +171,8 @@ def make_task(
     coding = replace(coding, limits=limits)
     X = behind_groups(rows, groups, X, fitted)
     known = rows if fitted is None else part(rows, fitted)
-    design = coding.designed(behind_levels(known, limits, X))
+    X = behind_limits(known, limits, X, coding.center, coding.scale)
+    design = coding.designed(X)
     prior = conditional.prior or family.facts.default_prior
     scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
     return Task(family, design, response, prior, scales), coding

@@ -66,6 +66,8 @@ class Wishes:
         Rules seen in the data that are not to be kept; ``"all"`` for every one.
     lower, upper : Mapping
         Column -> bound of its values in every copy; None or an infinite one lifts a bound.
+    artificial : bool
+        Whether the rows were made up to suit a chain file: then its rules and bounds are left out.
     """
 
     order: Names = ()
@@ -83,6 +85,7 @@ class Wishes:
     no_rules: Names = ()
     lower: Stated = field(default_factory=dict)
     upper: Stated = field(default_factory=dict)
+    artificial: bool = False
 
     def __post_init__(self) -> None:
         if not (

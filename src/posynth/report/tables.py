@@ -38,6 +38,7 @@ def made(manifest: Mapping[str, Any], public: bool = False) -> Grid:
         ("Proper", "yes: each copy took its own posterior draw" if manifest["proper"] else "no"),
         *_exceptions(manifest),
         *_computed(manifest.get("passive", {})),
+        *_kept(manifest.get("rules", {}), manifest.get("passive", {})),
         ("Missing values", missing_words(manifest)),
         ("Filled, not modelled", _filled(manifest["filled"])),
         *([] if public else _origin(manifest)),
@@ -52,6 +53,12 @@ def _origin(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Hash of the chain", manifest["spec_hash"]),
         ("Seed of draws / of fits (not to be published)", seeds),
     ]
+
+
+def _kept(rules: Mapping[str, Sequence[str]], computed: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Name the rules that hold in every row of the copies, but for columns that are computed."""
+    texts = [text for name, own in rules.items() if name not in computed for text in own]
+    return [("Holds in every row", "; ".join(texts))] if texts else []
 
 
 def _exceptions(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from posynth.structure.text import named
+from posynth.chain.rule import named
 from posynth.structure.view import View
 
 type Floats = NDArray[np.float64]
@@ -42,11 +42,11 @@ def inequalities(y: View, others: Sequence[View], limit: float) -> Iterator[tupl
     tuple of str and bool
         A rule, and whether it is sure: both accounts are refused and the bound is reached.
     """
-    known = ~y.missing
-    pairs = [x for x in others if x.numeric and not np.any(x.missing & known)]
+    pairs = [x for x in others if x.numeric]
     for sign, symbol in ((1.0, ">="), (-1.0, "<=")):
-        bounds = [x for x in pairs if bool(np.all(sign * (y.values - x.values)[known] >= 0))]
-        for x in (x for x in bounds if not _implied(x, bounds, known, sign)):
+        bounds = [x for x in pairs if _in_order(y, x, sign)]
+        for x in (x for x in bounds if not _implied(x, bounds, sign)):
+            known = ~y.missing & ~x.missing
             high, low = sign * y.values[known], sign * x.values[known]
             if len(high) < LEAST_ROWS or _independent(high, low) >= limit:
                 continue
@@ -54,9 +54,15 @@ def inequalities(y: View, others: Sequence[View], limit: float) -> Iterator[tupl
             yield f"{named(y.name)} {symbol} {named(x.name)}", near and _by_line(high, low) < limit
 
 
-def _implied(x: View, bounds: Sequence[View], known: NDArray[np.bool_], sign: float) -> bool:
+def _in_order(y: View, x: View, sign: float) -> bool:
+    known = ~y.missing & ~x.missing
+    return bool(np.all(sign * (y.values - x.values)[known] >= 0))
+
+
+def _implied(x: View, bounds: Sequence[View], sign: float) -> bool:
     """Whether another bound is as close in every row, and closer in some."""
     for other in bounds:
+        known = ~x.missing & ~other.missing
         gap = sign * (other.values - x.values)[known]
         if other is not x and np.all(gap >= 0) and np.any(gap > 0):
             return True

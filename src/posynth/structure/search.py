@@ -24,15 +24,19 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Rows
 from posynth.chain.limits import part
 from posynth.chain.row_rule import ONLY_IF
+from posynth.chain.rule import named
 from posynth.structure.chance import few_runs, none_have
 from posynth.structure.inequalities import inequalities
-from posynth.structure.text import any_of, as_line, as_one, as_steps, named
+from posynth.structure.text import any_of, as_line, as_one, as_steps
 from posynth.structure.view import Condition, View, conditions
 from posynth.table.arrangement import one_value_each
 
 type Mask = NDArray[np.bool_]
 
 CHANCE = 0.01
+#: Share of rows in which a strong dependence may give what a rule excludes: of one level among
+#: several (often the far corner of an ordered pair), and of all that is not one value.
+RARE, SELDOM = 0.02, 0.05
 MOST_ROWS = 5000
 #: Rows that must have a value before it can be the only one somewhere.
 LEAST_ROWS = 10
@@ -142,8 +146,9 @@ def _of_missing(y: View, others: list[View], limit: float) -> list[Finding]:
     left = np.ones_like(y.missing)
     for kind in np.unique(y.kinds[y.missing]):
         having = y.missing & (y.kinds == kind)
-        for condition, sure in _explaining(having, np.ones_like(having), others, limit):
+        for condition, unexplained in _explaining(having, np.ones_like(having), others, limit):
             exact = np.array_equal(condition.where, y.missing)
+            sure = unexplained and (exact or many(condition.where))
             word = ONLY_IF if exact else "if"
             text = f"{named(y.name)} is missing {word} {condition.text}"
             found.append(Finding(y.name, text, sure=sure))
@@ -153,7 +158,7 @@ def _of_missing(y: View, others: list[View], limit: float) -> list[Finding]:
     if np.sum(y.missing & left) >= LEAST_ROWS:
         for condition, sure in _explaining(~y.missing & left, left, others, limit):
             text = f"{named(y.name)} is present if {condition.text}"
-            found.append(Finding(y.name, text, sure=sure))
+            found.append(Finding(y.name, text, sure=sure and many(condition.where & left)))
     return found
 
 
@@ -223,7 +228,9 @@ def _function(
         return
     if x.numeric and y.numeric:
         text = as_line(x.name, numbers, y.numbers[image])
-    elif x.texts and images and len(numbers) <= MOST_NAMED:
+    if text:
+        pass
+    elif x.texts and images and not (x.numeric and y.numeric) and len(numbers) <= MOST_NAMED:
         text = as_one(x.name, [t for t, k in zip(x.texts, there, strict=True) if k], images)
     elif not x.texts and images:
         runs = 1 + int(np.sum(image[1:] != image[:-1]))
@@ -244,7 +251,11 @@ def _piles(y: View, others: list[View], limit: float) -> list[Finding]:
     value = np.format_float_positional(y.numbers[top], trim="-")
     having = ~y.missing & (y.codes == top)
     return [
-        Finding(y.name, f"{named(y.name)} == {value} if {condition.text}", sure=sure)
+        Finding(
+            y.name,
+            f"{named(y.name)} == {value} if {condition.text}",
+            sure=sure and many(condition.where & ~y.missing),
+        )
         for condition, sure in _explaining(having, ~y.missing, others, limit)
     ]
 
@@ -256,7 +267,9 @@ def _only_level(y: View, others: list[View], limit: float) -> list[Finding]:
         having = ~y.missing & (y.codes == level)
         for condition, sure in _explaining(having, ~y.missing, others, limit):
             rule = f"{named(y.name)} == {text} if {condition.text}"
-            found.append(Finding(y.name, rule, sure=sure))
+            seen = condition.where & ~y.missing
+            exact = np.array_equal(seen, having)
+            found.append(Finding(y.name, rule, sure=sure and (exact or many(seen))))
     return found
 
 
@@ -275,7 +288,13 @@ def _impossible(y: View, x: View, limit: float) -> Iterator[Finding]:
         ]
         if zero:
             text = f"{named(y.name)} != {y.texts[level]} if {any_of(x.name, zero)}"
-            yield Finding(y.name, text)
+            rows = sum(int(others[k]) for k in range(len(x.texts)) if x.texts[k] in zero)
+            yield Finding(y.name, text, sure=(1 - RARE) ** rows < CHANCE)
+
+
+def many(where: Mask) -> bool:
+    """Whether so many rows agree that what a rule excludes is rarer than ``SELDOM``."""
+    return bool((1 - SELDOM) ** int(np.sum(where)) < CHANCE)
 
 
 def _nested(y: View, x: View, limit: float) -> Finding | None:

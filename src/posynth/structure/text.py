@@ -1,24 +1,17 @@
 """How rules that were seen in the data are written."""
 
 from collections.abc import Sequence
-from keyword import iskeyword
-from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posynth.chain.rule import named
 from posynth.table.schema import Column
 
 type Floats = NDArray[np.float64]
 
 #: Largest number that a rule adds: others may be statistics of the rows.
 MOST_ADDED = 20
-
-
-def named(name: str) -> str:
-    """Return a column's name as a rule writes it: in backticks unless it is an identifier."""
-    plain = name.isidentifier() and not iskeyword(name) and normalize("NFKC", name) == name
-    return name if plain else f"`{name}`"
 
 
 def value_text(column: Column, value: float) -> str:
@@ -35,8 +28,30 @@ def value_text(column: Column, value: float) -> str:
     levels = column.levels
     if all(isinstance(level, int | float) for level in levels):
         return np.format_float_positional(float(levels[int(value)]), trim="-")
-    text = str(levels[int(value)])
-    return f'"{text}"' if "'" in text else f"'{text}'"
+    return quoted(str(levels[int(value)]))
+
+
+def quoted(text: str) -> str:
+    r"""Return a level as a rule writes it: in quotes, so that it is read as it is.
+
+    Examples
+    --------
+    >>> quoted("it's"), quoted("C:\new")
+    ('"it's"', "'C:\\new'")
+    """
+    mark = '"' if "'" in text else "'"
+    kept = {ord(mark): f"\\x{ord(mark):02x}"}
+    return mark + _readable(text).translate(kept) + mark
+
+
+def _readable(text: str) -> str:
+    """Escape backslashes and what is not printed, and leave letters of any alphabet."""
+    return "".join(
+        each
+        if each.isprintable() and each != "\\"
+        else each.encode("unicode_escape").decode("ascii")
+        for each in text
+    )
 
 
 def any_of(name: str, texts: Sequence[str]) -> str:
@@ -65,12 +80,14 @@ def as_one(name: str, values: Sequence[str], images: Sequence[str]) -> str:
 
 
 def as_line(name: str, numbers: Floats, images: Floats) -> str:
-    """Return the rule y = x + a or y = a - x that gives each number its image, or ``""``.
+    """Return y = b x + a, y = a - x or y = x ** 2 where it gives each number its image, or ``""``.
 
     Examples
     --------
     >>> as_line("kids", np.array([0.0, 1.0, 3.0]), np.array([2.0, 3.0, 5.0]))
     'kids + 2'
+    >>> as_line("g", np.array([1.0, 2.0, 3.0]), np.array([12.5, 25.0, 37.5]))
+    '12.5 * g'
     """
     for sign in (1.0, -1.0):
         rest = images - sign * numbers
@@ -79,7 +96,20 @@ def as_line(name: str, numbers: Floats, images: Floats) -> str:
             if sign < 0:
                 return f"{'-' if rest[0] < 0 else ''}{size} - {named(name)}"
             return named(name) + (f" {'-' if rest[0] < 0 else '+'} {size}" if rest[0] else "")
-    return ""
+    if len(numbers) > 2 and np.array_equal(images, numbers**2):
+        return f"{named(name)} ** 2"
+    return _multiple(name, numbers, images)
+
+
+def _multiple(name: str, numbers: Floats, images: Floats) -> str:
+    """Return y = b x for a factor of at most four digits, or ``""``."""
+    there = numbers != 0
+    if np.count_nonzero(there) < 3 or np.any(images[~there] != 0):
+        return ""
+    factor = float(f"{images[there][0] / numbers[there][0]:.4g}")
+    if factor == 0 or np.abs(images - factor * numbers).max() > 1e-9 * np.abs(images).max():
+        return ""
+    return f"{np.format_float_positional(factor, trim='-')} * {named(name)}"
 
 
 def as_steps(name: str, numbers: Floats, images: Sequence[str]) -> str:

@@ -9,8 +9,9 @@ from scipy.special import gammaln
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.few import multinomial, probabilities
+from posynth.chain.rule import named
 from posynth.structure.chance import all_have
-from posynth.structure.text import any_of, is_missing, named, shortest_between, value_text
+from posynth.structure.text import any_of, is_missing, shortest_between, value_text
 from posynth.table.schema import Kind
 
 type Mask = NDArray[np.bool_]

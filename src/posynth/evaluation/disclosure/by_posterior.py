@@ -32,6 +32,11 @@ NEW_GROUPS = (
     "Not measured: columns {columns} have groups that are new in every copy, so that a row of a "
     "copy says nothing of the group of its label."
 )
+LEARNED_SHAPE = (
+    "Not measured for {target!r}: the conditionals of {columns} have residuals of learned shape "
+    "and curves that are shrunk: no normal distribution comes near their posterior, as it "
+    "needs; name another family for them to have it measured."
+)
 NO_DENSITY = (
     "A record has density 0 at some posterior draw, so its influence has no bound: look at the "
     "diagnostics and at the family of the conditionals first."
@@ -101,12 +106,26 @@ def evaluate_by_posterior(
     if anew:
         text = NEW_GROUPS.format(columns=", ".join(map(repr, anew)))
         return [*results, Result("attribute risk", float("nan"), text=text)]
+    curved = {t: bent for t in modelled if (bent := _of_learned_shape(posterior, t))}
+    for target, names in curved.items():
+        text = LEARNED_SHAPE.format(target=target, columns=", ".join(map(repr, names)))
+        results.append(Result("attribute risk", float("nan"), target, text=text))
+    modelled = [target for target in modelled if target not in curved]
+    if not modelled:
+        return results
     tell("reading the copies", 1, 2 + len(modelled))
     reader = intruder.read_copies(comparison, posterior, used, modelled, draws=DRAWS)
     for done, target in enumerate(modelled):
         tell(f"attribute risk of {target}", 2 + done, 2 + len(modelled))
         results += intruder.measure(comparison, reader, target, rng=rng)
     return results
+
+
+def _of_learned_shape(posterior: Posterior, target: str) -> list[str]:
+    """Return the conditionals about a target whose posterior is far from normal: learned shapes."""
+    spec = posterior.spec
+    names = intruder.touched(spec, [target, *intruder.computed_from(spec, target)])
+    return [n for n in names if family_of(posterior, n).facts.design == "structured"]
 
 
 def measure_influence(

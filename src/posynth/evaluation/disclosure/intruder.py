@@ -244,6 +244,7 @@ def measure(
         return []
     candidates, truth = _candidates(posterior, target, values, looked)
     rows, possible = _rows(posterior.spec, known, target, looked, candidates, truth)
+    possible &= _within_rules(posterior, target, rows).reshape(possible.shape)
     before, after = _log_probabilities(intruder, target, rows, possible, truth)
     return _told(intruder, target, before, after)
 
@@ -291,6 +292,16 @@ def _rows(
     return rows, possible
 
 
+def _within_rules(posterior: Posterior, target: str, rows: Rows) -> NDArray[np.bool_]:
+    """Tell which candidates the rules of the chain leave possible, (rows,): he knows them too."""
+    found = np.ones(len(rows), dtype=bool)
+    for link in posterior.links.values():
+        limits = link.coding.limits
+        if limits is not None and target in (limits.column, *limits.columns):
+            found &= limits.keeps(rows)
+    return found
+
+
 def _log_probabilities(
     intruder: Intruder,
     target: str,
@@ -307,6 +318,7 @@ def _log_probabilities(
     names = touched(spec, [target, *computed_from(spec, target)])
     for name, found in chain_log_likelihood(posterior, rows, intruder.chosen, names):
         log_p = np.nan_to_num(found, nan=0.0, neginf=IMPOSSIBLE).reshape(-1, *shape)
+        log_p = np.where(possible, log_p, log_p[:, people, truth][:, :, None])
         ratios = log_p - log_p[:, people, truth][:, :, None]
         before += logsumexp(ratios, axis=0) - np.log(len(ratios))
         added += evidence(ratios, intruder.seen[name])

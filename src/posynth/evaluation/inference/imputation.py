@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.dependence import sources
+from posynth.chain.limits import part
 from posynth.chain.passive import drawn_values
 from posynth.engines.choose import fit
 from posynth.errors import FitError, MeasureError, SpecError
@@ -93,6 +94,8 @@ class Imputation:
         Models given the columns drawn before, and given all others, in the order of drawing.
     departure : Departure
         How missing values differ from those present.
+    missing : Mapping of str to ndarray of bool, shape (n,)
+        Column -> its rows to draw: not those that a rule says have no value.
     """
 
     frame: pd.DataFrame
@@ -101,6 +104,7 @@ class Imputation:
     first: tuple[ImputationModel, ...]
     again: tuple[ImputationModel, ...]
     departure: Departure
+    missing: Mapping[str, Mask]
 
     @classmethod
     def of(
@@ -117,9 +121,10 @@ class Imputation:
         rows = _encoded(frame, posterior, holed)
         rules = {c.target: c.passive for c in spec if c.passive and c.target in holed}
         drawn = [name for name in holed if name not in rules]
-        missing = {name: np.isnan(rows.arrays[name]) for name in drawn}
+        missing = {name: _to_draw(frame, rows, posterior, name) for name in drawn}
+        drawn = [name for name in drawn if missing[name].any()]
         for name in drawn:
-            if missing[name].all():
+            if np.isnan(rows.arrays[name]).all():
                 raise MeasureError(f"column {name!r} has no value here, so it cannot be imputed")
         drawn.sort(key=lambda name: int(missing[name].sum()))
         first = []
@@ -134,7 +139,8 @@ class Imputation:
         everything = rows.schema.names
         again = [imputation_model(name, rows, spec, everything, departure) for name in drawn]
         nested = all(not (missing[a] & ~missing[b]).any() for a, b in pairwise(drawn))
-        return cls(frame, rows, rules, tuple(first), () if nested else tuple(again), departure)
+        models = tuple(first), () if nested else tuple(again)
+        return cls(frame, rows, rules, *models, departure, missing)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -185,7 +191,7 @@ class Imputation:
         """
         target, values = model.target, self.rows.arrays[model.target].copy()
         rows = replace(self.rows, arrays={**now, target: values})
-        missing, column = np.isnan(values), rows.schema[target]
+        missing, column = self.missing[target], rows.schema[target]
         try:
             drawn, sampler = self._rows(model, rows, missing, rng)
         except (FitError, SpecError) as error:
@@ -209,10 +215,15 @@ class Imputation:
         flat = departure.shifted(column, conditional.family, coding, flat)
         one = int(rng.integers(len(next(iter(flat.values())))))
         sampler = RowSampler(family, model.target, coding, task.prior, flat)
-        X = coding.design(rows)[missing]
+        X, left = coding.design(rows)[missing], part(rows, missing)
+
+        def drawn() -> Floats:
+            values = sampler.draw(X, one, rng)
+            return values if coding.limits is None else coding.limits.back(left, values)
+
         if not departure.weighs(column, conditional.family, coding):
-            return sampler.draw(X, one, rng), sampler
-        several = [sampler.draw(X, one, rng) for _ in range(CANDIDATES)]
+            return drawn(), sampler
+        several = [drawn() for _ in range(CANDIDATES)]
         return departure.chosen(column, np.array(several), rng), sampler
 
     def _compute(self, now: dict[str, Floats]) -> None:
@@ -228,6 +239,19 @@ class Imputation:
         schema, index = self.rows.schema, self.frame.index
         fresh = {n: decode(schema[n], now[n]).set_axis(index) for n in names}
         return self.frame.assign(**fresh)
+
+
+def _to_draw(frame: pd.DataFrame, rows: Rows, posterior: Posterior, name: str) -> Mask:
+    """Tell which missing values of a column are to be drawn: those that no rule decides."""
+    missing = np.isnan(rows.arrays[name])
+    indicator = posterior.spec.indicators.get(name)
+    limits = posterior.links[indicator].coding.limits if indicator else None
+    if limits is None:
+        return missing
+    schema = posterior.schema
+    arrays = {n: encode(schema[n], frame[n]) for n in (name, *limits.columns)}
+    decided = limits.decided(Rows(schema, arrays, {}, len(frame)))
+    return np.asarray(missing & np.isnan(decided))
 
 
 def _end_to_end(draws: Floats) -> Floats:

@@ -106,10 +106,16 @@ def imputing(  # noqa: PLR0913 - what is imputed, how often, and under which ass
             progress(Step("impute", piece, "", place * total + done, tables * total))
 
         plan = Imputation.of(frame, posterior, holed, departure)
+        drawn = {name: int(mask.sum()) for name, mask in plan.missing.items()}
+        ruled = {c: n - drawn.get(c, n) for c, n in holed.items() if n > drawn.get(c, n)}
+        holed = {c: n - ruled.get(c, 0) for c, n in holed.items()}
         completed = plan.complete(imputations, _key(seed, frame), tell)
         total = combine_imputations([estimate_of(analysis, each) for each in completed])
-        counted = " and ".join(f"{n} missing values of {c!r}" for c, n in holed.items())
-        note = f"{counted} were imputed {imputations} times"
+        counted = " and ".join(f"{n} missing values of {c!r}" for c, n in holed.items() if n)
+        note = f"{counted} were imputed {imputations} times" if counted else "nothing was imputed"
+        if ruled:
+            listed = " and ".join(f"{n} of {c!r}" for c, n in ruled.items())
+            note += f"; {listed} are missing by a rule of the chain: they have no value to impute"
         assumed = departure.told(posterior.schema)
         return replace(total, notes=(note, *plan.notes, *assumed, *total.notes))
 
