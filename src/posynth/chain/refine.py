@@ -10,7 +10,8 @@ from posynth.chain.budget import spline_columns, within_budget
 from posynth.chain.choice import choose
 from posynth.chain.few import codes_of, numbers_of
 from posynth.chain.level_terms import with_terms
-from posynth.chain.limits import RESTRICTED, limited
+from posynth.chain.limits import RESTRICTED
+from posynth.chain.open_rows import limited
 from posynth.chain.screen import with_predictors
 from posynth.chain.slopes import for_few_cases
 from posynth.chain.spec import ChainSpec, Conditional

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.group_level import one_row_a_group
-from posynth.chain.limits import Limits, opened, part_of, with_hidden
+from posynth.chain.limits import Limits
+from posynth.chain.open_rows import opened, part_of, with_hidden
 from posynth.chain.spec import ROSTER, Conditional
 from posynth.engines.threads import one_thread
 from posynth.errors import SpecError

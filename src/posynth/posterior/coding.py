@@ -13,7 +13,8 @@ from posynth.chain.design import Encoder
 from posynth.chain.few import codes_of
 from posynth.chain.group_level import gather
 from posynth.chain.groups import NO_GROUPS, Groups, behind_groups
-from posynth.chain.limits import Limits, behind_limits
+from posynth.chain.limits import Limits
+from posynth.chain.open_rows import behind_limits
 from posynth.chain.passive import drawn_values
 from posynth.chain.scale import Scale
 from posynth.chain.scores import STRAIGHT, Warp

@@ -24,7 +24,7 @@ from posynth.chain.held_out import (
     bin_edges,
     log_scores,
 )
-from posynth.chain.limits import part
+from posynth.chain.open_rows import part
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.engines.structured.mode import Center, climb

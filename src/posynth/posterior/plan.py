@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from posynth.chain.beyond import told_share
-from posynth.chain.limits import limited
+from posynth.chain.open_rows import limited
 from posynth.chain.passive import verified
 from posynth.chain.rare import told_levels
 from posynth.chain.refine import refine

@@ -32,7 +32,7 @@ from posynth.chain.budget import spline_columns
 from posynth.chain.choice import choose, spaced
 from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.least_squares import RIDGE
-from posynth.chain.limits import part
+from posynth.chain.open_rows import part
 from posynth.chain.smooth import product_block, smooth_block
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.engines.structured.mode import Center, climb

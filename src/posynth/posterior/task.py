@@ -12,8 +12,9 @@ from posynth.chain.facts import FamilyFacts
 from posynth.chain.few import numbers_of
 from posynth.chain.group_level import gather, require_constant
 from posynth.chain.groups import Groups, behind_groups
-from posynth.chain.limits import Limits, behind_limits, limited, part
+from posynth.chain.limits import Limits
 from posynth.chain.missing_kinds import indicator_levels, missingness
+from posynth.chain.open_rows import behind_limits, limited, part
 from posynth.chain.passive import computed
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Rows
-from posynth.chain.limits import part
+from posynth.chain.open_rows import part
 from posynth.chain.row_rule import ONLY_IF
 from posynth.chain.rule import named
 from posynth.structure.chance import few_runs, none_have

@@ -36,8 +36,8 @@ def quoted(text: str) -> str:
 
     Examples
     --------
-    >>> quoted("it's"), quoted("C:\new")
-    ('"it's"', "'C:\\new'")
+    >>> print(quoted("it's"), quoted("C:\new"))
+    "it's" 'C:\\new'
     """
     mark = '"' if "'" in text else "'"
     kept = {ord(mark): f"\\x{ord(mark):02x}"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.dependence import sources
-from posynth.chain.limits import part
+from posynth.chain.open_rows import part
 from posynth.chain.passive import drawn_values
 from posynth.engines.choose import fit
 from posynth.errors import FitError, MeasureError, SpecError

@@ -106,20 +106,26 @@ def imputing(  # noqa: PLR0913 - what is imputed, how often, and under which ass
             progress(Step("impute", piece, "", place * total + done, tables * total))
 
         plan = Imputation.of(frame, posterior, holed, departure)
-        drawn = {name: int(mask.sum()) for name, mask in plan.missing.items()}
-        ruled = {c: n - drawn.get(c, n) for c, n in holed.items() if n > drawn.get(c, n)}
-        holed = {c: n - ruled.get(c, 0) for c, n in holed.items()}
         completed = plan.complete(imputations, _key(seed, frame), tell)
         total = combine_imputations([estimate_of(analysis, each) for each in completed])
-        counted = " and ".join(f"{n} missing values of {c!r}" for c, n in holed.items() if n)
-        note = f"{counted} were imputed {imputations} times" if counted else "nothing was imputed"
-        if ruled:
-            listed = " and ".join(f"{n} of {c!r}" for c, n in ruled.items())
-            note += f"; {listed} are missing by a rule of the chain: they have no value to impute"
+        note = _counted(plan, holed, imputations)
         assumed = departure.told(posterior.schema)
         return replace(total, notes=(note, *plan.notes, *assumed, *total.notes))
 
     return analyse
+
+
+def _counted(plan: Imputation, holed: Mapping[str, int], imputations: int) -> str:
+    """Say how many missing values were imputed, and how many have no value by a rule."""
+    drawn = {name: int(mask.sum()) for name, mask in plan.missing.items()}
+    ruled = {c: n - drawn.get(c, n) for c, n in holed.items() if n > drawn.get(c, n)}
+    open_rows = {c: n - ruled.get(c, 0) for c, n in holed.items()}
+    counted = " and ".join(f"{n} missing values of {c!r}" for c, n in open_rows.items() if n)
+    note = f"{counted} were imputed {imputations} times" if counted else "nothing was imputed"
+    if ruled:
+        listed = " and ".join(f"{n} of {c!r}" for c, n in ruled.items())
+        note += f"; {listed} are missing by a rule of the chain: they have no value to impute"
+    return note
 
 
 def _key(seed: int, frame: pd.DataFrame) -> int:
