@@ -1,6 +1,6 @@
 """Multiple imputation of missing values inside a table, by the conditionals of its chain."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import count
 
