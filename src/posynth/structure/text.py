@@ -36,7 +36,7 @@ def quoted(text: str) -> str:
 
     Examples
     --------
-    >>> print(quoted("it's"), quoted("C:\new"))
+    >>> print(quoted("it's"), quoted(r"C:\new"))
     "it's" 'C:\\new'
     """
     mark = '"' if "'" in text else "'"
