@@ -77,7 +77,7 @@ def simplified(conditional: Conditional) -> str:
 
 def may_be_learned(conditional: Conditional) -> bool:
     """Say whether a simpler conditional may model the column on its learned scale."""
-    return conditional.family == FAMILY and has_simpler(conditional)
+    return conditional.family in (FAMILY, BOUNDED) and has_simpler(conditional)
 
 
 def _by_default(conditional: Conditional) -> bool:
