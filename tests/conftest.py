@@ -156,10 +156,15 @@ def make_task():
     from posynth.families import family
     from posynth.families.base import Design, Response
 
-    def in_groups(name, X, levels) -> Design:
+    def in_groups(name, X, levels, y) -> Design:
         predictors = tuple(f"x{j}" for j in range(X.shape[1]))
         if family(name).facts.design == "restricted":
-            return Design(np.column_stack([possible_levels(len(X), levels), X]), predictors)
+            allowed = possible_levels(len(X), levels)
+            allowed[np.arange(len(X)), np.asarray(y, dtype=np.int64)] = 1.0
+            return Design(np.column_stack([allowed, X]), predictors)
+        if family(name).facts.design == "bounded":
+            ends = np.column_stack([np.minimum(y, -2.0), np.maximum(y, 2.5)])
+            return Design(np.column_stack([ends, X]), predictors)
         if family(name).facts.design != "grouped":
             return Design(X, predictors)
         codes = np.arange(len(X)) % GROUPS
@@ -171,7 +176,9 @@ def make_task():
         options = plausible(family(name).facts, 1)[1]
         response = Response("outcome", y, tuple("abcdefgh"[:levels]), options=options)
         priors = {**family(name).facts.priors[prior], **scales}
-        return Task(family(name), in_groups(name, X, levels), response, prior, priors, draws, need)
+        return Task(
+            family(name), in_groups(name, X, levels, y), response, prior, priors, draws, need
+        )
 
     return build
 

@@ -42,6 +42,8 @@ def _rows(facts, rng, n, p):
     if facts.design == "restricted":
         out = (np.arange(LEVELS) == np.arange(n)[:, None] % LEVELS) & (X[:, :1] > 1)
         return np.column_stack([1.0 - out, X])
+    if facts.design == "bounded":
+        return np.column_stack([np.tile([-2.0, 2.5], (n, 1)), X])
     return np.column_stack([np.arange(n) % 5, X]) if facts.design == "grouped" else X
 
 
@@ -92,7 +94,8 @@ def test_facts_are_consistent(name):
     assert facts.default_prior in facts.priors
     assert all(0 < v < np.inf for scales in facts.priors.values() for v in scales.values())
     assert facts.response in ("standardised", "natural", "codes")
-    assert facts.design in ("standardised", "grouped", "cells", "structured", "restricted")
+    known = ("standardised", "grouped", "cells", "structured", "restricted", "bounded")
+    assert facts.design in known
     assert set(facts.exact_priors) <= set(facts.priors)
     assert bool(facts.exact) == bool(facts.exact_priors)
     assert not facts.exact or facts.exact in _SAMPLERS
@@ -111,7 +114,7 @@ def test_the_model_has_the_form_that_engines_rely_on(name, prior, toy):
     model = task.model()
     assert {"X", "y"} <= {variable.name for variable in model.data_vars}
     assert len(model.observed_RVs) == 1
-    wide = families()[name].facts.design in ("grouped", "restricted")
+    wide = families()[name].facts.design in ("grouped", "restricted", "bounded")
     width = "column" if wide else "predictor"
     assert model.named_vars_to_dims["X"] == ("row", width)
     assert model.named_vars_to_dims["y"] == ("row",)

@@ -21,8 +21,9 @@ from posynth.families.leaf import (
 from posynth.families.leaf_scale import NAMES, from_scores
 from posynth.table.schema import Kind
 
-#: A passive column has a rule in place of parameters: see chain/test_passive_rules.py.
-OWN = {n: f for n, f in families().items() if f.algorithm and n != "passive"}
+#: A passive column has a rule in place of parameters, a wave its roster: see
+#: chain/test_passive_rules.py and table/test_repeated_ids.py.
+OWN = {n: f for n, f in families().items() if f.algorithm and n not in ("passive", "roster")}
 DRAWN = [name for name, f in OWN.items() if f.drawer is not None]
 #: A Markov chain takes seconds; its own tests are in test_bart.py.
 SLOW = {n: [pytest.mark.slow] * bool(f.facts.chain) for n, f in OWN.items()}

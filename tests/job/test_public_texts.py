@@ -20,6 +20,7 @@ MANIFEST = {
     *(
         "chain",
         "passive",
+        "rules",
         "plug_in",
         "tightened",
         "simplified",

@@ -32,7 +32,8 @@ class FamilyFacts:
         ``"standardised"`` (main effects or a formula, columns scaled), ``"grouped"`` (the same
         behind the index of the row's group) or ``"cells"`` (one indicator for every combination
         of the predictors' levels), ``"structured"`` (blocks whose coefficients share a scale) or
-        ``"restricted"`` (as standardised, behind indicators of the levels that rules allow).
+        ``"restricted"`` and ``"bounded"`` (as standardised, behind indicators of the levels, or the
+        two bounds, that rules leave in each row).
     exact : str
         Name of the exact sampler of its posterior, or ``""``.
     exact_priors : tuple of str

@@ -22,6 +22,7 @@ from posynth.chain.row_rule import (
     rows_it_speaks_of,
 )
 from posynth.chain.rule import read_rule
+from posynth.chain.rule_ends import rule_ends
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError
 from posynth.posterior.bounded_numbers import bounded_numbers
@@ -108,8 +109,18 @@ def _sources_within(rows: Rows, spec: ChainSpec, fixed: Collection[str]) -> Iter
             continue
         text = f"{c.passive} >= {max(ends(rows.schema[c.column])[0], 0.0):g}"
         last = max(read_row_rule(text).columns, key=spec.columns.index)
-        if not spec[last].computed and last not in fixed and _may_be_negative(rows, c):
+        free = not spec[last].computed and last not in fixed
+        if free and _may_be_negative(rows, c) and _leaves_interval(rows, text, last):
             yield text
+
+
+def _leaves_interval(rows: Rows, text: str, column: str) -> bool:
+    """Whether a rule leaves a column an interval: a ratio or a power of it may not."""
+    try:
+        rule_ends(read_row_rule(text), column, rows, 0.0)
+    except SpecError:
+        return False
+    return True
 
 
 def _may_be_negative(rows: Rows, conditional: Conditional) -> bool:
