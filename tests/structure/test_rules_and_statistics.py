@@ -149,6 +149,24 @@ def test_what_a_rule_says_is_missing_is_never_imputed(rng):
     assert f"{never} of 'answer' are missing by a rule of the chain" in found.notes[0]
 
 
+def test_predictive_rows_are_in_the_units_of_the_column(rng):
+    start = rng.integers(1000, 1300, 200)
+    frame = pd.DataFrame({"start": start, "end": start + rng.geometric(0.2, 200) - 1})
+    posterior = posynth.fit(frame, seed=1)
+    tree = posynth.posterior_predictive(posterior, "end", frame, draws=20)
+    drawn = tree["posterior_predictive"]["end"].to_numpy()
+    assert (drawn >= start).all() and drawn.mean() < 1310
+    np.testing.assert_array_equal(tree["observed_data"]["end"], frame["end"])
+
+
+def test_rules_are_left_out_of_a_chain_in_its_file(workers):
+    chain = posynth.specify(workers)
+    with pytest.raises(SpecError, match="delete them from the chain"):
+        posynth.synthesize(workers, chain=chain, no_rules="all")
+    with pytest.raises(SpecError, match="is none of the rules seen in the data, which are: hours"):
+        posynth.specify(workers, no_rules="hours == 1 if work == 'no'")
+
+
 def test_a_predictor_matrix_leaves_the_rules(workers):
     names = list(workers)
     matrix = pd.DataFrame(np.tril(np.ones((3, 3)), -1), index=names, columns=names)

@@ -74,6 +74,11 @@ def _planned(
         parts = (spec, table.schema, table.source, own_families(own))
         bound = Chain(*parts, allowed=references(c.family for c in spec), notes=table.notes)
         return table, held_to(table, replace(bound, proposed=kept.proposed))
+    if as_names(wishes.no_rules):
+        raise SpecError(
+            "both a chain and rules to leave out were given; delete them from the chain, where "
+            "each stands with the conditional it restricts"
+        )
     if wishes.order:
         raise SpecError(
             "both a chain and an order were given; the chain's order of conditionals is the visit "

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.chain.blocks import Floats
+from posynth.chain.blocks import Floats, Rows
+from posynth.chain.open_rows import part
 from posynth.engines.base import Task
 from posynth.errors import SpecError
 from posynth.posterior.coding import Coding
@@ -54,6 +55,8 @@ class View:
         Its draws, thinned.
     step : int
         Draws from one that is taken to the next.
+    rows : Rows
+        The rows it speaks of, as they are encoded.
     """
 
     posterior: Posterior
@@ -61,6 +64,7 @@ class View:
     coded: Coded
     thinned: "xr.Dataset"
     step: int
+    rows: Rows
 
     @classmethod
     def of(cls, posterior: Posterior, target: str, df: "pd.DataFrame", draws: int | None) -> "View":
@@ -77,8 +81,16 @@ class View:
         if posterior.spec[target].computed:
             raise SpecError(computed(target))
         step = -(-full.sizes["chain"] * full.sizes["draw"] // draws) if draws else 1
-        coded = code_rows(posterior, encoded(posterior, df), target)
-        return cls(posterior, target, coded, full.isel(draw=slice(None, None, step)), step)
+        rows = encoded(posterior, df)
+        coded = code_rows(posterior, rows, target)
+        return cls(
+            posterior,
+            target,
+            coded,
+            full.isel(draw=slice(None, None, step)),
+            step,
+            part(rows, coded.used),
+        )
 
     @property
     def units(self) -> Units:
@@ -95,7 +107,16 @@ class View:
 
     def observed(self) -> "xr.Dataset":
         """Return the values of the rows."""
-        return observed(self.target, self.coded.observed, self.units)
+        values = self.coded.observed
+        if self.by_distance:
+            values = self.rows.arrays[self.posterior.spec[self.target].column]
+        return observed(self.target, values, self.units)
+
+    @property
+    def by_distance(self) -> bool:
+        """Whether what is modelled is the column's distance from a bound."""
+        limits = self.posterior.links[self.target].coding.limits
+        return limits is not None and bool(limits.distance)
 
     def log_likelihood(self) -> "xr.Dataset":
         """Return the log-likelihood of each row at each draw.
@@ -124,6 +145,8 @@ class View:
         sampler = RowSampler(self.coded.family, self.target, coding, prior, stacked(self.thinned))
         rng = stream(seed, Purpose.PREDICT, self.target)
         drawn = draws_of(sampler, self.coded.task.design.X, self.thinned, rng)
+        if self.by_distance and coding.limits is not None:
+            drawn = np.array([coding.limits.back(self.rows, each) for each in drawn])
         return by_row(self.target, self.units.values(drawn), self.thinned, self.units.attrs)
 
     def prior_predicted(self, draws: int, seed: int) -> "tuple[xr.Dataset, xr.Dataset]":
