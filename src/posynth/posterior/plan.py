@@ -74,16 +74,7 @@ def _planned(
         parts = (spec, table.schema, table.source, own_families(own))
         bound = Chain(*parts, allowed=references(c.family for c in spec), notes=table.notes)
         return table, held_to(table, replace(bound, proposed=kept.proposed))
-    if as_names(wishes.no_rules):
-        raise SpecError(
-            "both a chain and rules to leave out were given; delete them from the chain, where "
-            "each stands with the conditional it restricts"
-        )
-    if wishes.order:
-        raise SpecError(
-            "both a chain and an order were given; the chain's order of conditionals is the visit "
-            "order: reorder them there"
-        )
+    _refuse_beside_chain(wishes)
     if isinstance(chain, Chain):
         if kinds:
             raise SpecError("both a chain and kinds were given; pass the kinds to specify instead")
@@ -133,6 +124,20 @@ def _first_chain(
     fixed = {*names, *wishes.formulas, *wishes.passive}
     spec = with_roster(encode_table(table, spec, {}), spec, fixed)
     return spec, {**{target: "" for target in rostered(spec)}, **names}
+
+
+def _refuse_beside_chain(wishes: Wishes) -> None:
+    """Refuse what contradicts a chain that is given."""
+    if as_names(wishes.no_rules):
+        raise SpecError(
+            "both a chain and rules to leave out were given; delete them from the chain, where "
+            "each stands with the conditional it restricts"
+        )
+    if wishes.order:
+        raise SpecError(
+            "both a chain and an order were given; the chain's order of conditionals is the visit "
+            "order: reorder them there"
+        )
 
 
 def held_to(table: Table, chain: Chain) -> Chain:
