@@ -118,9 +118,15 @@ def told_share(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -
     str
         As `said` gives it; ``""`` where the column has no bounds, or too few values.
     """
+    found = of_line(rows, columns, conditional)
+    return "" if found is None else said(rows.schema[conditional.target], found)
+
+
+def of_line(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> Beyond | None:
+    """Return what of a line lies beyond the bounds of its column; None where there are none."""
     column, y = rows.schema[conditional.target], rows.arrays[conditional.target]
     known = ~np.isnan(y)
     if not is_bounded(column) or known.sum() < LEAST_ROWS:
-        return ""
+        return None
     X = learn(rows, columns, "", known, curves=Curves(0))[1]
-    return said(column, beyond(column, y[known], X, RIDGE, int(known.sum())))
+    return beyond(column, y[known], X, RIDGE, int(known.sum()))

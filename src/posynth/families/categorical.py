@@ -42,28 +42,32 @@ def _write(design: Design, response: Response, priors: Priors, parameters: Any) 
     return model
 
 
-def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
-    """Write the model under the weakly informative prior."""
+def weak(data: Any) -> tuple[Any, Any]:
+    """Return intercepts and slopes under normal priors."""
     import pymc as pm
 
-    def parameters(data: Any) -> tuple[Any, Any]:
-        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"], dims="contrast")
-        beta = pm.Normal("beta", 0.0, data["prior_slope"], dims=("predictor", "contrast"))
-        return alpha, beta
+    alpha = pm.Normal("alpha", 0.0, data["prior_intercept"], dims="contrast")
+    beta = pm.Normal("beta", 0.0, data["prior_slope"], dims=("predictor", "contrast"))
+    return alpha, beta
 
-    return _write(design, response, priors, parameters)
+
+def logistic_slopes(data: Any) -> tuple[Any, Any]:
+    """Return intercepts and slopes under log-F(2, 2), the logistic distribution, for slopes."""
+    import pymc as pm
+
+    alpha = pm.Normal("alpha", 0.0, data["prior_intercept"], dims="contrast")
+    beta = pm.Logistic("beta", 0.0, data["prior_slope"], dims=("predictor", "contrast"))
+    return alpha, beta
+
+
+def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
+    """Write the model under the weakly informative prior."""
+    return _write(design, response, priors, weak)
 
 
 def log_f(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under log-F(2, 2), the logistic distribution, for slopes."""
-    import pymc as pm
-
-    def parameters(data: Any) -> tuple[Any, Any]:
-        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"], dims="contrast")
-        beta = pm.Logistic("beta", 0.0, data["prior_slope"], dims=("predictor", "contrast"))
-        return alpha, beta
-
-    return _write(design, response, priors, parameters)
+    return _write(design, response, priors, logistic_slopes)
 
 
 def flat(design: Design, response: Response, priors: Priors) -> "pm.Model":

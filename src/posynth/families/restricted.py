@@ -15,6 +15,7 @@ import numpy as np
 from posynth.chain.facts import CATEGORICAL, FamilyFacts
 from posynth.families.base import Contents, Design, Family, Priors, Response
 from posynth.families.categorical import contents as of_categorical
+from posynth.families.categorical import logistic_slopes, weak
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -48,26 +49,12 @@ def _write(design: Design, response: Response, priors: Priors, parameters: Any) 
 
 def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under the weakly informative prior."""
-    import pymc as pm
-
-    def parameters(data: Any) -> tuple[Any, Any]:
-        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"], dims="contrast")
-        beta = pm.Normal("beta", 0.0, data["prior_slope"], dims=("predictor", "contrast"))
-        return alpha, beta
-
-    return _write(design, response, priors, parameters)
+    return _write(design, response, priors, weak)
 
 
 def log_f(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under log-F(2, 2), the logistic distribution, for slopes."""
-    import pymc as pm
-
-    def parameters(data: Any) -> tuple[Any, Any]:
-        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"], dims="contrast")
-        beta = pm.Logistic("beta", 0.0, data["prior_slope"], dims=("predictor", "contrast"))
-        return alpha, beta
-
-    return _write(design, response, priors, parameters)
+    return _write(design, response, priors, logistic_slopes)
 
 
 def possible(X: Any, levels: int) -> tuple[np.ndarray, np.ndarray]:

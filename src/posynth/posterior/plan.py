@@ -22,6 +22,7 @@ from posynth.posterior.bound import Chain, conform
 from posynth.posterior.chain_families import own_families
 from posynth.posterior.computed import with_domains, with_functions
 from posynth.posterior.implied import with_implied
+from posynth.posterior.lifted import lifted
 from posynth.posterior.rehearsal import try_own
 from posynth.posterior.rostered import rostered, with_roster
 from posynth.posterior.row_rules import (
@@ -40,6 +41,7 @@ from posynth.table.inputs import Data, given_table
 from posynth.table.missing_codes import Codes
 from posynth.table.names import as_names
 from posynth.table.reading import Reading, as_reading
+from posynth.table.schema import Schema
 
 #: What the note of a conditional begins with that the default chose.
 BY_DEFAULT = ("default", "marginal")
@@ -70,6 +72,7 @@ def _planned(
         spec, names = _first_chain(table, wishes, names)
         kept = _ruled(table, spec, wishes, names)
         table = replace(table, schema=with_implied(table.schema, kept.spec))
+        table = replace(table, schema=_lifted(table, kept.spec, wishes, own))
         spec = _refined(table, kept.spec, {**names, **wishes.passive})
         parts = (spec, table.schema, table.source, own_families(own))
         bound = Chain(*parts, allowed=references(c.family for c in spec), notes=table.notes)
@@ -109,6 +112,14 @@ def _bounded(table: Table, wishes: Wishes) -> Table:
     table = replace(table, schema=stated(table.schema, wishes.lower, wishes.upper))
     require_within(table, {**wishes.lower, **wishes.upper})
     return table
+
+
+def _lifted(table: Table, spec: ChainSpec, wishes: Wishes, own: Mapping[str, Any]) -> Schema:
+    """Lift bounds that families named by the user do not keep."""
+    known = {**families(), **own_families(own)}
+    named = {n: known[spec[n].family] for n in wishes.methods if n in spec.targets}
+    stated_ends = {*wishes.lower, *wishes.upper}
+    return lifted(encode_table(table, spec, {}), spec, named, stated_ends)
 
 
 def _first_chain(
