@@ -160,7 +160,8 @@ def test_a_line_that_reaches_far_beyond_a_bound_is_no_candidate(rng):
 
 def test_the_share_of_draws_that_a_named_family_puts_beyond_is_said(rng):
     frame = _survey(rng)[["share", "z"]]
-    note = posynth.specify(frame, methods={"share": "gaussian"}).spec["share"].note
+    chain = posynth.specify(frame, methods={"share": "gaussian"}, lower={"share": 0})
+    note = chain.spec["share"].note
     found = re.search(r"([\d.]+)% of draws beyond its bounds \(0 or more\) are reflected", note)
     share = stats.norm.cdf(-frame["share"].mean() / frame["share"].std())
     assert found and float(found.group(1)) / 100 == pytest.approx(share, abs=0.003)
