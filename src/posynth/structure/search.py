@@ -155,7 +155,7 @@ def _of_missing(y: View, others: list[View], limit: float) -> list[Finding]:
             if exact:
                 return found
             left &= ~(condition.where & sure)
-    if np.sum(y.missing & left) >= LEAST_ROWS:
+    if np.any(y.missing & left):
         for condition, sure in _explaining(~y.missing & left, left, others, limit):
             text = f"{named(y.name)} is present if {condition.text}"
             found.append(Finding(y.name, text, sure=sure and many(condition.where & left)))
