@@ -30,7 +30,7 @@ from posynth.chain.row_rule import (
 from posynth.chain.rule_ends import rule_ends
 from posynth.chain.spec import Conditional
 from posynth.errors import FitError, SpecError
-from posynth.table.bounds import ends, within_bounds
+from posynth.table.bounds import ends, half_unit, within_bounds
 from posynth.table.codec import as_released
 
 type Mask = NDArray[np.bool_]
@@ -310,7 +310,7 @@ class Limits:
         """
         low, high = np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
         column = rows.schema[self.column]
-        unit = 0.0 if column.decimals is None else 10.0**-column.decimals
+        unit = 2 * half_unit(column)
         for rule in self._read:
             a, b = rule_ends(rule, self.column, rows, unit)
             low, high = np.maximum(low, a), np.minimum(high, b)

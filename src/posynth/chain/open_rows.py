@@ -10,6 +10,7 @@ from posynth.chain.blocks import Floats, Rows
 from posynth.chain.limits import BETWEEN, FAR, Limits
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.spec import Conditional
+from posynth.table.bounds import half_unit
 
 type Mask = NDArray[np.bool_]
 
@@ -86,8 +87,7 @@ def behind_limits(
         return X
     if limits.masked:
         return np.column_stack([limits.allowed(rows).astype(np.float64), X])
-    decimals = rows.schema[limits.column].decimals
-    half = 0.0 if decimals is None else 0.5 * 10.0**-decimals
+    half = half_unit(rows.schema[limits.column])
     low, high = limits.bounds(rows)
     ends = np.column_stack([low - half - origin, high + half - origin]) / unit
     return np.column_stack([np.clip(ends, -FAR, FAR), X])

@@ -176,8 +176,8 @@ class _Batch:
             return
         target = conditional.target
         drawn = self.samplers[target].written(self.posterior.schema[target], drawn)
-        self.hidden[target] = drawn
         if target in self.posterior.spec.indicators:
+            self.hidden[target] = drawn
             drawn = drawn + arrays[target]  # NaN where a hole was drawn, else + 0
         arrays[target] = drawn
 

@@ -10,8 +10,16 @@ two columns of X are l and u, the others the predictors.
 from typing import TYPE_CHECKING
 
 from posynth.chain.facts import FamilyFacts
-from posynth.families.base import Contents, Design, Family, Priors, Response, regression_contents
-from posynth.families.truncated import draw_truncated, log_truncated
+from posynth.families.base import (
+    Contents,
+    Design,
+    Family,
+    Priors,
+    Response,
+    regression_contents,
+    weak_line,
+)
+from posynth.families.truncated import observed
 from posynth.table.schema import Kind
 
 if TYPE_CHECKING:
@@ -31,18 +39,8 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     held = contents(design, response, priors)
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
-        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
-        beta = pm.Normal("beta", 0.0, data["prior_slope"], dims="predictor")
-        mean = alpha + data["X"][:, 2:] @ beta
-        sigma = pm.Exponential("sigma", data["prior_sigma"])
-        pm.CustomDist(
-            "response",
-            *(mean, sigma, data["X"][:, 0], data["X"][:, 1]),
-            logp=log_truncated,
-            dist=draw_truncated,
-            observed=data["y"],
-            dims="row",
-        )
+        X = data["X"]
+        observed(data, weak_line({**data, "X": X[:, 2:]}), X[:, 0], X[:, 1])
     return model
 
 

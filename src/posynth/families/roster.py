@@ -10,26 +10,9 @@ References
 Rubin, D. B. (1981). The Bayesian bootstrap. Annals of Statistics 9, 130-134.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-
 from posynth.chain.facts import CATEGORICAL, NUMERIC, FamilyFacts
-from posynth.families.base import Design, Floats, Priors, Response, without_model
-
-
-def fit(
-    design: Design, response: Response, scales: Priors, size: int, rng: np.random.Generator
-) -> Mapping[str, Any]:
-    """Return no parameter: the numbers of ids are all that is needed."""
-    return {}
-
-
-def draw(parameters: Mapping[str, Any], X: Floats, rng: np.random.Generator) -> Floats:
-    """Return the waves: the only column of the conditional's design."""
-    return X[:, 0]
-
+from posynth.families.base import without_model
+from posynth.families.passive import draw, fit
 
 FAMILY = without_model(
     FamilyFacts(

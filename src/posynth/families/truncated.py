@@ -15,6 +15,7 @@ Amemiya, T. (1973). Regression analysis when the dependent variable is truncated
 Econometrica 41(6), 997-1016. Priors: Goodrich, B. et al., rstanarm, autoscaled defaults.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,6 +74,21 @@ def draw_truncated(mean: Any, sigma: Any, lower: Any, upper: Any, size: Any) -> 
     return pt.clip(mean + sigma * pt.switch(mirror, -z, z), lower, upper)
 
 
+def observed(data: Mapping[str, Any], mean: Any, lower: Any, upper: Any) -> None:
+    """Declare the spread, and the response as normal between bounds."""
+    import pymc as pm
+
+    sigma = pm.Exponential("sigma", data["prior_sigma"])
+    pm.CustomDist(
+        "response",
+        *(mean, sigma, lower, upper),
+        logp=log_truncated,
+        dist=draw_truncated,
+        observed=data["y"],
+        dims="row",
+    )
+
+
 def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model."""
     import pymc as pm
@@ -80,16 +96,7 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     held = contents(design, response, priors)
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
-        mean = weak_line(data)
-        sigma = pm.Exponential("sigma", data["prior_sigma"])
-        pm.CustomDist(
-            "response",
-            *(mean, sigma, data["lower"], data["upper"]),
-            logp=log_truncated,
-            dist=draw_truncated,
-            observed=data["y"],
-            dims="row",
-        )
+        observed(data, weak_line(data), data["lower"], data["upper"])
     return model
 
 

@@ -10,6 +10,7 @@ from posynth.chain.few import MOST_VALUES, numbers_of
 from posynth.chain.limits import BOUNDED, RESTRICTED, Limits
 from posynth.chain.spec import Conditional
 from posynth.errors import SpecError
+from posynth.table.bounds import half_unit
 from posynth.table.schema import Kind
 
 #: Distance from a bound, in sds of it, that is near; share of rows there from which it is modelled.
@@ -51,9 +52,8 @@ def bounded_numbers(
         note = f"{conditional.note}; the numbers within its bounds are levels"
         return _plain(conditional, RESTRICTED, "levels", note)
     known = ~np.any([np.isnan(rows.arrays[name][left]) for name in limits.columns], axis=0)
-    decimals = rows.schema[conditional.column].decimals
-    unit = 0.0 if decimals is None else 10.0**-decimals
-    if _near(values, low, most, known, unit) or _far_apart(rows, conditional, values, least, most):
+    unit = 2 * half_unit(rows.schema[conditional.column])
+    if _near(values, low, most, known, unit) or _far_apart(values, least, most, unit):
         note = f"{conditional.note}; its distance from the bound is modelled"
         return replace(conditional, note=note)
     note = f"{conditional.note}; normal, truncated to the bounds of each row"
@@ -88,9 +88,7 @@ def _near(values: Floats, low: Floats, high: Floats, known: NDArray[np.bool_], u
     return float(np.mean(distance <= max(CLOSE_BY * distance.std(), 1.5 * unit))) >= SOME
 
 
-def _far_apart(
-    rows: Rows, conditional: Conditional, values: Floats, low: Floats, high: Floats
-) -> bool:
+def _far_apart(values: Floats, low: Floats, high: Floats, unit: float) -> bool:
     """Whether the values between two bounds can be seen as shares of the way.
 
     Bounds must be many units of rounding apart, and values must come near the upper one whether it
@@ -98,8 +96,6 @@ def _far_apart(
     """
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         return False
-    decimals = rows.schema[conditional.column].decimals
-    unit = 0.0 if decimals is None else 10.0**-decimals
     width = high - low
     if float(np.quantile(width, 0.05)) < UNITS * unit:
         return False

@@ -221,18 +221,15 @@ def _function(
     there = image >= 0
     image, numbers = image[there], x.numbers[there]
     images = [y.texts[k] for k in image] if y.texts else []
-    log_p, text = one_value_each(seen, y.counts), ""
+    log_p, numbers_only = one_value_each(seen, y.counts), x.numeric and y.numeric
     if x.texts and not y.numeric and not x.numeric:
         if log_p < limit:
             yield Finding(y.name, f"{named(y.name)} within {named(x.name)}", log_p=log_p)
         return
-    if x.numeric and y.numeric:
-        text = as_line(x.name, numbers, y.numbers[image])
-    if text:
-        pass
-    elif x.texts and images and not (x.numeric and y.numeric) and len(numbers) <= MOST_NAMED:
+    text = as_line(x.name, numbers, y.numbers[image]) if numbers_only else ""
+    if x.texts and images and not numbers_only and len(numbers) <= MOST_NAMED:
         text = as_one(x.name, [t for t, k in zip(x.texts, there, strict=True) if k], images)
-    elif not x.texts and images:
+    elif not text and not x.texts and images:
         runs = 1 + int(np.sum(image[1:] != image[:-1]))
         log_p += few_runs(np.bincount(image, minlength=len(y.numbers)), runs)
         few = runs <= min(MOST_NAMED, len(y.numbers) + 2)
