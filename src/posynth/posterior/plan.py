@@ -117,7 +117,11 @@ def _bounded(table: Table, wishes: Wishes) -> Table:
 def _lifted(table: Table, spec: ChainSpec, wishes: Wishes, own: Mapping[str, Any]) -> Schema:
     """Lift bounds that families named by the user do not keep."""
     known = {**families(), **own_families(own)}
-    named = {n: known[spec[n].family] for n in wishes.methods if n in spec.targets}
+    named = {
+        target: known[spec[target].family]
+        for target in wishes.methods
+        if target in spec.targets and spec[target].family in known
+    }
     stated_ends = {*wishes.lower, *wishes.upper}
     return lifted(encode_table(table, spec, {}), spec, named, stated_ends)
 
