@@ -129,6 +129,7 @@ def _about(
         made,
         groups={**made.groups, **counts},
         tightened=tuple(name for name in made.tightened if name in columns),
+        stated_priors=tuple(name for name in made.stated_priors if name in columns),
         simplified={name: said for name, said in made.simplified.items() if name in columns},
         kept_groups=tuple(name for name in made.kept_groups if name in columns),
         grouped={name: of for name, of in made.grouped.items() if name in columns},

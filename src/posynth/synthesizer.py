@@ -15,7 +15,7 @@ from posynth.posterior.fitting import fit_chain
 from posynth.posterior.plan import plan
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import seed_or_random
-from posynth.posterior.wishes import Matrix, Method, Passive, Wishes
+from posynth.posterior.wishes import Matrix, Method, Passive, Priors, Wishes
 from posynth.progress import Shown, shown
 from posynth.table.bounds import Stated, bounds_text
 from posynth.table.inputs import Data, given_table
@@ -90,6 +90,7 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     no_rules: Names = (),
     lower: Stated | None = None,
     upper: Stated | None = None,
+    priors: Mapping[str, Priors] | None = None,
     engine: str = "auto",
     missing: str = "pattern",
     chain: str | Path | None = None,
@@ -136,6 +137,11 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
         Column -> bound of its values in every copy, ``{"age": 18}``; None lifts one. By default
         bounds are those that ``describe`` shows: 0 where no value is below, ends of shares and
         percentages, and ends that many rows share. Draws beyond are reflected into them.
+    priors : Mapping, optional
+        Column -> normal priors of single coefficients, ``{"bmi": {"age": (0.1, 0.05)}}``: mean and
+        sd of a slope for one unit of the raw predictor, on the scale of the link; names are those
+        of ``posterior.coefficients``; ``"intercept"`` is where all predictors are at their means.
+        All other coefficients keep the default prior.
     engine : str
         ``"auto"``, ``"exact"``, ``"laplace"`` or ``"nuts"`` for every conditional.
     missing : str
@@ -169,7 +175,7 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
     """
     asked = (order, _given(methods), engine, missing, predictors, _given(formulas), strata)
     wishes = Wishes(*asked, improper, copies_values, _given(passive), allow_code, rules, no_rules)
-    wishes = replace(wishes, lower=_given(lower), upper=_given(upper))
+    wishes = replace(wishes, lower=_given(lower), upper=_given(upper), priors=_given(priors))
     return plan(data, wishes, chain, kinds, na)[1]
 
 
@@ -250,6 +256,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     no_rules: Names = (),
     lower: Stated | None = None,
     upper: Stated | None = None,
+    priors: Mapping[str, Priors] | None = None,
     allow_code: bool = False,
     workers: int | None = 1,
     progress: Shown = None,
@@ -269,7 +276,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     chain, order, methods, engine, missing, kinds, na
         What to model, as for ``specify``.
     predictors, formulas, strata, improper, copies_values, passive, rules, no_rules, lower,\
-    upper, allow_code
+    upper, priors, allow_code
         The same.
     workers : int, optional
         Processes, or None for as many as are worth it; the copies do not depend on it.
@@ -297,7 +304,7 @@ def synthesize(  # noqa: PLR0913 - the whole job in one call
     require_sizes(m, k)
     asked = (order, _given(methods), engine, missing, predictors, _given(formulas), strata)
     wishes = Wishes(*asked, improper, copies_values, _given(passive), allow_code, rules, no_rules)
-    wishes = replace(wishes, lower=_given(lower), upper=_given(upper))
+    wishes = replace(wishes, lower=_given(lower), upper=_given(upper), priors=_given(priors))
     table, bound = plan(data, wishes, chain, kinds, na)
     chosen = seed_or_random(seed)
     with shown(progress, ("fit", "draw")) as tell:

@@ -43,6 +43,9 @@ ASKED = Conditional(
 STRUCTURED = Conditional(
     "weight", "structured", splines=8, interactions=(("age", "edu"),), spread=("age", "edu")
 )
+PRIORS = Conditional(
+    "income", "categorical", priors={"age": (0.2, 0.1), "intercept": {"poor": (1.0, 2.0)}}
+)
 RULED = Conditional("total", "passive", passive="age + `bmi of birth`")
 KEPT = Conditional("leave", "gaussian", rules=("leave >= arrival", "leave <= 99 if sex == 'm'"))
 
@@ -55,12 +58,12 @@ def spec() -> ChainSpec:
 def test_every_field_differs_from_its_default_somewhere(spec):
     plain = Conditional("", "")
     for field in fields(Conditional):
-        every = (*spec, ASKED, STRUCTURED, RULED, KEPT)
+        every = (*spec, ASKED, STRUCTURED, RULED, KEPT, PRIORS)
         assert any(getattr(c, field.name) != getattr(plain, field.name) for c in every), field.name
 
 
 def test_a_chain_survives_plain_data(spec):
-    whole = replace(spec, conditionals=(*spec, ASKED, STRUCTURED, RULED, KEPT))
+    whole = replace(spec, conditionals=(*spec, ASKED, STRUCTURED, RULED, KEPT, PRIORS))
     assert ChainSpec.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import isfinite
 
 from posynth.chain.check_formula import check_formula
+from posynth.chain.check_priors import check_priors
 from posynth.chain.dependence import check_passive
 from posynth.chain.facts import FamilyFacts
 from posynth.chain.group_level import check_group_level
@@ -41,6 +42,7 @@ def check_chain(spec: ChainSpec, schema: Schema, facts: Mapping[str, FamilyFacts
         _check_scale(conditional, schema, facts[conditional.family])
         _check_permission(conditional, facts[conditional.family])
         _check_prior(conditional, facts[conditional.family])
+        check_priors(conditional, schema, facts)
         _check_options(conditional, facts[conditional.family])
         _check_engine(conditional, facts[conditional.family])
         if conditional.passive or conditional.family == "passive":

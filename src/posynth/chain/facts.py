@@ -40,6 +40,10 @@ class FamilyFacts:
         The priors under which that sampler holds.
     exact_slopes : int
         Slopes that vary between groups, up to which it holds.
+    stated_priors : tuple of str
+        The priors under which a user may state the prior of a single coefficient.
+    contrasts : bool
+        Whether each level of the target but one has coefficients of its own.
     sampler : str
         Name of a sampler of its own in ``engines.choose`` that ``"auto"`` tries first, or ``""``.
     sampler_priors : tuple of str
@@ -76,6 +80,8 @@ class FamilyFacts:
     exact: str = ""
     exact_priors: tuple[str, ...] = ()
     exact_slopes: int = 0
+    stated_priors: tuple[str, ...] = ()
+    contrasts: bool = False
     sampler: str = ""
     sampler_priors: tuple[str, ...] = ()
     sampler_slopes: int = 2

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from posynth.chain.coefficient_priors import plain_priors
 from posynth.chain.options import read_option
 from posynth.errors import SpecError, unknown
 
@@ -17,6 +18,8 @@ def to_plain(conditional: "Conditional") -> dict[str, Any]:
         data["predictors"] = list(conditional.predictors)
     if conditional.scales:
         data["scales"] = dict(conditional.scales)
+    if conditional.priors:
+        data["priors"] = plain_priors(conditional.priors)
     if conditional.options:
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in conditional.options.items()}
         data["options"] = plain
@@ -48,6 +51,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "formula": str,
     "prior": str,
     "scales": Mapping,
+    "priors": Mapping,
     "engine": str,
     "indicates": str,
     "scale": str,

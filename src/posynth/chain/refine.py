@@ -42,6 +42,10 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
             continue  # the user says how predictors enter, or there are none
         limits, rows = limited(every, conditional)
         columns = spec.predictors(conditional.target)
+        if conditional.priors:
+            free = conditional.target not in fixed
+            spec = spec.with_conditional(_as_stated(rows, columns, conditional, free))
+            continue
         numeric = not conditional.indicates and rows.schema[conditional.target].kind.is_numeric
         if numeric and conditional.family == "gaussian" and conditional.target not in fixed:
             splines = spline_columns(rows, columns, 1)
@@ -68,6 +72,16 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
             held = for_few_cases(rows, kept, lean) if free else lean
             spec = spec.with_conditional(with_terms(rows, kept, held))
     return spec
+
+
+def _as_stated(
+    rows: Rows, columns: tuple[str, ...], conditional: Conditional, free: bool
+) -> Conditional:
+    """Keep straight main effects on the natural scale: priors are stated of their coefficients."""
+    note = "straight lines on natural scales, since priors of coefficients are stated"
+    told = replace(conditional, note=f"{conditional.note}; {note}")
+    levels = conditional.family in CURVED and not conditional.indicates
+    return for_few_cases(rows, columns, told) if levels and free else told
 
 
 def _positive(rows: Rows, conditional: Conditional) -> bool:

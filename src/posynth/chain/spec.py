@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from posynth.chain.coefficient_priors import Stated, priors_text, read_priors
 from posynth.chain.facts import Option
 from posynth.chain.formula import read_formula
 from posynth.chain.plain import checked_values, to_plain
@@ -45,6 +46,9 @@ class Conditional:
         Name of the prior; ``""`` for the family's default.
     scales : Mapping of str to float
         Scales that differ from the prior's defaults.
+    priors : Mapping of str to NormalPrior
+        Name of a coefficient, as ``posterior.coefficients`` shows it, or ``"intercept"`` -> its own
+        prior, in the units of the raw predictor and the link; see ``chain.coefficient_priors``.
     engine : str
         ``"auto"``, ``"exact"``, ``"laplace"``, ``"hmc"`` or ``"nuts"``.
     indicates : str
@@ -109,6 +113,7 @@ class Conditional:
     copies_values: bool = False
     note: str = ""
     options: Mapping[str, Option] = field(default_factory=dict)
+    priors: Mapping[str, Stated] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return record_text(self)
@@ -120,6 +125,7 @@ class Conditional:
                 object.__setattr__(self, key, (getattr(self, key),))
         if self.interactions and all(isinstance(each, str) for each in self.interactions):
             object.__setattr__(self, "interactions", (self.interactions,))
+        object.__setattr__(self, "priors", read_priors(self.target, self.priors))
         if self.engine not in ENGINES:
             raise SpecError(
                 f"conditional {self.target!r}: {unknown('engine', self.engine, ENGINES)}"
@@ -145,6 +151,7 @@ class Conditional:
         for name in ("keep_groups", "new_groups", "per_group"):
             parts.append(f"{name} = {getattr(self, name)}" if getattr(self, name) else "")
         parts.append(f"slopes = {' + '.join(self.slopes)}" if self.slopes else "")
+        parts.append(f"priors {priors_text(self.priors)}" if self.priors else "")
         return ", ".join(filter(None, parts))
 
     @property

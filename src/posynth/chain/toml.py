@@ -36,6 +36,8 @@ interactions = [["sex", "age"]]: products of two predictors beside their main ef
 [reading] says how the table's file is read: comment, decimal, thousands, skip_rows.
 na = [-9, "refused"] of a column: values that are missing.
 lower = 1, upper = 5 of a column: bounds of its values in every copy; -inf and inf: none.
+priors = {income = {mu = 0.2, sigma = 0.1}}: normal prior of one coefficient, for one unit of the
+raw predictor on the scale of the link; intercept: where all predictors are at their means.
 passive = "weight / (height / 100) ** 2": the column is computed by this rule, never modelled.
 rules = ["discharge >= admission"]: what holds in every row; at the top of the file, or with the
 conditional of the last column that a rule reads. Delete a rule to have it no longer kept.

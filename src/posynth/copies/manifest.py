@@ -5,6 +5,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
+from posynth.chain.coefficient_priors import plain_priors
 from posynth.chain.rare import POOLED
 from posynth.chain.slopes import slope_sd
 from posynth.chain.spec import ROSTER
@@ -27,7 +28,16 @@ PUBLIC = (
     *("posynth", "n", "k", "m", "nests", "proper", "improper", "without_noise", "copies_values"),
     *("complete", "unsynthesised", "filled", "missing", "passed", "failed_affects"),
     *("versions", "chain", "passive", "rules"),
-    *("plug_in", "tightened", "simplified", "kept_groups", "grouped", "groups", "ids"),
+    *(
+        "plug_in",
+        "tightened",
+        "stated_priors",
+        "simplified",
+        "kept_groups",
+        "grouped",
+        "groups",
+        "ids",
+    ),
 )
 
 #: How missing values come about in the copies.
@@ -60,6 +70,7 @@ def manifest(posterior: Posterior, k: int, streams: Sequence[Streams]) -> dict[s
         "unsynthesised": [],
         **_of_groups(posterior),
         "tightened": _tightened(posterior),
+        "stated_priors": [c.target for c in spec if c.priors],
         "simplified": {c.target: simplified(c) for c in spec if simplified(c)},
         "merged_levels": _merged(posterior),
         "filled": filled,
@@ -104,8 +115,9 @@ def public_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
         conditionals with their predictors and families (`public_chain`) and the rules of passive
         columns, both of which a user of the copies must know, and the latter of which hold in
         every row of the copies; whether the diagnostics passed, and the columns concerned where
-        they did not, without their values; conditionals whose slopes are drawn towards 0, and
-        simpler ones in place of what was not fitted; columns and numbers of groups, which rules of
+        they did not, without their values; conditionals whose slopes are drawn towards 0, those
+        with priors of single coefficients, and simpler ones in place of what was not fitted;
+        columns and numbers of groups, which rules of
         pooling need, and of a repeated identifier its wave and the columns that are drawn row by
         row. Keys that the manifest lacks are left out.
 
@@ -137,7 +149,8 @@ def public_chain(posterior: Posterior) -> dict[str, dict[str, str]]:
         names = " + ".join(posterior.spec.predictors(c.target))
         given = f"= {c.computed_by}" if c.computed else c.formula or names or "nothing"
         own = is_reference(c.family)
-        shown = replace(c, family=f"own model {c.family.rpartition(':')[2]}") if own else c
+        family = f"own model {c.family.rpartition(':')[2]}" if own else c.family
+        shown = replace(c, family=family, priors={})
         found[c.target] = {"given": given, "family": shown.label}
     return found
 
@@ -236,6 +249,7 @@ def _prior(posterior: Posterior, target: str) -> dict[str, Any]:
         "family": conditional.family,
         "prior": conditional.prior,
         "scales": dict(conditional.scales),
+        **({"stated": plain_priors(conditional.priors)} if conditional.priors else {}),
     }
 
 

@@ -8,7 +8,7 @@ from posynth.errors import StoreError
 #: Words that older or other programs write for true and false.
 _WORDS = {"yes": True, "true": True, "no": False, "false": False}
 _BOOLEANS = ("proper", "complete", "passed")
-_LISTS = ("unsynthesised", "plug_in", "tightened", "kept_groups")
+_LISTS = ("unsynthesised", "plug_in", "tightened", "stated_priors", "kept_groups")
 _MAPPINGS = (
     "groups",
     "grouped",

@@ -34,7 +34,7 @@ class Task:
     prior : str
         Name of the prior.
     priors : Mapping
-        Its scales.
+        Its scales; arrays and means where priors of single coefficients are stated.
     draws : int
         Draws to keep in each of four chains.
     need : int
@@ -48,7 +48,7 @@ class Task:
     design: Design
     response: Response
     prior: str
-    priors: Mapping[str, float]
+    priors: Mapping[str, Any]
     draws: int = 250
     need: int = 400
     replaceable: bool = False
@@ -67,7 +67,13 @@ class Task:
     @property
     def key(self) -> tuple[str, str, str]:
         """Name under which the compiled form is shared; whole and real numbers do not share one."""
-        return self.family.facts.name, self.prior, self.response.y.dtype.kind
+        prior = f"{self.prior}, stated" if self.stated else self.prior
+        return self.family.facts.name, prior, self.response.y.dtype.kind
+
+    @property
+    def stated(self) -> bool:
+        """Whether priors of single coefficients are stated."""
+        return "slope_mean" in self.priors
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from posynth.engines.base import CHAINS, Fit, Task
 from posynth.engines.diagnostics import Convergence
+from posynth.engines.prior_normal import around_zero, moved_back, prior_sds
 from posynth.engines.spread_grid import draw_mixed
 from posynth.errors import FitError
 from posynth.families.grouped import effect_names
@@ -77,6 +78,7 @@ def _dirichlet(task: Task, size: int, rng: np.random.Generator) -> dict[str, Flo
 
 
 def _linear(task: Task, size: int, rng: np.random.Generator) -> dict[str, Floats]:
+    task, means = around_zero(task)
     moments = _Moments(task.design.X, task.response.y)
     if task.prior == "weak":
         sigma, theta = _semi_conjugate(moments, task, size, rng)
@@ -87,7 +89,7 @@ def _linear(task: Task, size: int, rng: np.random.Generator) -> dict[str, Floats
         # p(sigma) = 1/sigma gives n - p degrees of freedom, p(sigma) = 1 one fewer.
         df = moments.n - moments.size - (task.prior == "flat")
         sigma, theta = _improper(moments, df, task, size, rng)
-    return {"alpha": theta[:, 0], "beta": theta[:, 1:], "sigma": sigma}
+    return moved_back({"alpha": theta[:, 0], "beta": theta[:, 1:], "sigma": sigma}, means)
 
 
 def _log_linear(task: Task, size: int, rng: np.random.Generator) -> dict[str, Floats]:
@@ -113,8 +115,7 @@ def _scaled(moments: _Moments, task: Task) -> tuple[Floats, Floats, Floats, Floa
 
     With D the prior sds and D A'A D = Q diag(lam) Q', theta = D Q u and u ~ N(0, I) a priori.
     """
-    sd = np.full(moments.size, task.priors["slope"])
-    sd[0] = task.priors["intercept"]
+    sd = prior_sds(task)
     lam, Q = np.linalg.eigh(sd[:, None] * moments.gram * sd)
     rotation = sd[:, None] * Q
     return np.maximum(lam, 0.0), rotation.T @ moments.cross, rotation, sd

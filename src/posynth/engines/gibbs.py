@@ -16,6 +16,7 @@ from posynth.engines.diagnostics import convergence
 from posynth.engines.length import first_length, further
 from posynth.engines.mixed import Products, draw_given, log_density
 from posynth.engines.own_spreads import OwnSpreads
+from posynth.engines.prior_normal import around_zero, moved_back
 from posynth.engines.walk import Walk
 from posynth.families.grouped import effect_names
 
@@ -53,6 +54,7 @@ def fit_gibbs(task: Task, rng: np.random.Generator) -> Fit:
     Fit
         Draws with R-hat and ESS; ``draws`` is empty if they do not suffice.
     """
+    task, means = around_zero(task)
     own = "omega" in task.priors
     chains: Sweeps = OwnSpreads(task, rng) if own else _OneSpread(task, rng)
     for _ in range(WARM_UP):
@@ -78,6 +80,7 @@ def fit_gibbs(task: Task, rng: np.random.Generator) -> Fit:
         **effect_names(task.design.slopes),
     }
     dims = {name: _DIMS[name] for name in draws}
+    draws = moved_back(draws, means)
     return Fit(draws, dims, coords, "gibbs", mixed, "Gibbs sampler of this family")
 
 

@@ -32,6 +32,7 @@ from posynth.engines.compiled import CompiledModel
 from posynth.engines.conditioned import Conditioned, Draws
 from posynth.engines.density import Density
 from posynth.engines.mode import find_mode, refine
+from posynth.engines.prior_normal import prior_means, prior_sds
 from posynth.engines.warp import warp
 
 type Floats = NDArray[np.float64]
@@ -139,8 +140,7 @@ class Integrated(Conditioned):
         self._groups, self._rate = len(task.design.groups), task.priors["tau"]
         self._A = np.hstack([np.ones((len(order), 1)), task.design.X[order, 1:]])
         self._sign = 2.0 * task.response.y[order] - 1
-        self._sd = np.full(self._A.shape[1], task.priors["slope"])
-        self._sd[0] = task.priors["intercept"]
+        self._sd, self._mean = prior_sds(task), prior_means(task)
         self._t = np.arange(-RADIUS, RADIUS + STEP * finer / 2, STEP * finer)
         self._near = np.zeros(len(self._present))
 
@@ -196,7 +196,7 @@ class Integrated(Conditioned):
         if not (np.isfinite(offset).all() and np.isfinite(tau)):
             return -np.inf, np.zeros(len(theta))
         sums = self._sum(offset, tau)
-        scaled = theta[:-1] / self._sd
+        scaled = (theta[:-1] - self._mean) / self._sd
         value = sums.logs.sum() - 0.5 * scaled @ scaled + theta[-1] - self._rate * tau
         moment = np.sum(np.add.reduceat(sums.missed, self._starts) * sums.z)
         of_coefficients = self._A.T @ sums.missed.sum(axis=1) - scaled / self._sd

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from posynth.engines.base import Task
+from posynth.engines.prior_normal import prior_sds
 from posynth.families.grouped import agreement_shape, pairs_of
 
 type Floats = NDArray[np.float64]
@@ -181,8 +182,7 @@ def regression(groups: Products, task: Task, M: Floats) -> Regression:
     B, gained = groups.gains(M)
     explained = np.einsum("rjqa,rjqb->rab", gained, np.linalg.solve(B, gained))
     products = groups.total - explained
-    sd = np.full(groups.total.shape[-1] - 1, task.priors["slope"])
-    sd[0] = task.priors["intercept"]
+    sd = prior_sds(task)
     lam, Q = np.linalg.eigh(sd[:, None] * products[:, :-1, :-1] * sd)
     rotation = sd[:, None] * Q
     cross = np.einsum("rab,ra->rb", rotation, products[:, :-1, -1])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from posynth.engines.base import Task
 from posynth.engines.mixed import Products, draw_given, log_density
+from posynth.engines.prior_normal import around_zero, moved_back
 
 type Floats = NDArray[np.float64]
 
@@ -46,8 +47,10 @@ def draw_mixed(task: Task, size: int, rng: np.random.Generator) -> dict[str, Flo
     dict of str to ndarray, shape (size, ...)
         The parameters of the model.
     """
+    task, means = around_zero(task)
     groups = Products.of(task)
-    return draw_given(groups, task, _draw_spreads(groups, task, size, rng), rng)
+    draws = draw_given(groups, task, _draw_spreads(groups, task, size, rng), rng)
+    return moved_back(draws, means)
 
 
 def _draw_spreads(groups: Products, task: Task, size: int, rng: np.random.Generator) -> Floats:

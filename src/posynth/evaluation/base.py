@@ -47,6 +47,8 @@ class Provenance:
         Columns drawn without parameter uncertainty while others have it; empty if all are alike.
     tightened : tuple of str
         Columns whose slopes a prior draws towards 0.
+    stated_priors : tuple of str
+        Columns with priors of single coefficients that a user stated.
     simplified : Mapping of str to str
         Column -> what is left of its conditional, where a larger one was not fitted.
     kept_groups : tuple of str
@@ -71,6 +73,7 @@ class Provenance:
     failed: tuple[str, ...] = ()
     plug_in: tuple[str, ...] = ()
     tightened: tuple[str, ...] = ()
+    stated_priors: tuple[str, ...] = ()
     simplified: Mapping[str, str] = field(default_factory=dict)
     kept_groups: tuple[str, ...] = ()
     groups: Mapping[str, int] = field(default_factory=dict)
@@ -117,6 +120,7 @@ class Provenance:
             failed=tuple(note(each, used) for each in concerning(failed, used)),
             plug_in=_plug_in(manifest),
             tightened=tuple(manifest.get("tightened", ())),
+            stated_priors=tuple(manifest.get("stated_priors", ())),
             simplified=dict(manifest.get("simplified", {})),
             kept_groups=tuple(manifest.get("kept_groups", ())),
             groups={str(name): int(count) for name, count in manifest.get("groups", {}).items()},

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pymc as pm
 
 type Floats = NDArray[np.float64]
-type Priors = Mapping[str, float]
+type Priors = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,20 @@ class Contents:
 
 
 def regression_contents(design: Design, response: Response, priors: Priors) -> Contents:
-    """Return X, y and the prior's scales as ``prior_NAME``: what a regression holds."""
-    scales = {f"prior_{name}": (np.asarray(value), ()) for name, value in priors.items()}
+    """Return X, y and the prior's scales as ``prior_NAME``: what a regression holds.
+
+    A scale is a number, or an array where priors of single coefficients are stated.
+    """
+    scales = {f"prior_{name}": _scale(name, value) for name, value in priors.items()}
     data = {"X": (design.X, ("row", "predictor")), "y": (response.y, ("row",))}
     return Contents(data | scales, {"predictor": design.predictors})
+
+
+def _scale(name: str, value: Any) -> tuple[Any, tuple[str, ...]]:
+    """Return a prior's scale with the dims that it has."""
+    array = np.asarray(value)
+    dims = ("predictor", "contrast") if name.startswith("slope") else ("contrast",)
+    return array, dims[: array.ndim]
 
 
 def log_link_contents(design: Design, response: Response, priors: Priors) -> Contents:
@@ -144,11 +154,69 @@ def weak_line(data: Mapping[str, Any]) -> Any:
     elsewhere add its location and multiply its spread, so that zero is where an optimiser can
     begin.
     """
+    alpha, beta = intercept(data), slopes(data)
+    return alpha + data["X"] @ beta
+
+
+def intercept(data: Mapping[str, Any], dims: str | None = None) -> Any:
+    """Declare alpha ~ N(m, a): a is the prior's scale ``intercept``, m is 0 unless stated."""
     import pymc as pm
 
-    alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
-    beta = pm.Normal("beta", 0.0, data["prior_slope"], dims="predictor")
-    return alpha + data["X"] @ beta
+    mean = data.get("prior_intercept_mean", 0.0)
+    return pm.Normal("alpha", mean, data["prior_intercept"], dims=dims)
+
+
+def slopes(
+    data: Mapping[str, Any], dims: str | tuple[str, ...] = "predictor", logistic: bool = False
+) -> Any:
+    """Declare beta ~ N(m, b): b is the prior's scale ``slope``, m is 0 unless stated.
+
+    Parameters
+    ----------
+    data : Mapping
+        What the model holds.
+    dims : str or tuple of str
+        Dims of beta.
+    logistic : bool
+        Whether slopes are Logistic(0, b), but for those whose prior is stated: they are normal.
+    """
+    import pymc as pm
+
+    mean, scale = data.get("prior_slope_mean", 0.0), data["prior_slope"]
+    if not logistic:
+        return pm.Normal("beta", mean, scale, dims=dims)
+    if "prior_slope_stated" not in data:
+        return pm.Logistic("beta", 0.0, scale, dims=dims)
+    return pm.CustomDist(
+        "beta",
+        *(mean, scale, data["prior_slope_stated"]),
+        logp=_log_either,
+        dist=_draw_either,
+        dims=dims,
+    )
+
+
+def _log_either(beta: Any, mean: Any, scale: Any, normal: Any) -> Any:
+    """Log density of slopes that are normal where that is stated, and else logistic."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    return pt.switch(
+        pt.gt(normal, 0.5),
+        pm.logp(pm.Normal.dist(mean, scale), beta),
+        pm.logp(pm.Logistic.dist(0.0, scale), beta),
+    )
+
+
+def _draw_either(mean: Any, scale: Any, normal: Any, size: Any) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    return pt.switch(
+        pt.gt(normal, 0.5),
+        pm.Normal.dist(mean, scale, size=size),
+        pm.Logistic.dist(0.0, scale, size=size),
+    )
 
 
 class Build(Protocol):

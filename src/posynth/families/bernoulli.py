@@ -18,7 +18,15 @@ logistic and related categorical and survival regressions. Statistics in Medicin
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.facts import FamilyFacts
-from posynth.families.base import Design, Family, Priors, Response, regression_contents
+from posynth.families.base import (
+    Design,
+    Family,
+    Priors,
+    Response,
+    intercept,
+    regression_contents,
+    slopes,
+)
 from posynth.table.schema import Kind
 
 if TYPE_CHECKING:
@@ -38,22 +46,18 @@ def _write(design: Design, response: Response, priors: Priors, parameters: Any) 
 
 def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under the weakly informative prior."""
-    import pymc as pm
 
     def parameters(data: Any) -> tuple[Any, Any]:
-        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
-        return alpha, pm.Normal("beta", 0.0, data["prior_slope"], dims="predictor")
+        return intercept(data), slopes(data)
 
     return _write(design, response, priors, parameters)
 
 
 def log_f(design: Design, response: Response, priors: Priors) -> "pm.Model":
     """Write the model under log-F(2, 2), the logistic distribution, for slopes."""
-    import pymc as pm
 
     def parameters(data: Any) -> tuple[Any, Any]:
-        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
-        return alpha, pm.Logistic("beta", 0.0, data["prior_slope"], dims="predictor")
+        return intercept(data), slopes(data, logistic=True)
 
     return _write(design, response, priors, parameters)
 
@@ -80,6 +84,7 @@ FAMILY = Family(
         },
         sampler="logistic",
         sampler_priors=("weak", "log_f"),
+        stated_priors=("weak", "log_f"),
     ),
     build,
     variants={"log_f": log_f, "flat": flat},

@@ -42,6 +42,7 @@ FAMILY = Family(
         design="grouped",
         sampler="integrated",
         sampler_slopes=0,
+        stated_priors=("weak",),
     ),
     build,
     contents=grouped_contents,

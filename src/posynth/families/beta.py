@@ -60,6 +60,7 @@ FAMILY = Family(
         response="standardised",
         support="open",
         options={"lower": None, "upper": None},
+        stated_priors=("weak",),
     ),
     build,
     contents=regression_contents,

@@ -59,6 +59,7 @@ FAMILY = Family(
         response="natural",
         support="trials",
         options={"trials": None},
+        stated_priors=("weak",),
     ),
     build,
     contents=contents,

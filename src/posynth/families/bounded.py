@@ -52,6 +52,7 @@ FAMILY = Family(
         priors={"weak": {"intercept": 2.5, "slope": 2.5, "sigma": 1.0}},
         response="standardised",
         design="bounded",
+        stated_priors=("weak",),
     ),
     build,
     contents=contents,

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posynth.chain.facts import CATEGORICAL, FamilyFacts
-from posynth.families.base import Contents, Design, Family, Priors, Response, regression_contents
+from posynth.families.base import (
+    Contents,
+    Design,
+    Family,
+    Priors,
+    Response,
+    intercept,
+    regression_contents,
+    slopes,
+)
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -44,20 +53,13 @@ def _write(design: Design, response: Response, priors: Priors, parameters: Any) 
 
 def weak(data: Any) -> tuple[Any, Any]:
     """Return intercepts and slopes under normal priors."""
-    import pymc as pm
-
-    alpha = pm.Normal("alpha", 0.0, data["prior_intercept"], dims="contrast")
-    beta = pm.Normal("beta", 0.0, data["prior_slope"], dims=("predictor", "contrast"))
-    return alpha, beta
+    return intercept(data, dims="contrast"), slopes(data, dims=("predictor", "contrast"))
 
 
 def logistic_slopes(data: Any) -> tuple[Any, Any]:
     """Return intercepts and slopes under log-F(2, 2), the logistic distribution, for slopes."""
-    import pymc as pm
-
-    alpha = pm.Normal("alpha", 0.0, data["prior_intercept"], dims="contrast")
-    beta = pm.Logistic("beta", 0.0, data["prior_slope"], dims=("predictor", "contrast"))
-    return alpha, beta
+    both = ("predictor", "contrast")
+    return intercept(data, dims="contrast"), slopes(data, dims=both, logistic=True)
 
 
 def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
@@ -92,6 +94,8 @@ FAMILY = Family(
         },
         sampler="softmax",
         sampler_priors=("weak", "log_f"),
+        stated_priors=("weak", "log_f"),
+        contrasts=True,
     ),
     build,
     variants={"log_f": log_f, "flat": flat},

@@ -43,6 +43,7 @@ FAMILY = Family(
         priors={"weak": {"intercept": 2.5, "slope": 2.5, "dispersion": 1.0}},
         response="natural",
         support="positive",
+        stated_priors=("weak",),
     ),
     build,
     contents=contents,

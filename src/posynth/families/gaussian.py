@@ -19,7 +19,15 @@ on the standardised response and standardised predictors. Priors:
 from typing import TYPE_CHECKING, Any
 
 from posynth.chain.facts import NUMERIC, FamilyFacts
-from posynth.families.base import Design, Family, Priors, Response, regression_contents
+from posynth.families.base import (
+    Design,
+    Family,
+    Priors,
+    Response,
+    intercept,
+    regression_contents,
+    slopes,
+)
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -42,8 +50,7 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     import pymc as pm
 
     def parameters(data: Any) -> tuple[Any, Any, Any]:
-        alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
-        beta = pm.Normal("beta", 0.0, data["prior_slope"], dims="predictor")
+        alpha, beta = intercept(data), slopes(data)
         return alpha, beta, pm.Exponential("sigma", data["prior_sigma"])
 
     return _write(design, response, priors, parameters)
@@ -99,6 +106,7 @@ FAMILY = Family(
         response="standardised",
         exact="linear",
         exact_priors=("weak", "conjugate", "jeffreys", "flat"),
+        stated_priors=("weak",),
     ),
     build,
     variants={"conjugate": conjugate, "jeffreys": jeffreys, "flat": flat},

@@ -58,6 +58,7 @@ FAMILY = Family(
         exact_priors=("weak",),
         exact_slopes=1,
         sampler="gibbs",
+        stated_priors=("weak",),
     ),
     build,
     contents=grouped_contents,

@@ -26,7 +26,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.families.base import Contents, Design, Priors, Response, regression_contents
+from posynth.families.base import (
+    Contents,
+    Design,
+    Priors,
+    Response,
+    intercept,
+    regression_contents,
+    slopes,
+)
 
 type Floats = NDArray[np.float64]
 
@@ -74,8 +82,7 @@ def grouped_line(data: Mapping[str, Any]) -> Any:
     import pytensor.tensor as pt
 
     X = data["X"][:, 1:]
-    alpha = pm.Normal("alpha", 0.0, data["prior_intercept"])
-    beta = pm.Normal("beta", 0.0, data["prior_slope"], dims="predictor")
+    alpha, beta = intercept(data), slopes(data)
     tau = pm.Exponential("tau", data["prior_tau"], dims="effect")
     shape = data["agreement_shape"]
     agreement = pm.Beta("agreement", shape, shape, dims="pair")

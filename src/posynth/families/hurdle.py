@@ -111,6 +111,7 @@ FAMILY = Family(
         },
         response="natural",
         support="whole",
+        stated_priors=("weak",),
     ),
     build,
     contents=log_link_contents,

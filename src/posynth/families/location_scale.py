@@ -53,6 +53,7 @@ FAMILY = Family(
         },
         response="standardised",
         sampler="location_scale",
+        stated_priors=("weak",),
     ),
     build,
     contents=regression_contents,

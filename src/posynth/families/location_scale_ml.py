@@ -60,6 +60,7 @@ FAMILY = Family(
         response="standardised",
         design="grouped",
         sampler="gibbs",
+        stated_priors=("weak",),
     ),
     build,
     contents=grouped_contents,

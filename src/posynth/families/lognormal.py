@@ -64,6 +64,7 @@ FAMILY = Family(
         support="positive",
         exact="log_linear",
         exact_priors=("weak",),
+        stated_priors=("weak",),
     ),
     build,
     contents=contents,

@@ -51,6 +51,7 @@ FAMILY = Family(
         priors={"weak": {"intercept": 5.0, "slope": 2.5, "dispersion": 1.0}},
         response="natural",
         support="whole",
+        stated_priors=("weak",),
     ),
     build,
     contents=log_link_contents,

@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posynth.chain.facts import FamilyFacts
-from posynth.families.base import Contents, Design, Family, Priors, Response, regression_contents
+from posynth.families.base import (
+    Contents,
+    Design,
+    Family,
+    Priors,
+    Response,
+    regression_contents,
+    slopes,
+)
 from posynth.table.schema import Kind
 
 if TYPE_CHECKING:
@@ -70,8 +78,7 @@ def cumulative(
     """
     import pymc as pm
 
-    shape = pm.Logistic if logistic else pm.Normal
-    beta = shape("beta", 0.0, data["prior_slope"], dims="predictor")
+    beta = slopes(data, logistic=logistic)
     level = data["prior_level"]
     stick = pm.Beta("stick", level, level * data["above"], dims="cut")
     cuts = quantile(pm.math.log1p(-stick) @ data["so_far"])
@@ -119,6 +126,7 @@ FAMILY = Family(
         priors={"weak": {"slope": 2.5, "level": 1.0}, "log_f": {"slope": 1.0, "level": 1.0}},
         sampler="cumulative",
         sampler_priors=("weak", "log_f"),
+        stated_priors=("weak", "log_f"),
     ),
     build,
     variants={"log_f": log_f},

@@ -56,6 +56,7 @@ FAMILY = Family(
         kinds=frozenset({Kind.ORDINAL}),
         summary="cumulative probit regression, P(y <= k) = Phi(c_k - X beta)",
         priors={"weak": {"slope": 2.5, "level": 1.0}},
+        stated_priors=("weak",),
     ),
     build,
     contents=contents,

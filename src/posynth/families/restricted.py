@@ -74,6 +74,8 @@ FAMILY = Family(
         design="restricted",
         sampler="restricted",
         sampler_priors=("weak", "log_f"),
+        stated_priors=("weak", "log_f"),
+        contrasts=True,
     ),
     build,
     variants={"log_f": log_f},

@@ -100,6 +100,7 @@ FAMILY = Family(
         response="natural",
         support="spiked positive",
         options={"spikes": 0.0},
+        stated_priors=("weak",),
     ),
     build,
     contents=contents,

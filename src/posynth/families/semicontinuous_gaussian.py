@@ -39,6 +39,7 @@ FAMILY = Family(
         response="natural",
         support="spiked",
         options={"spikes": 0.0},
+        stated_priors=("weak",),
     ),
     build,
     contents=contents,

@@ -48,6 +48,7 @@ FAMILY = Family(
         summary="linear regression with Student-t errors, y ~ t(nu, alpha + X beta, sigma)",
         priors={"weak": {"intercept": 2.5, "slope": 2.5, "sigma": 1.0, "nu": 0.1}},
         response="standardised",
+        stated_priors=("weak",),
     ),
     build,
     contents=regression_contents,

@@ -109,6 +109,7 @@ FAMILY = Family(
         response="standardised",
         support="closed",
         options={"lower": None, "upper": None},
+        stated_priors=("weak",),
     ),
     build,
     contents=contents,

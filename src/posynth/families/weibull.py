@@ -54,6 +54,7 @@ FAMILY = Family(
         priors={"weak": {"intercept": 2.5, "slope": 2.5, "spread": 2.0, "spread_slope": 0.5}},
         response="natural",
         support="positive",
+        stated_priors=("weak",),
     ),
     build,
     contents=contents,

@@ -63,6 +63,7 @@ FAMILY = Family(
         },
         response="natural",
         support="whole",
+        stated_priors=("weak",),
     ),
     build,
     contents=log_link_contents,

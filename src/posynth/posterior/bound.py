@@ -103,11 +103,11 @@ class Chain:
             Which conditional.
         **changes
             Fields of ``Conditional``: family (a name or a function), predictors, formula, prior,
-            scales, options, engine, strata, keep_groups, new_groups, slopes, improper,
-            copies_values, scale, splines, interactions, passive (a rule, in place of a model and of
-            the indicator of holes). A learned scale, splines, interactions and groups that the
-            change leaves no place for are dropped. The note says what was changed and what was
-            dropped, unless one is given.
+            scales, priors (of single coefficients), options, engine, strata, keep_groups,
+            new_groups, slopes, improper, copies_values, scale, splines, interactions, passive (a
+            rule, in place of a model and of the indicator of holes). A learned scale, splines,
+            interactions and groups that the change leaves no place for are dropped. The note says
+            what was changed and what was dropped, unless one is given.
 
         Raises
         ------
@@ -132,9 +132,11 @@ class Chain:
             changes = {"options": {}, **translation.settings, **changes}
             changes["family"] = translation.family
             may_run |= references([translation.family])
-        by_default = old.family == STRUCTURED and old.note.startswith("default")
-        if by_default and "family" not in changes and {"formula", "strata"} & {*asked}:
+        by_default = old.note.startswith("default") and "family" not in changes
+        if by_default and old.family == STRUCTURED and {"formula", "strata"} & {*asked}:
             changes = {"family": LINE, "scales": {}, "prior": "", **changes}
+        if by_default and changes.get("priors"):
+            changes = {**self._straight(old), **changes}
         # The grounds of the old choice would stand beside the new one, also in the chain file.
         changes = {"note": f"changed: {', '.join(asked)}"} | changes if asked else changes
         opened = replace(self, own=own, allowed=may_run)
@@ -142,6 +144,21 @@ class Chain:
         if changed != replace(old, **changes) and "note" not in asked:
             changed = replace(changed, note=f"{changed.note}{_dropped(old, changed)}")
         return replace(opened, spec=self.spec.with_conditional(changed))
+
+    def _straight(self, old: Conditional) -> dict[str, Any]:
+        """Return what makes a default one of straight main effects on natural scales."""
+        straight: dict[str, Any] = {"splines": 0, "interactions": ()}
+        numeric = not old.indicates and self.schema[old.column].kind.is_numeric
+        kept = {"bounded", "truncated", "lognormal"}
+        if numeric and not (old.family in kept and old.scale == "natural"):
+            straight |= {
+                "family": LINE,
+                "scale": "natural",
+                "scales": {},
+                "prior": "",
+                "spread": (),
+            }
+        return straight
 
     def _ruled(self, target: str, changes: Mapping[str, Any]) -> "Chain":
         """Return a chain in which a column is computed by a rule."""

@@ -46,6 +46,9 @@ def bounded_numbers(
             f"the bounds that its rules leave ({'; '.join(conditional.rules)}) some probability; "
             "use family 'bounded' (normal, truncated to the bounds of each row), or no method"
         )
+    if conditional.priors:
+        note = f"{conditional.note}; normal, truncated to the bounds of each row"
+        return _plain(conditional, BOUNDED, "natural", note)
     values, kind = rows.arrays[conditional.column][left], rows.schema[conditional.column].kind
     numbers = numbers_of(rows.arrays[conditional.column])
     if kind is not Kind.DATE and 2 < len(numbers) <= MOST_VALUES and np.all(numbers % 1 == 0):

@@ -24,6 +24,7 @@ from posynth.posterior.bound import conform
 from posynth.posterior.chain_families import stored_families
 from posynth.posterior.coding import Coding
 from posynth.posterior.predict import natural_scale, stacked
+from posynth.posterior.prior_scales import prior_scales
 from posynth.posterior.record import Posterior
 from posynth.posterior.scale_likelihood import ScoredRows
 from posynth.posterior.seeds import Purpose, stream
@@ -101,7 +102,8 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
         scored = ScoredRows(coding.learned, coding.warp, values, decimals)
     whole = coding.levels or (counts(posterior, target) and np.all(y == np.round(y)))
     response = coding.response(target, y.astype(np.int64) if whole else y)
-    task = Task(family, design, response, conditional.prior, conditional.scales)
+    scales = prior_scales(conditional, family.facts, coding)
+    task = Task(family, design, response, conditional.prior, scales)
     kinds = 1
     if conditional.indicates and target not in rows.arrays:
         kinds = max(len(coding.levels) - 1, 1)

@@ -23,7 +23,7 @@ from posynth.posterior.chain_families import own_families
 from posynth.posterior.computed import with_domains, with_functions
 from posynth.posterior.implied import with_implied
 from posynth.posterior.lifted import lifted
-from posynth.posterior.rehearsal import try_own
+from posynth.posterior.rehearsal import try_own, try_priors
 from posynth.posterior.rostered import rostered, with_roster
 from posynth.posterior.row_rules import (
     Kept,
@@ -119,7 +119,7 @@ def _lifted(table: Table, spec: ChainSpec, wishes: Wishes, own: Mapping[str, Any
     known = {**families(), **own_families(own)}
     named = {
         target: known[spec[target].family]
-        for target in wishes.methods
+        for target in (*wishes.methods, *wishes.priors)
         if target in spec.targets and spec[target].family in known
     }
     stated_ends = {*wishes.lower, *wishes.upper}
@@ -176,6 +176,7 @@ def held_to(table: Table, chain: Chain) -> Chain:
             check_column(left, conditional, known[conditional.family].facts)
     spec = verified(rows, chain.spec)
     try_own(table, chain)
+    try_priors(table, chain)
     return replace(chain, spec=spec, rare=told_levels(rows, spec))
 
 
@@ -200,6 +201,8 @@ def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSp
     spec = refine(rows, spec, methods)
     for conditional in spec:
         if conditional.formula or conditional.strata or conditional.indicates:
+            continue
+        if conditional.priors:
             continue
         left = limited(rows, conditional)[1]
         if conditional.family == STRUCTURED:

@@ -170,7 +170,8 @@ class Posterior:
         ``intercept + x slope``; a standardised response is scaled back too. On a learned scale
         they are about the response's normal score. Of random effects it has the spreads ``tau``
         and the correlations, where there are three effects partial ones in the order of the
-        effects.
+        effects. A family with cutpoints has slopes and no intercept. The names of predictors, and
+        ``intercept`` of centred predictors, are those under which priors can be stated.
 
         Raises
         ------
@@ -186,15 +187,18 @@ class Posterior:
                 f"conditional {target!r} is fitted within strata: its products are of standardised "
                 f"predictors; read the draws of posterior[{target!r}] instead"
             )
-        if coding.encoder is None or not {"alpha", "beta"} <= set(dataset):
+        cut = "beta" in dataset and "stick" in dataset  # cutpoints in place of an intercept
+        if coding.encoder is None or not (cut or {"alpha", "beta"} <= set(dataset)):
             raise StoreError(f"conditional {target!r} has no linear predictor with alpha and beta")
         dims = {"predictor": list(coding.predictors)}
         scale = xr.DataArray(np.array(coding.encoder.scale), dims="predictor", coords=dims)
         center = xr.DataArray(np.array(coding.encoder.center), dims="predictor", coords=dims)
         unit, origin = coding.unit, coding.origin
         slope = dataset["beta"] * unit / scale
-        intercept = origin + dataset["alpha"] * unit - (slope * center).sum("predictor")
-        natural = xr.Dataset({"intercept": intercept, "slope": slope})
+        natural = xr.Dataset({"slope": slope})
+        if not cut:
+            intercept = origin + dataset["alpha"] * unit - (slope * center).sum("predictor")
+            natural = xr.Dataset({"intercept": intercept, "slope": slope})
         spreads = {name: dataset[name] * unit for name in ("sigma", "tau") if name in dataset}
         if "agreement" in dataset:
             natural["correlation"] = 2 * dataset["agreement"] - 1

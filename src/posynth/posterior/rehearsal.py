@@ -38,6 +38,21 @@ def try_own(table: Table, chain: Chain) -> None:
         _attempt(rows, chain, conditional, check_own)
 
 
+def try_priors(table: Table, chain: Chain) -> None:
+    """Refuse priors of coefficients that a conditional does not have on this table.
+
+    Raises
+    ------
+    SpecError
+        Naming the column, the name given, and the coefficients there are.
+    """
+    stated = [conditional for conditional in chain.spec if conditional.priors]
+    rows = encode_table(table, chain.spec) if stated else None
+    for conditional in stated:
+        assert rows is not None
+        make_task(rows, chain.spec, conditional, chain.families[conditional.family])
+
+
 def write_models(rows: Rows, chain: Chain) -> None:
     """Write formulas and a user's own models once, so that mistakes come before the first fit.
 

@@ -49,9 +49,10 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
 def has_simpler(conditional: Conditional) -> bool:
     """Say whether a simpler conditional may take the place of one that cannot be fitted.
 
-    What a user named is not replaced: neither a family nor an engine.
+    What a user named is not replaced: neither a family, nor an engine, nor the prior of
+    a coefficient.
     """
-    if conditional.engine != "auto":
+    if conditional.engine != "auto" or conditional.priors:
         return False
     default = _by_default(conditional) or bool(conditional.indicates)
     return default and conditional.family in (FAMILY, LINEAR, SPREAD, BOUNDED, *LEVELS)

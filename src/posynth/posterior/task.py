@@ -25,6 +25,7 @@ from posynth.engines.base import Task
 from posynth.errors import SpecError
 from posynth.families.base import Design, Family, Response
 from posynth.posterior.coding import Coding
+from posynth.posterior.prior_scales import prior_scales
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.simpler import may_be_learned
 from posynth.posterior.support import SUPPORTS, predictor_scale, settle
@@ -175,7 +176,7 @@ def make_task(
     X = behind_limits(known, limits, X, coding.center, coding.scale)
     design = coding.designed(X)
     prior = conditional.prior or family.facts.default_prior
-    scales: Mapping[str, float] = {**family.facts.priors[prior], **conditional.scales}
+    scales = prior_scales(conditional, family.facts, coding)
     return Task(family, design, response, prior, scales), coding
 
 
@@ -334,7 +335,7 @@ def replay_task(
     whole = bool(coding.levels) or rows.schema[conditional.column].kind is Kind.COUNT
     natural = y.astype(np.int64) if whole and not standardised else y
     prior = conditional.prior or family.facts.default_prior
-    scales = {**family.facts.priors[prior], **conditional.scales}
+    scales = prior_scales(conditional, family.facts, coding)
     response = coding.response(conditional.target, natural)
     return Task(family, coding.designed(X), response, prior, scales, max(150, 3 * need // 8), need)
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,11 +27,14 @@ from posynth.table.schema import Schema
 
 type Method = str | Build | Family
 type Passive = str | tuple[str, float]
+#: Coefficient -> (mu, sigma), a mapping of both, or level of the target -> one of these.
+type Priors = Mapping[str, Any]
 AUTO = "auto"  # an order by rule
 _EXAMPLES = {
     "methods": "{'age': 'cart'}",
     "formulas": "{'age': 'sex + weight'}",
     "passive": "{'bmi': 'weight / (height / 100) ** 2'}",
+    "priors": "{'bmi': {'age': (0.1, 0.05)}}",
 }
 
 type Matrix = pd.DataFrame | Mapping[str, Names] | str | Path
@@ -66,6 +70,8 @@ class Wishes:
         Rules seen in the data that are not to be kept; ``"all"`` for every one.
     lower, upper : Mapping
         Column -> bound of its values in every copy; None or an infinite one lifts a bound.
+    priors : Mapping
+        Conditional -> priors of single coefficients, see ``chain.coefficient_priors``.
     artificial : bool
         Whether the rows were made up to suit a chain file: then its rules and bounds are left out.
     """
@@ -85,6 +91,7 @@ class Wishes:
     no_rules: Names = ()
     lower: Stated = field(default_factory=dict)
     upper: Stated = field(default_factory=dict)
+    priors: Mapping[str, Priors] = field(default_factory=dict)
     artificial: bool = False
 
     def __post_init__(self) -> None:
@@ -180,6 +187,10 @@ def adjusted(spec: ChainSpec, schema: Schema, wishes: Wishes) -> ChainSpec:
             raise SpecError(f"formula: {unknown('column', column, spec.targets)}")
         changed = replace(spec[column], formula=formula, predictors=None)
         spec = spec.with_conditional(changed)
+    for target, priors in wishes.priors.items():
+        if target not in spec.targets:
+            raise SpecError(f"priors: {unknown('conditional', target, spec.targets)}")
+        spec = spec.with_conditional(replace(spec[target], priors=priors))
     spec = shrunk_anew(spec, schema)
     return stratified(spec, schema, wishes.strata) if wishes.strata else spec
 

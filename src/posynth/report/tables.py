@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from posynth.chain.coefficient_priors import priors_text, read_priors
 from posynth.chain.facts import FamilyFacts
 from posynth.copies.manifest import missing_words, public_chain
 from posynth.evaluation.utility.combinations import NEW
@@ -124,7 +125,8 @@ def _prior(said: Mapping[str, Any], facts: FamilyFacts | None) -> str:
         name = facts.default_prior
     usual = facts.priors.get(name, {}) if facts is not None else {}
     scales = ", ".join(f"{key} {value:g}" for key, value in {**usual, **said["scales"]}.items())
-    return f"{name}: {scales}" if scales else str(name)
+    stated = priors_text(read_priors(name, said.get("stated", {})))
+    return "; ".join(filter(None, (f"{name}: {scales}" if scales else str(name), stated)))
 
 
 def diagnostics(found: Sequence[Diagnosis], public: bool = False) -> Grid:

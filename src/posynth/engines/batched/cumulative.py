@@ -236,6 +236,5 @@ def cumulative_density(task: "Task", rows: NDArray[np.int64] | None = None) -> C
     if rows is not None:
         X, y, scale = X[rows], y[rows], len(X) / len(rows)
     levels, priors = len(task.response.levels), task.priors
-    slopes = np.ones(X.shape[1], dtype=bool)
-    prior = CoefficientPrior.of(task, priors["slope"] * slopes, slopes)
+    prior = CoefficientPrior.of(task)
     return Cumulative(X, y, levels, prior, priors["level"], scale)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.engines.batched.density import CELLS, ROWS, Curvature, Floats
+from posynth.engines.prior_normal import prior_means, prior_sds
 
 if TYPE_CHECKING:
     from posynth.engines.base import Task
@@ -42,9 +43,14 @@ class LocationScale:
         Standard deviations of the normal priors.
     scale : float
         Factor of the likelihood: above 1 where the rows are a sample of those meant.
+    mean : ndarray, shape (2 + 2 p,), optional
+        Means of the normal priors; 0 if not given.
     """
 
-    def __init__(self, X: Floats, y: Floats, sd: Floats, scale: float = 1.0) -> None:
+    def __init__(
+        self, X: Floats, y: Floats, sd: Floats, scale: float = 1.0, mean: Floats | None = None
+    ) -> None:
+        self._mean = np.zeros(len(sd)) if mean is None else mean
         self.terms: int = X.shape[1] + 1
         self.scale = scale
         # In double precision: where the spread is small, rounding of the mean would be felt.
@@ -58,7 +64,8 @@ class LocationScale:
     def _least_squares(self, A: Floats, y: Floats) -> Floats:
         """Return a straight line of one spread."""
         penalised = A.T @ A + np.diag(self._precision[: self.terms])
-        line = np.linalg.solve(penalised, A.T @ y)
+        prior = (self._precision * self._mean)[: self.terms]
+        line = np.linalg.solve(penalised, A.T @ y + prior)
         spread = max(float(np.std(y - A @ line)), 1e-6)
         found: Floats = np.r_[line, np.log(spread), np.zeros(self.terms - 1)]
         return found
@@ -112,7 +119,9 @@ class LocationScale:
             logs[part] -= (eta + 0.5 * square).sum(axis=1)
             sums[part, : self.terms] += (z * shrink) @ piece.T
             sums[part, self.terms :] += (square - 1) @ piece.T
-        return self._value(thetas, logs), self.scale * sums - thetas * self._precision
+        return self._value(thetas, logs), self.scale * sums - (
+            thetas - self._mean
+        ) * self._precision
 
     def curvature(self, thetas: Floats) -> Curvature:
         """Return log p, gradients and the mean curvature over the rows of thetas (s, d)."""
@@ -130,7 +139,7 @@ class LocationScale:
         blocks[1, 0] = blocks[0, 1].T
         information = self.scale / len(thetas) * blocks.transpose(0, 2, 1, 3)
         information = information.reshape(self.size, self.size) + np.diag(self._precision)
-        gradients = self.scale * sums - thetas * self._precision
+        gradients = self.scale * sums - (thetas - self._mean) * self._precision
         return Curvature(self._value(thetas, logs), gradients, information)
 
     def given_spread(self, gamma: Floats) -> tuple[Floats, Floats]:
@@ -142,7 +151,7 @@ class LocationScale:
             Coefficients of the log spread.
         """
         precision = np.diag(self._precision[: self.terms])
-        right = np.zeros(self.terms)
+        right = (self._precision * self._mean)[: self.terms]
         for piece, y in self._pieces:
             weighted = piece * np.exp(-2 * (gamma @ piece).clip(-300, 300))
             precision += self.scale * weighted @ piece.T
@@ -154,7 +163,7 @@ class LocationScale:
         return thetas
 
     def _value(self, thetas: Floats, logs: Floats) -> Floats:
-        found: Floats = self.scale * logs - 0.5 * thetas**2 @ self._precision
+        found: Floats = self.scale * logs - 0.5 * (thetas - self._mean) ** 2 @ self._precision
         return found
 
     def _parts(self, thetas: Floats) -> Iterator[tuple[slice, Floats, Floats, Floats, Floats]]:
@@ -181,8 +190,7 @@ def location_scale_density(task: "Task", rows: NDArray[np.int64] | None = None) 
     X, y, scale = task.design.X, task.response.y, 1.0
     if rows is not None:
         X, y, scale = X[rows], y[rows], len(X) / len(rows)
-    names = ("intercept", "slope", "spread", "spread_slope")
-    one, slope, spread, spread_slope = (task.priors[name] for name in names)
-    slopes = np.ones(X.shape[1])
-    sd = np.r_[one, slope * slopes, spread, spread_slope * slopes]
-    return LocationScale(X, y, sd, scale)
+    spread, spread_slope = (task.priors[name] for name in ("spread", "spread_slope"))
+    slopes, means = np.ones(X.shape[1]), prior_means(task)
+    sd = np.r_[prior_sds(task), spread, spread_slope * slopes]
+    return LocationScale(X, y, sd, scale, np.r_[means, np.zeros(len(means))])

@@ -27,6 +27,8 @@ class CoefficientPrior:
         Standard deviation of a normal, or scale of a logistic distribution; infinity for none.
     logistic : ndarray of bool, shape (d,)
         Which of them are logistic.
+    mean : ndarray, shape (d,), optional
+        Means of those that are normal; 0 if not given.
 
     Examples
     --------
@@ -35,18 +37,37 @@ class CoefficientPrior:
     (array([-1.386]), array([[-0.25 , -0.462]]))
     """
 
-    def __init__(self, scale: Floats, logistic: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, scale: Floats, logistic: NDArray[np.bool_], mean: Floats | None = None
+    ) -> None:
+        self._mean = np.zeros(len(scale)) if mean is None else mean
         self._logistic, self._scale = np.flatnonzero(logistic), scale[logistic]
         self._precision = np.where(logistic, 0.0, 1 / scale**2)
 
     @classmethod
-    def of(cls, task: "Task", scale: Floats, slopes: NDArray[np.bool_]) -> "CoefficientPrior":
-        """Return the prior of a task: that of slopes by its name, normal for all others."""
-        return cls(scale, slopes & (task.prior in LOGISTIC))
+    def of(cls, task: "Task", contrasts: int = 0) -> "CoefficientPrior":
+        """Return the prior of a task: that of slopes by its name, normal for all others.
+
+        Parameters
+        ----------
+        task : Task
+            Its prior.
+        contrasts : int
+            Sets of intercept and slopes, one after the other; 0 for slopes without an intercept.
+        """
+        slopes = np.ones((max(contrasts, 1), len(task.design.predictors) + bool(contrasts)), bool)
+        slopes[:, : bool(contrasts)] = False
+        mean, stated = np.zeros(slopes.shape), np.zeros(slopes.shape, dtype=bool)
+        scale = _in_sets(task, "", slopes)
+        if task.stated:
+            mean = _in_sets(task, "_mean", slopes)
+            stated[slopes] = np.ravel(_each(task.priors["slope_stated"], slopes)) > 0
+        logistic = slopes & (task.prior in LOGISTIC) & ~stated
+        return cls(scale.ravel(), logistic.ravel(), mean.ravel())
 
     def logs(self, thetas: Floats) -> Floats:
         """Return log densities at thetas (s, d) up to a constant, (s,)."""
-        found: Floats = -0.5 * thetas**2 @ self._precision
+        found: Floats = -0.5 * (thetas - self._mean) ** 2 @ self._precision
         if self._logistic.size:
             u = np.abs(thetas[:, self._logistic] / self._scale)
             found -= np.sum(u + 2 * np.log1p(np.exp(-u)), axis=1)
@@ -54,7 +75,7 @@ class CoefficientPrior:
 
     def gradients(self, thetas: Floats) -> Floats:
         """Return their gradients, (s, d)."""
-        found: Floats = -thetas * self._precision
+        found: Floats = (self._mean - thetas) * self._precision
         if self._logistic.size:
             half = thetas[:, self._logistic] / (2 * self._scale)
             found[:, self._logistic] -= np.tanh(half) / self._scale
@@ -67,3 +88,17 @@ class CoefficientPrior:
             square = np.tanh(thetas[:, self._logistic] / (2 * self._scale)) ** 2
             found[self._logistic] = (1 - square).mean(axis=0) / (2 * self._scale**2)
         return found
+
+
+def _in_sets(task: "Task", what: str, slopes: NDArray[np.bool_]) -> Floats:
+    """Return a scale of intercepts and slopes, in the places that ``slopes`` tells apart."""
+    found: Floats = np.zeros(slopes.shape)
+    if not slopes.all():
+        found[:, 0] = task.priors[f"intercept{what}"]
+    found[slopes] = np.ravel(_each(task.priors[f"slope{what}"], slopes))
+    return found
+
+
+def _each(value: object, slopes: NDArray[np.bool_]) -> Floats:
+    """Return a number, (p,) or (p, sets) as (sets, p)."""
+    return np.broadcast_to(np.asarray(value, dtype=float).T, (len(slopes), int(slopes[0].sum())))

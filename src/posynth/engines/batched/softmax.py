@@ -197,9 +197,5 @@ def _density(
         X, y, scale = X[rows], y[rows], len(X) / len(rows)
         allowed = None if allowed is None else allowed[rows]
     codes = np.where(y == reference, -1, np.where(y > reference, y - 1, y))
-    sd = np.full((contrasts, 1 + X.shape[1]), task.priors["slope"])
-    sd[:, 0] = task.priors["intercept"]
-    slopes = np.ones(sd.shape, dtype=bool)
-    slopes[:, 0] = False
-    prior = CoefficientPrior.of(task, sd.ravel(), slopes.ravel())
+    prior = CoefficientPrior.of(task, contrasts)
     return Softmax(X, codes, contrasts, prior, scale, allowed)

@@ -145,7 +145,7 @@ def _left_out(provenance: Provenance) -> tuple[str, ...]:
         f"{said}; relations that this leaves out are missing in the copies"
         for name, said in provenance.simplified.items()
     )
-    return (*_shrunk(provenance), *simpler)
+    return (*_shrunk(provenance), *_stated(provenance), *simpler)
 
 
 def _shrunk(provenance: Provenance) -> tuple[str, ...]:
@@ -155,6 +155,16 @@ def _shrunk(provenance: Provenance) -> tuple[str, ...]:
         f"a prior draws the slopes of {', '.join(map(repr, provenance.tightened))} towards 0, so "
         "effects in the copies are smaller than in the source, which no rule corrects; compare "
         "with the source (--data), or fit with weaker priors or fewer predictors",
+    )
+
+
+def _stated(provenance: Provenance) -> tuple[str, ...]:
+    if not provenance.stated_priors:
+        return ()
+    return (
+        f"priors of single coefficients of {', '.join(map(repr, provenance.stated_priors))} were "
+        "stated, so effects in the copies lie between those priors and the source, which no rule "
+        "corrects; compare with the source (--data)",
     )
 
 

@@ -108,6 +108,10 @@ def imputation_model(
         reason = "the departure that was stated is about its log-odds"
     shrunk = _shrunk(start, rows.schema, columns)
     model = _with_terms(shrunk, rows, spec, columns)
+    if kept and own.priors:
+        note = f"{target!r} was imputed without the priors stated of its coefficients: imputation "
+        note += "has other predictors, which change what these mean"
+        return ImputationModel(_within_budget(model, rows), note)
     quiet = kept or not own.family or (own.family == "dirichlet" and not spec.predictors(target))
     note = "" if quiet else f"{target!r} was imputed by {model.label}, not {own.label}: {reason}"
     return ImputationModel(_within_budget(model, rows), note)
@@ -182,7 +186,8 @@ def _kept(own: Conditional, rows: Rows) -> Conditional:
     scale = own.scale
     if scale == "learned" and own.target not in rows.learned:
         scale = "natural"
-    return replace(own, scale=scale, keep_groups=own.groups, new_groups="", engine="auto", note="")
+    plain = replace(own, priors={}, engine="auto", note="")
+    return replace(plain, scale=scale, keep_groups=own.groups, new_groups="")
 
 
 def _of_kind(target: str, family: str, rows: Rows) -> Conditional:
