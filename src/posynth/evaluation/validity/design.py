@@ -17,8 +17,10 @@ from posynth.evaluation.validity.study import EACH, GIVEN, ONCE, Analysis, Study
 from posynth.posterior.bound import Chain
 from posynth.posterior.plan import plan
 from posynth.posterior.record import Posterior
-from posynth.posterior.wishes import Method, Wishes
+from posynth.posterior.wishes import Method, Priors, Wishes
+from posynth.table.bounds import Stated
 from posynth.table.inputs import given_table
+from posynth.table.missing_codes import Codes
 from posynth.table.names import Names, as_names
 from posynth.table.source import Source
 
@@ -36,6 +38,12 @@ def design_study(  # noqa: PLR0913 - a study has many parts
     order: Names = (),
     methods: Mapping[str, Method] | None = None,
     kinds: Mapping[str, str] | None = None,
+    na: Codes | None = None,
+    lower: Stated | None = None,
+    upper: Stated | None = None,
+    row_rules: Names = (),
+    no_rules: Names = (),
+    priors: Mapping[str, Priors] | None = None,
     holes: Sequence[Hole] = (),
     folders: tuple[Path, ...] = (),
     allow_code: bool = False,
@@ -56,6 +64,11 @@ def design_study(  # noqa: PLR0913 - a study has many parts
         What is fitted, as for ``synthesize``. Kinds and levels are taken from a pilot sample of
         5000 rows; without a ``chain`` the rest is chosen in each replication, on its own sample,
         unless ``plan="once"``.
+    na, lower, upper, no_rules, priors
+        Codes for missing values, bounds, rules to leave out and priors of coefficients, as for
+        ``synthesize``. Codes are missing values for the analyses too, in samples as in copies.
+    row_rules : str or iterable of str
+        ``rules`` of ``synthesize``, what holds in every row; here ``rules`` are combining rules.
     holes : sequence of Hole
         Values taken out of every sample.
     folders : tuple of Path
@@ -97,14 +110,19 @@ def design_study(  # noqa: PLR0913 - a study has many parts
     )
     settings["plan"] = _when(chain, str(settings.get("plan") or ""))
     draft = _Draft(source, n, tuple(holes), int(settings.get("seed", 0)))
-    order = as_names(order)
-    choices = Wishes(order, {} if methods is None else methods, allow_code=allow_code)
-    bound = draft.plan(chain, choices, {} if kinds is None else kinds)
+    choices = Wishes(as_names(order), _given(methods), allow_code=allow_code, rules=row_rules)
+    choices = replace(choices, no_rules=no_rules, lower=_given(lower), upper=_given(upper))
+    choices = replace(choices, priors=_given(priors))
+    bound = draft.plan(chain, choices, _given(kinds), na)
     study = Study(source, n, bound, analyses, holes=tuple(holes), choices=choices, **settings)
     # A wrong formula is met before the first replication.
     for analysis, estimate in zip(study.analyses, study.analyse(draft.sample), strict=True):
         _require_residuals(analysis, estimate)
     return study
+
+
+def _given[T](choices: Mapping[str, T] | None) -> Mapping[str, T]:
+    return {} if choices is None else choices
 
 
 def _require_residuals(analysis: Analysis, estimate: Estimate) -> None:
@@ -167,12 +185,13 @@ class _Draft:
         chain: str | Path | Chain | None,
         choices: Wishes,
         kinds: Mapping[str, str],
+        na: Codes | None = None,
     ) -> Chain:
         """Describe columns on the pilot, and count rows and holes in the sample."""
         if chain is not None:
             if list(choices.order):
                 raise SpecError("study: both a chain and an order; reorder the chain instead")
-            bound = plan(self.pilot, choices, chain, kinds or None)[1]
+            bound = plan(self.pilot, choices, chain, kinds or None, na)[1]
             return replace(taken(bound, self.sample)[1], source=Source())
-        table = counted(given_table(self.pilot, kinds).schema, self.sample)
+        table = counted(given_table(self.pilot, kinds, na).schema, self.sample)
         return plan(table, choices)[1]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from posynth.chain.coefficient_priors import read_priors
 from posynth.chain.formula import read_formula, split_formula
 from posynth.errors import MeasureError, PosynthError, SpecError, unknown
 from posynth.evaluation.inference.catalogue import RULES
@@ -23,7 +24,9 @@ from posynth.evaluation.validity.population import Population
 from posynth.families.own import load_function
 from posynth.posterior.bound import Chain
 from posynth.posterior.wishes import Wishes
+from posynth.table.missing_codes import without_codes
 from posynth.table.schema import Schema
+from posynth.table.series import canonical
 
 #: When the chain is chosen: in every replication, once before the first, or by the user.
 EACH, ONCE, GIVEN = PLANS = ("each", "once", "given")
@@ -156,7 +159,11 @@ class Study:
                 raise SpecError(f"study: {name} = {list(values)}; whole numbers of 1 or more, once")
         for rule in self.rules:
             if rule != "auto" and rule not in RULES:
-                raise SpecError(f"study: {unknown('rule', rule, ('auto', *RULES))}")
+                rows = (
+                    "; rules of rows stand in [chain], as rules = ['y >= x'] (row_rules in Python)"
+                )
+                hint = "" if rule.replace("_", "").isalnum() else rows
+                raise SpecError(f"study: {unknown('rule', rule, ('auto', *RULES))}{hint}")
             if rule != "auto" and RULES[rule].nested:
                 raise SpecError(f"study: rule {rule!r} needs imputations, which a study has not")
         if self.plan not in PLANS:
@@ -188,6 +195,7 @@ class Study:
     def analyse(self, frame: pd.DataFrame) -> tuple[Estimate, ...]:
         """Run every analysis on a table, one `Estimate` each, coefficients under full names."""
         found = []
+        frame = self._without_codes(frame)
         for analysis, function in zip(self.analyses, self._functions, strict=True):
             estimate = _run(function, frame)
             if analysis.name:
@@ -195,6 +203,13 @@ class Study:
                 estimate = replace(estimate, names=named, notes=())
             found.append(estimate)
         return tuple(found)
+
+    def _without_codes(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a table whose codes for missing values are missing; copies have none."""
+        schema = self.chain.schema
+        coded = [column for column in schema if column.missing_codes and column.name in frame]
+        made = {c.name: without_codes(frame[c.name], c.missing_codes)[0] for c in coded}
+        return frame.assign(**{n: canonical(n, each) for n, each in made.items()})
 
     def digest(self) -> str:
         """Return a hash of all that decides a replication: their number and the rules do not."""
@@ -226,9 +241,13 @@ def _run(function: Callable[[pd.DataFrame], Any], frame: pd.DataFrame) -> Estima
         ) from error
 
 
-def _asked(choices: Wishes) -> tuple[list[str], list[list[str]]]:
-    """Name what is asked of a chain that is chosen anew: its order and its methods."""
-    return list(choices.order), [[c, _named(m)] for c, m in sorted(choices.methods.items())]
+def _asked(choices: Wishes) -> tuple[Any, ...]:
+    """Name what is asked of a chain that is chosen anew: its order, its methods, what else is."""
+    more = {name: getattr(choices, name) for name in ("rules", "no_rules", "lower", "upper")}
+    more |= {c: str(read_priors(c, priors)) for c, priors in choices.priors.items()}
+    methods = [[c, _named(m)] for c, m in sorted(choices.methods.items())]
+    asked = [str(value) for value in more.items() if value[1]]
+    return list(choices.order), methods, *([asked] if asked else [])
 
 
 def _fingerprint(population: Population) -> str:

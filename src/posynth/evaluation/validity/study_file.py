@@ -7,7 +7,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from posynth.errors import SpecError, unknown
+from posynth.errors import SpecError, TableError, unknown
 from posynth.evaluation.validity.design import design_study
 from posynth.evaluation.validity.holes import Hole
 from posynth.evaluation.validity.population import Finite, Population, Predictive, Prior, Simulator
@@ -24,7 +24,10 @@ _SIZES: dict[str, Any] = {
     "replications": int, "seed": int, "level": float, "need": int, "plan": str,
 }  # fmt: skip
 _TOP = (*_SIZES, "population", "chain", "analysis", "missing", "truth")
-_CHAIN = {"file": str, "order": list, "methods": dict, "kinds": dict}
+_CHAIN: dict[str, Any] = {
+    "file": str, "order": list, "methods": dict, "kinds": dict, "na": (list, dict),
+    "lower": dict, "upper": dict, "rules": list, "no_rules": list, "priors": dict,
+}  # fmt: skip
 _ANALYSIS = {"name": str, "model": str, "formula": str, "function": str, "options": dict}
 _HOLE = {"column": str, "share": float, "depends": str, "slope": float}
 _TRUTH = {"rows": int, "values": dict}
@@ -60,7 +63,7 @@ def read_study(path: str | Path, *, allow_code: bool = False, **changes: Any) ->
         _require_permissions(data, folder, allow_code)
         given = {key: value for key, value in changes.items() if value is not None}
         return _study(data, folder, given, allow_code)
-    except SpecError as error:
+    except (SpecError, TableError) as error:
         raise SpecError(f"{where}: {error}") from None
 
 
@@ -122,6 +125,8 @@ def _study(data: dict[str, Any], folder: Path, changes: dict[str, Any], allow_co
     chain = _table("chain", data.get("chain", {}), _CHAIN)
     if "file" in chain:
         chain["chain"] = folder / chain.pop("file")
+    if "rules" in chain:  # of rows: those of a study itself combine copies
+        chain["row_rules"] = chain.pop("rules")
     return design_study(
         _population(data["population"], folder, allow_code),
         sizes.pop("n"),
@@ -144,7 +149,9 @@ def _table(name: str, given: Any, allowed: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _of_type(f"{name}: {key}", value, allowed[key]) for key, value in given.items()}
 
 
-def _of_type(key: str, value: Any, kind: type) -> Any:
+def _of_type(key: str, value: Any, kind: type | tuple[type, ...]) -> Any:
+    if isinstance(kind, tuple):
+        return value if isinstance(value, kind[1:]) else _of_type(key, value, kind[0])
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind is list and isinstance(value, int | str) and not isinstance(value, bool):
