@@ -34,7 +34,7 @@ from posynth.table.bounds import ends, half_unit, within_bounds
 from posynth.table.codec import as_released
 
 type Mask = NDArray[np.bool_]
-ABOVE, BETWEEN = "above", "between"
+ABOVE, BELOW, BETWEEN = "above", "below", "between"
 #: Stands for no bound, in sds of the response: the gradient at an infinite one is not a number.
 FAR = 1e4
 #: Rounding error of a bound.
@@ -65,8 +65,8 @@ class Limits:
         Whether nothing is open in the source, so that the column has no model.
     distance : str
         What is modelled of a numeric column in place of its values: its distance ``"above"`` the
-        lower bound, or its share of the way ``"between"`` both, so that no draw lies beyond; or
-        ``""``.
+        lower bound or ``"below"`` the upper one, or its share of the way ``"between"`` both, so
+        that no draw lies beyond; or ``""``.
     codes : tuple of float
         For each rule on missing values, the kind of missing value it decides.
     ended : bool
@@ -147,7 +147,7 @@ class Limits:
         """Tell in which rows more than one value is possible, (n,)."""
         found = np.isnan(self.decided(rows))
         if self.distance:  # without a bound there is no distance: it is fitted on the other rows
-            found &= np.isfinite(self.bounds(rows)[0])
+            found &= np.isfinite(self.bounds(rows)[self.distance == BELOW])
         return np.asarray(found)
 
     def keeps(self, rows: Rows) -> Mask:
@@ -195,12 +195,7 @@ class Limits:
         low, high = (ends[there] for ends in both.bounds(rows))
         if np.isfinite(low).all() and np.isfinite(high).all():
             return both
-        if not np.isfinite(low).any():
-            raise SpecError(
-                f"column {self.column!r}: its rules ({', '.join(map(repr, self.rules))}) bound it "
-                "from above; use family 'bounded' (normal, truncated to the bounds of each row)"
-            )
-        return replace(self, distance=ABOVE)
+        return replace(self, distance=ABOVE if np.isfinite(low).any() else BELOW)
 
     def measured(self, rows: Rows) -> Rows:
         """Return rows in which the column is what is modelled: its distance from a bound."""
@@ -211,7 +206,7 @@ class Limits:
         if self.distance == BETWEEN:
             values = (values - low) / np.where(high > low, high - low, 1.0)
         else:
-            values = values - low
+            values = high - values if self.distance == BELOW else values - low
         decimals = rows.schema[self.column].decimals
         if decimals is not None and self.distance != BETWEEN:
             values = np.round(values, decimals)
@@ -232,7 +227,7 @@ class Limits:
         if self.distance == BETWEEN:
             drawn = low + drawn * (high - low)
         elif self.distance:
-            drawn = low + drawn
+            drawn = high - drawn if self.distance == BELOW else low + drawn
         if not np.any((low > -np.inf) | (high < np.inf)):
             return drawn
         drawn = within_bounds(rows.schema[self.column], drawn)

@@ -28,8 +28,8 @@ def bounded_numbers(
 ) -> Conditional:
     """Choose how a numeric column is kept to the bounds of its open rows.
 
-    A few whole numbers are levels, of which those within the bounds are possible; what lies near a
-    lower bound is modelled by its distance from it, and what lies between 0 and a bound far above
+    A few whole numbers are levels, of which those within the bounds are possible; what lies near
+    its one bound is modelled by its distance from it, and what lies between 0 and a bound far above
     by its share; all others are normal, truncated to the bounds of each row.
     """
     limits = Limits.of(rows, replace(conditional, family=BOUNDED))
@@ -56,7 +56,8 @@ def bounded_numbers(
         return _plain(conditional, RESTRICTED, "levels", note)
     known = ~np.any([np.isnan(rows.arrays[name][left]) for name in limits.columns], axis=0)
     unit = 2 * half_unit(rows.schema[conditional.column])
-    if _near(values, low, most, known, unit) or _far_apart(values, least, most, unit):
+    near = _near(values, low, most, known, unit) or _near(-values, -high, -least, known, unit)
+    if near or _far_apart(values, least, most, unit):
         note = f"{conditional.note}; its distance from the bound is modelled"
         return replace(conditional, note=note)
     note = f"{conditional.note}; normal, truncated to the bounds of each row"
@@ -81,6 +82,8 @@ def _plain(conditional: Conditional, family: str, scale: str, note: str) -> Cond
 
 def _near(values: Floats, low: Floats, high: Floats, known: NDArray[np.bool_], unit: float) -> bool:
     """Whether rows lie at a lower bound, as if the column were the bound and what comes on top.
+
+    With all signs turned it is the same of an upper bound.
 
     A bound may be missing only where another column of its rule is.
     """
