@@ -12,7 +12,13 @@ from posynth.errors import FitError, SpecError, StoreError
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.disclosure import evaluate_disclosure, keys_and_targets
 from posynth.evaluation.disclosure.by_posterior import evaluate_by_posterior
-from posynth.evaluation.utility import evaluate_utility, kept_bounds, kept_rules, log_score
+from posynth.evaluation.utility import (
+    evaluate_utility,
+    kept_bounds,
+    kept_rules,
+    log_score,
+    missing_shares,
+)
 from posynth.posterior.seeds import checked_seed
 from posynth.results import Result
 from posynth.table.names import Names
@@ -54,6 +60,7 @@ def judged(  # noqa: PLR0913 - as evaluate
     )
     kept = kept_rules.measure(comparison, copies.posterior) if copies.has_posterior else []
     utility = [*utility, *kept, *kept_bounds.measure(comparison)]
+    utility += missing_shares.measure(comparison)
     if public:
         return [*utility, *score]
     by_posterior = partial(_by_draws, comparison, copies, aims, rng=for_risk, progress=progress)

@@ -14,7 +14,8 @@ from posynth.errors import MeasureError, TableError
 from posynth.evaluation.base import Comparison, Provenance
 from posynth.evaluation.holdout import check_holdout
 from posynth.table.inputs import Data
-from posynth.table.matching import match_table
+from posynth.table.matching import match_table, matched
+from posynth.table.reasons import Reasons
 
 type Source = Copies | str | Path | Sequence[Copies | str | Path]
 
@@ -83,9 +84,14 @@ def provenance(copies: Copies, columns: Collection[str] | None = None) -> Proven
 
 def original(data: Data, copies: Copies) -> pd.DataFrame:
     """Take the data as the table that was synthesised, or say why it is not."""
+    return _with_kinds(data, copies)[0]
+
+
+def _with_kinds(data: Data, copies: Copies) -> tuple[pd.DataFrame, Reasons]:
+    """Return the table that was synthesised, and the kinds of its missing values."""
     schema = copies.schema
     try:
-        frame = match_table(data, schema, source=copies.origin.source)
+        frame, kinds = matched(data, schema, source=copies.origin.source)
     except TableError as error:
         if copies.has_posterior or "not the table that was synthesised" not in str(error):
             raise
@@ -100,7 +106,7 @@ def original(data: Data, copies: Copies) -> pd.DataFrame:
             f"{name}: it has {len(frame)} rows, but the copies were made from {schema.rows}; give "
             "the table that was synthesised, or synthesise this one"
         )
-    return frame
+    return frame, kinds
 
 
 def lay_beside(copies: Source, data: Data, holdout: Data | None = None) -> Comparison:
@@ -140,7 +146,8 @@ def lay_beside(copies: Source, data: Data, holdout: Data | None = None) -> Compa
     schema = taken.schema
     origin = taken.origin.source
     held = None if holdout is None else match_table(holdout, schema, origin, holdout=True)
-    source = original(data, taken)
+    source, kinds = _with_kinds(data, taken)
     if held is not None:
         check_holdout(held, source, schema)
-    return Comparison(source, taken.frames, schema, provenance(taken), held)
+    made = provenance(taken)
+    return Comparison(source, taken.frames, schema, made, held, (kinds, *taken.reasons))

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from posynth.copies.failed import concerning, failed_conditionals, note
+from posynth.table.reasons import Reasons
 from posynth.table.schema import Schema
 
 NO_HOLDOUT = (
@@ -166,6 +167,9 @@ class Comparison:
         How the copies were made.
     holdout : pandas.DataFrame, optional
         Rows of the same population that no conditional was fitted on.
+    kinds : tuple of Mapping of str to ndarray of int
+        For columns with several kinds of missing values, which of them each row has, from 1, and 0
+        where a value is present: of the original, then of each copy. Empty where it is not known.
     """
 
     original: pd.DataFrame
@@ -173,6 +177,7 @@ class Comparison:
     schema: Schema
     provenance: Provenance = field(default_factory=lambda: Provenance(0, 0, 0))
     holdout: pd.DataFrame | None = None
+    kinds: tuple[Reasons, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
         held = "no holdout" if self.holdout is None else f"{len(self.holdout)} rows held out"

@@ -105,7 +105,7 @@ def _utility(found: Findings) -> Section:
         ("picture", figures.misfit(utility, found.comparison, banded=found.public)),
         ("grid", tables.columns(utility, found.proper, raw=not found.public)),
         ("grid", tables.pairs(table, found.proper, banded=found.public)),
-        *([] if found.public else _impossible(utility)),
+        *([] if found.public else _private_tables(utility)),
         *_held_out(found.results),
         ("gallery", _gallery(found)),
         _meanings(r for r in utility if r.measure != "advice"),
@@ -113,10 +113,10 @@ def _utility(found: Findings) -> Section:
     return Section("utility", "Utility", words.USEFUL, tuple(parts))
 
 
-def _impossible(results: Sequence[Result]) -> list[Part]:
-    """Show what must not occur in copies, where there is something to show."""
-    table = tables.impossible(results)
-    return [("grid", table)] if table.rows else []
+def _private_tables(results: Sequence[Result]) -> list[Part]:
+    """Show what must not occur in copies, and kinds of missing values, where there are any."""
+    found = (tables.impossible(results), tables.missing_kinds(results))
+    return [("grid", table) for table in found if table.rows]
 
 
 def _held_out(results: Sequence[Result]) -> list[Part]:

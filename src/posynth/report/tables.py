@@ -12,6 +12,7 @@ from posynth.copies.manifest import missing_words, public_chain
 from posynth.evaluation.utility.combinations import NEW
 from posynth.evaluation.utility.kept_bounds import BEYOND
 from posynth.evaluation.utility.kept_rules import KEPT
+from posynth.evaluation.utility.missing_shares import KINDS
 from posynth.families import families
 from posynth.posterior.diagnosis import Diagnosis
 from posynth.posterior.record import Posterior
@@ -282,6 +283,24 @@ def impossible(results: Iterable[Result]) -> Grid:
     flagged = [i for i, r in enumerate(shown) if r.passed is False]
     caption = "What must not occur: against rules, above chance new, or beyond bounds"
     return grid(caption, ("Columns", "Measure", "Value", "Reading"), rows, texts=2, flagged=flagged)
+
+
+def missing_kinds(results: Iterable[Result]) -> Grid:
+    """Shares of the kinds of missing values in the original and in the copies."""
+    rows: list[tuple[str, ...]] = []
+    flagged: list[int] = []
+    for result in results:
+        if result.measure != KINDS or not result.details:
+            continue
+        for kind, (own, drawn) in result.details["kinds"].items():
+            if result.passed is False:
+                flagged.append(len(rows))
+            shares = (fixed(100 * own, 1), fixed(100 * drawn, 1))
+            rows.append((result.subject, kind, *shares, fixed(result.value)))
+    heads = ("Column", "Kind", "% of original", "% of copies", "S")
+    note = f"S is of all kinds of a column together: 1 is ideal, {LIMIT:g} a limit."
+    caption = "Kinds of missing values"
+    return grid(caption, heads, rows, texts=2, flagged=flagged, note=note)
 
 
 def scale_note(proper: bool, banded: bool = False) -> str:

@@ -9,6 +9,7 @@ from posynth.evaluation.utility import ranked
 from posynth.evaluation.utility.combinations import NEW
 from posynth.evaluation.utility.kept_bounds import BEYOND
 from posynth.evaluation.utility.kept_rules import KEPT
+from posynth.evaluation.utility.missing_shares import KINDS
 from posynth.report import tables
 from posynth.report.bands import band_text
 from posynth.report.grid import Grid, fixed, grid
@@ -150,7 +151,10 @@ def _checks(found: "Findings") -> Iterator[Failure]:
 
 
 def _misfits(found: "Findings") -> Iterator[Failure]:
-    """Give columns and pairs whose standardised misfit is above the limit, the worst first."""
+    """Give columns and pairs whose misfit is above the limit, the worst first; then kinds missing.
+
+    Which columns have missing values is not public.
+    """
     advice = {r.subject: r.text for r in found.results if r.measure == "advice"}
     table = ranked(found.results, found.comparison)
     flagged = table[table["flagged"]]
@@ -160,6 +164,10 @@ def _misfits(found: "Findings") -> Iterator[Failure]:
         if found.public:
             text = f"S_pMSE {band_text(float(value))}, and above {tables.LIMIT:g}"
         yield Failure(name.replace(":", " and "), text, "" if found.public else hint)
+    for result in () if found.public else found.results:
+        if result.measure == KINDS and result.passed is False:
+            text = f"{KINDS}: S {fixed(result.value, 1)} > {tables.LIMIT:g}"
+            yield Failure(result.subject, text, result.text)
 
 
 def _impossible(results: tuple[Result, ...]) -> Iterator[Failure]:

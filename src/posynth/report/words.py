@@ -101,6 +101,10 @@ MEANINGS = {
         "the limit is what a fresh sample would show."
     ),
     "rows against rules": "Rows a copy that contradict a rule of the chain; there must be none.",
+    "kinds of missing values": (
+        "Chi-squared of the table of kinds of missing values, original against copies, over its "
+        "expectation under a right model; 1 is ideal, 3 a limit."
+    ),
     "log score": "Mean log predictive density of holdout rows, in nats a row.",
     "log score gain": "Log score less that of columns independent of each other; above 0 is good.",
     "attribute risk": (

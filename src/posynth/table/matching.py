@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from posynth.errors import TableError
@@ -10,6 +11,7 @@ from posynth.table.codec import encode
 from posynth.table.frame import LEAST_ROWS, FewRows, Table
 from posynth.table.inputs import Data, given_table
 from posynth.table.reading import Reading
+from posynth.table.reasons import Reasons, kind_numbers
 from posynth.table.schema import Kind, Schema
 from posynth.table.source import Source
 from posynth.table.storage import is_number
@@ -49,6 +51,20 @@ def match_table(
     >>> match_table(pd.DataFrame({"id": range(12), "sex": list("FM") * 6}), schema).shape
     (12, 1)
     """
+    return matched(data, schema, source, holdout=holdout)[0]
+
+
+def matched(
+    data: Data, schema: Schema, source: Source | None = None, *, holdout: bool = False
+) -> tuple[pd.DataFrame, Reasons]:
+    """Take a table as `match_table` does, and say of which kind each missing value is.
+
+    Returns
+    -------
+    tuple of DataFrame and Mapping of str to ndarray of int64, shape (n,)
+        The table, and for columns with several kinds of missing values the place of the kind, from
+        1; 0 where a value is present. A column whose codes the table does not hold is left out.
+    """
     name = _name(data, holdout)
     reading = Reading() if isinstance(data, Table) else Reading.of(schema, source)
     try:
@@ -69,14 +85,20 @@ def match_table(
         )
     kinds = _declared(table.schema, schema)
     try:
-        frame = (given_table(data, kinds, reading) if kinds else table).frame
+        table = given_table(data, kinds, reading) if kinds else table
+        frame = table.frame
         for column in schema:
             if column.kind.is_modelled:
                 encode(column, frame[column.name])
     except TableError as error:
         said = str(error).removeprefix(f"{_file(data)}: ")
         raise TableError(f"{name}: {said}: {_REFUSED[holdout]}") from None
-    return frame[list(schema.names)].reset_index(drop=True)
+    reasons = {
+        column.name: kind_numbers(column, table.reasons[column.name]).astype(np.int64)
+        for column in schema
+        if column.missing_kinds and any(table.reasons.get(column.name, ()))
+    }
+    return frame[list(schema.names)].reset_index(drop=True), reasons
 
 
 #: Whether rows are a holdout -> what follows from a value that the copies cannot have.
