@@ -23,6 +23,7 @@ MANIFEST = {
         "rules",
         "plug_in",
         "tightened",
+        "stated_priors",
         "simplified",
         "kept_groups",
         "grouped",
