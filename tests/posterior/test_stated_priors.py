@@ -297,6 +297,45 @@ def test_a_stated_prior_makes_the_default_a_straight_line(table):
         assert (own.family, own.scale, own.splines) == ("gaussian", "natural", 0)
 
 
+def test_priors_stated_beside_a_chain_file_replace_its_default(table, tmp_path):
+    two_peaks = table["income"] + 60 * (np.arange(N) % 3 == 0)
+    df = table[["age", "income"]].assign(income=two_peaks)
+    file = tmp_path / "chain.toml"
+    file.write_text(posynth.specify(df).to_toml())
+    own = posynth.specify(df, chain=file, priors={"income": {"age": (0.1, 0.1)}}).spec["income"]
+    assert (own.family, own.scale, own.splines) == ("gaussian", "natural", 0)
+    assert own.priors == {"age": NormalPrior(0.1, 0.1)}
+    with pytest.raises(SpecError, match="unknown conditional 'wage'"):
+        posynth.specify(df, chain=file, priors={"wage": {"age": (0.1, 0.1)}})
+
+
+def test_an_indicator_of_missing_values_takes_priors(table):
+    df = table[["age", "income"]].copy()
+    df.loc[::4, "income"] = np.nan
+    chain = posynth.specify(df, priors={"income_missing": {"age": (0.2, 1e-4)}})
+    slope = posynth.fit(df, chain, seed=1).coefficients("income_missing")["slope"]
+    assert abs(float(slope.mean()) - 0.2) < 1e-4
+
+
+def test_rows_that_a_rule_bounds_take_priors_of_the_truncated_normal(table):
+    df = table[["age", "income"]].assign(income=np.minimum(table["income"], table["age"]))
+    priors = {"income": {"age": (0.5, 1e-4)}}
+    chain = posynth.specify(df, rules="income <= age", priors=priors)
+    assert chain.spec["income"].family == "bounded"
+    copies = posynth.synthesize(df, m=2, rules="income <= age", priors=priors, seed=1)
+    slope = copies.posterior.coefficients("income")["slope"]
+    assert abs(float(slope.mean()) - 0.5) < 1e-4
+    assert all((copy["income"] <= copy["age"]).all() for copy in copies)
+
+
+def test_copies_with_missing_values_are_imputed_without_the_stated_priors(table):
+    df = table[["age", "sex", "income"]].copy()
+    df.loc[::4, "income"] = np.nan
+    copies = posynth.synthesize(df, m=2, priors={"income": {"age": (0.3, 0.1)}}, seed=1)
+    notes = " ".join(posynth.pool(copies, "ols", "income ~ age", impute=2).notes)
+    assert "'income' was imputed without the priors stated of its coefficients" in notes
+
+
 def test_other_slopes_keep_the_prior_for_few_cases(table):
     few = table.assign(rare=(np.arange(N) % 20 == 0).astype(int))[["age", "sex", "income", "rare"]]
     usual = posynth.specify(few).spec["rare"].prior

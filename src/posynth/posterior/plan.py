@@ -288,6 +288,8 @@ def _overridden(chain: Chain, wishes: Wishes) -> Chain:
         if column in chain.schema and chain.schema[column].kind.is_numeric:
             plain |= {"scale": "natural", "splines": 0, "interactions": ()}
         chain = chain.change(column, family=family, **plain)
+    for target, priors in wishes.priors.items():
+        chain = chain.change(target, priors=priors)
     spec = adjusted(chain.spec, chain.schema, wishes)
     if wishes.engine != "auto":
         for conditional in spec:
