@@ -188,6 +188,21 @@ def test_numbers_that_do_not_fit_are_refused(q, v, given, said):
         posynth.pool_estimates(q, v, n=10, k=10, **given)
 
 
+def test_nests_are_imputations_and_are_never_ignored(frames):
+    # Four copies, two of each of two imputations: the spread between imputations counts, which a
+    # rule for four independent copies would take for the noise of synthesis.
+    nested = posynth.pool(frames, "ols", FORMULA, n=N, proper=True, nests=2)
+    assert nested.provenance.missing == "impute" and nested.choice.rule == "nested"
+    q, cov, _ = _fits(frames)
+    numbers = posynth.pool_estimates(q, cov, n=N, k=60, nests=2)
+    assert numbers.choice.rule == "nested"
+    for missing in ("none", "pattern", "joint"):
+        with pytest.raises(MeasureError, match=f"2 nests and missing='{missing}'"):
+            posynth.pool(frames, "ols", FORMULA, n=N, proper=True, nests=2, missing=missing)
+        with pytest.raises(MeasureError, match=f"2 nests and missing='{missing}'"):
+            posynth.pool_estimates(q, cov, n=N, k=60, nests=2, missing=missing)
+
+
 @pytest.mark.parametrize("proper", ["no", 0, "False"])
 def test_what_only_counts_as_true_or_false_is_refused(proper):
     frames = [pd.DataFrame({"x": [1.0, 2.0], "y": [i, 1.0]}) for i in (0.0, 0.5)]

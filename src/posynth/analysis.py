@@ -96,9 +96,8 @@ def how_made(
     response = _of_response(copies.schema, formula)
     made = _with_kept_spread(made, response, options)
     made = replace(made, apart=_apart(copies, response, options))
-    if made.missing == "pattern" and not any(
-        frame[used].isna().to_numpy().any() for frame in copies.frames
-    ):
+    reads_missing = any(frame[used].isna().to_numpy().any() for frame in copies.frames)
+    if made.missing == "pattern" and made.nests == 1 and not reads_missing:
         return replace(made, missing="none")
     holed = (
         () if formula else tuple(n for n in used if any(f[n].isna().any() for f in copies.frames))

@@ -86,7 +86,7 @@ def pool(  # noqa: PLR0913 - a model, how it is pooled and how holes are imputed
         Columns that hold values of the source row by row.
     missing : str, optional
         How missing values of the source were treated: ``"none"``, ``"pattern"`` (they are missing
-        in the copies too), ``"impute"`` or ``"joint"``.
+        in the copies too), ``"impute"`` (taken to be so if there are nests) or ``"joint"``.
     nests : int, optional
         Imputations of the source that the copies were made from, copies of one together.
     progress : bool or callable, optional

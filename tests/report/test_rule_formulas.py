@@ -21,7 +21,7 @@ def _provenances():
         ("none", "pattern", "impute", "joint"), (0, 3),
     )  # fmt: skip
     for m, nests, proper, original, k, missing, imputed in grid:
-        if m % nests == 0:
+        if m % nests == 0 and (nests == 1 or missing == "impute"):
             yield Provenance(100, k, m, proper, original, missing, nests, imputed)
 
 

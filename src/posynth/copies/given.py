@@ -55,7 +55,8 @@ def copies_of_frames(
         Columns that hold values of the source row by row.
     missing : str, optional
         How missing values of the source were treated: ``"none"``, ``"pattern"``, ``"impute"`` or
-        ``"joint"``; by default ``"pattern"`` if the copies have any, else ``"none"``.
+        ``"joint"``; by default ``"impute"`` if there are nests, else ``"pattern"`` if the copies
+        have any, else ``"none"``.
     nests : int
         Imputations of the source from which the copies were made, copies of one together.
 
@@ -90,12 +91,17 @@ def copies_of_frames(
         "m": len(alike),
         "proper": proper is None or truth("proper", proper),
         "unsynthesised": original,
-        "missing": missing or ("pattern" if holed else "none"),
+        "missing": missing or _treatment(nests, holed),
         "nests": nests,
     }
     columns = tuple(_column(name, [f[name] for f in alike]) for name in alike[0].columns)
     remarks = (ASSUMED,) if proper is None else ()
     return Copies(alike, Codebook(Schema(columns, rows), Source(), remarks), (), written)
+
+
+def _treatment(nests: int, holed: bool) -> str:
+    """Return how missing values were treated where it is not said."""
+    return "impute" if nests != 1 else "pattern" if holed else "none"
 
 
 def _among(names: Iterable[str], columns: Iterable[str]) -> list[str]:

@@ -194,7 +194,13 @@ def test_number_of_copies_must_be_the_manifests():
         (Provenance(10.5, 10, 2), r"n = 10.5, but it must be a whole number"),
         (Provenance(10, "10", 2), r"k = '10', but it must be a whole number"),
         (Provenance(10, 10, 2, nests=0), r"nests = 0"),
-        (Provenance(10, 10, 2, nests=3), r"2 copies cannot be split evenly over 3 imputations"),
+        (
+            Provenance(10, 10, 2, missing="impute", nests=3),
+            r"2 copies cannot be split evenly over 3 imputations",
+        ),
+        (Provenance(10, 10, 2, nests=2), r"2 nests and missing='none'.*say missing='impute'"),
+        (Provenance(10, 10, 2, missing="pattern", nests=2), r"2 nests and missing='pattern'"),
+        (Provenance(10, 10, 2, missing="joint", nests=2), r"2 nests and missing='joint'"),
     ],
 )
 def test_impossible_provenance_is_refused(provenance, text):

@@ -51,7 +51,8 @@ def pool_estimates(  # noqa: PLR0913 - what a manifest says, and how to pool
     rule, estimand, level
         As for ``posynth.pool``.
     **made
-        What else a `Provenance` says of the copies: ``unsynthesised``, ``missing``, ``nests``.
+        What else a `Provenance` says of the copies: ``unsynthesised``, ``missing`` (by default
+        ``"impute"`` if there are nests), ``nests``.
 
     Returns
     -------
@@ -73,7 +74,8 @@ def pool_estimates(  # noqa: PLR0913 - what a manifest says, and how to pool
     """
     values, cov, covariances_known = _shaped(q, v)
     labels = _labels(names, values.shape[1])
-    made = {**made, "proper": truth("proper", proper)}
+    imputed = {"missing": "impute"} if made.get("nests", 1) != 1 else {}
+    made = {**imputed, **made, "proper": truth("proper", proper)}
     try:
         provenance = Provenance(n=n, k=k, m=len(values), **made)
     except TypeError as error:

@@ -203,8 +203,8 @@ def check_sizes(provenance: Provenance) -> None:
     Raises
     ------
     MeasureError
-        If n, k or m is no whole number or below 1, or the copies cannot be split evenly over the
-        nests.
+        If n, k or m is no whole number or below 1, or there are nests and the source was not
+        imputed, or the copies cannot be split evenly over them.
     """
     for name in ("n", "k", "m", "nests"):
         found = getattr(provenance, name)
@@ -213,6 +213,12 @@ def check_sizes(provenance: Provenance) -> None:
                 f"provenance: {name} = {found!r}, but it must be a whole number, at least 1; read "
                 "the provenance from the manifest written with the copies"
             )
+    if provenance.nests > 1 and provenance.missing != "impute":
+        raise MeasureError(
+            f"provenance: {provenance.nests} nests and missing={provenance.missing!r}, but nests "
+            "are imputations of the source, whose spread counts; say missing='impute', or leave "
+            "nests out if the copies were made from one table"
+        )
     if provenance.m % provenance.nests:
         raise MeasureError(
             f"provenance: {provenance.m} copies cannot be split evenly over {provenance.nests} "
