@@ -99,6 +99,54 @@ def test_totals_of_totals_are_all_found(rng):
         assert np.allclose(copy.one + copy.two, copy["all"])
 
 
+@pytest.fixture(scope="module")
+def scale():
+    """Three items of 1 to 5, whose sum has 13 values only."""
+    rng = np.random.default_rng(2)
+    return pd.DataFrame({f"q{i}": rng.integers(1, 6, 200) for i in (1, 2, 3)})
+
+
+BESIDE_A_SUM = {
+    "mean": (lambda s: s / 3, "score / 3"),
+    "rounded mean": (lambda s: (s / 3).round(2), "score / 3"),
+    "percent": (lambda s: s * 20, "20 * score"),
+    "a year": (lambda s: (s / 12).round(4), "score / 12"),
+    "other unit": (lambda s: (s / 1.609).round(3), "score / 1.609"),
+    "root": (lambda s: s**0.5, "sqrt(score)"),
+    "logarithm": (np.log, "log(score)"),
+    "exponential": (np.exp, "exp(score)"),
+}
+
+
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("name", BESIDE_A_SUM)
+def test_a_sum_stays_a_sum_beside_a_function_of_it(scale, name, last):
+    # Were the sum computed from the other column, whose own sum is no rule, nothing would keep it.
+    compute, rule = BESIDE_A_SUM[name]
+    score = scale.sum(axis=1)
+    beside = {"other": compute(score), "score": score} if last else {"score": score}
+    found = found_in(scale.assign(**beside, **({} if last else {"other": compute(score)})))
+    assert set(found) == {"score", "other"}
+    if found["score"] == "q1 + q2 + q3":
+        assert found["other"] == rule
+    else:  # the other column is a sum itself
+        assert set("123") <= set(found["other"]) and "other" in found["score"]
+
+
+def test_copies_keep_a_sum_beside_its_mean(scale):
+    frame = scale.assign(score=scale.sum(axis=1), mean=(scale.sum(axis=1) / 3).round(2))
+    copies = posynth.synthesize(frame, m=2, seed=1, progress=False)
+    for copy in copies.frames:
+        total = copy.q1 + copy.q2 + copy.q3
+        assert (copy["score"] == total).all()
+        np.testing.assert_allclose(copy["mean"], (total / 3).round(2), atol=1e-9)
+
+
+def test_a_product_is_divided_by_a_unit(rng):
+    frame = pd.DataFrame({"a": rng.gamma(5, 10, 200).round(1), "h": rng.gamma(5, 10, 200).round(1)})
+    assert found_in(frame.assign(volume=frame.a * frame.h / 3)) == {"volume": "a * h / 3"}
+
+
 def test_rules_never_depend_on_each_other_in_a_circle(people):
     frame = people.assign(a=people.age + 1, b=people.age * 2, c=people.age - people.height)
     rules = found_in(frame)

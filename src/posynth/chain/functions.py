@@ -14,8 +14,9 @@ The sum and the product are found by forward selection on logarithms or values o
 ``MOST_ROWS`` rows, evenly spaced; what one more source leaves over must be rounding.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,15 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Rows
 from posynth.chain.passive import breaks
 from posynth.chain.rule import named, read_rule
+from posynth.chain.units import (
+    DIGITS,
+    is_zero_point,
+    near_unit,
+    product_text,
+    shortest,
+    sum_text,
+    unit_between,
+)
 from posynth.errors import SpecError
 from posynth.table.schema import Column, Kind
 
@@ -35,15 +45,6 @@ ROWS_A_COEFFICIENT, VALUES_A_COEFFICIENT = 20, 4
 COARSEST = 0.5
 #: Exponents are multiples of 1 / 2; relative error of arithmetic of a column in full precision.
 HALVES, PRECISE = 2, 1e-9
-DIGITS = (1, 2, 3, 4)
-#: Factors that are units and not statistics of the rows (a total, an sd), which a rule would
-#: publish; besides all of one digit. Constants: small whole numbers, powers of ten, zero points.
-UNITS = (
-    *(12, 24, 52, 60, 365, 365.25, 3.6),  # of time
-    *(2.54, 30.48, 1.609, 0.4536, 2.205, 28.35, 1.8, 703, 4.184),
-)
-ZEROS = (32, 273.15, 100, 1000, 1900, 2000)
-SMALL = 20
 WHOLES = (1.0, 100.0)
 _PLAIN: dict[str, Callable[[Floats], Floats]] = {
     "{}": np.positive,
@@ -53,6 +54,8 @@ _PLAIN: dict[str, Callable[[Floats], Floats]] = {
     "{} ** 2": np.square,
     "{} ** 3": lambda x: x**3,
 }
+#: A division by something else than a number.
+_DIVIDES = re.compile(r"/\s*(?![\s\d.])")
 _INVERSE: dict[str, Callable[[Floats], Floats]] = {
     "sqrt({})": np.sqrt,
     "(1 / {})": np.reciprocal,
@@ -115,13 +118,53 @@ def functions(
         for target in reversed([name for name in numeric if name not in fixed]):
             first = numeric[: numeric.index(target)] if ordered else numeric
             pool = [n for n in first if n != target and target not in _below(n, found)]
-            sample = _sample(rows, target, pool) if target not in found else None
-            for rule in _candidates(sample, plain) if sample else ():
-                allowed = _in_domain(target, rule, found, fixed)
-                if allowed and _holds(rows, rows.schema[target], rule):
-                    found[target] = rule
-                    break
+            if target not in found:
+                search = _Search(rows, plain, found, fixed)
+                rule = search.rule(target, pool)
+                rule = rule if ordered or rule is None else search.further_back(target, rule, pool)
+                found |= {} if rule is None else {target: rule}
     return found
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What a function of one column is looked for with."""
+
+    rows: Rows
+    plain: bool
+    found: Mapping[str, str]
+    fixed: Collection[str]
+
+    def rule(self, target: str, pool: Sequence[str]) -> str | None:
+        """Return the first candidate that holds in every row."""
+        sample = _sample(self.rows, target, pool)
+        for rule in _candidates(sample, self.plain) if sample else ():
+            allowed = _in_domain(target, rule, self.found, self.fixed)
+            if allowed and _holds(self.rows, self.rows.schema[target], rule):
+                return rule
+        return None
+
+    def further_back(self, target: str, rule: str, pool: Sequence[str]) -> str:
+        """Return another rule in place of f(x) where x is a function of the target itself.
+
+        Of a sum of items and its root one is computed from the items and the other from it: were
+        the sum the square of its root, nothing would tell that it is a sum.
+        """
+        left, other = list(pool), rule
+        for source in _sources(rule):
+            if self.rule(source, [n for n in pool if n != source]):
+                return rule  # it is computed without the target
+        while len(_sources(other)) == 1:
+            (source,) = _sources(other)
+            inverse = replace(self, plain=False).rule(source, [target])
+            if source in self.found or source in self.fixed or not inverse:
+                return rule
+            left.remove(source)
+            following = self.rule(target, left)
+            if following is None:
+                return rule
+            other = following
+        return other
 
 
 def _below(name: str, found: Mapping[str, str]) -> set[str]:
@@ -181,10 +224,10 @@ def keeps_sign(rule: str) -> bool:
 
     Examples
     --------
-    >>> keeps_sign("log(x)"), keeps_sign("a / b"), keeps_sign("a + 2 * b")
+    >>> keeps_sign("log(x)"), keeps_sign("a / b"), keeps_sign("a / 3 + 2 * b")
     (True, True, False)
     """
-    return any(part in rule for part in ("log", "sqrt", "/"))
+    return any(part in rule for part in ("log", "sqrt")) or bool(_DIVIDES.search(rule))
 
 
 def _sample(rows: Rows, target: str, pool: Sequence[str]) -> Sample | None:
@@ -259,9 +302,9 @@ def _products(sample: Sample, parts: int) -> Iterator[str]:
         rest = sample.y / np.exp(L @ powers)
         ratio = sample.half / sample.y
         low, high = (rest * (1 - ratio)).max(), (rest * (1 + ratio)).min()
-        constant = _shortest(low, high) if low <= high else None
-        if constant is not None and _is_unit(constant):
-            yield _product(constant, names, powers)
+        constant = unit_between(low, high) if low <= high else None
+        if constant is not None:
+            yield product_text(constant, names, powers)
 
 
 def _selected(y: Floats, half: Floats, sources: dict[str, Floats]) -> Iterator[list[str]]:
@@ -287,9 +330,11 @@ def _selected(y: Floats, half: Floats, sources: dict[str, Floats]) -> Iterator[l
         without = [k for k in chosen if k != one]
         if without and np.abs(_left(Z[:, without], y)).max() <= 1.5 * half.max():
             chosen = without
-    if (1 + len(chosen)) * ROWS_A_COEFFICIENT <= len(y) and (
-        1 + len(chosen)
-    ) * VALUES_A_COEFFICIENT <= len(np.unique(y)):
+    # Of a total of parts, rows with different parts tell; a difference of few values is a part.
+    total = bool((_least_squares(Z[:, chosen], y)[1:] > 0).all())
+    different = len(np.unique(Z[:, chosen], axis=0) if total else np.unique(y))
+    needed = 1 + len(chosen)
+    if needed * ROWS_A_COEFFICIENT <= len(y) and needed * VALUES_A_COEFFICIENT <= different:
         yield [names[k] for k in sorted(chosen)]
 
 
@@ -300,14 +345,15 @@ def _linear(sample: Sample, columns: list[Floats], texts: list[str]) -> Iterator
     if np.abs(sample.y - fit[0] - Z @ fit[1:]).max() > 1.5 * sample.half.max():
         return
     for digits in DIGITS:
-        slopes = np.array([_rounded(value, digits) for value in fit[1:]])
-        if not all(map(_is_unit, slopes)):
+        units = [near_unit(value, digits) for value in fit[1:]]
+        slopes = np.array([unit for unit in units if unit is not None])
+        if len(slopes) < len(units):
             continue
         rest = sample.y - Z @ slopes
         low, high = (rest - sample.half).max(), (rest + sample.half).min()
-        constant = _shortest(low, high) if low <= high else None
-        if constant is not None and _is_zero_point(constant):
-            yield _sum(constant, slopes, texts)
+        constant = shortest(low, high) if low <= high else None
+        if constant is not None and is_zero_point(constant):
+            yield sum_text(constant, slopes, texts)
             return
 
 
@@ -327,55 +373,3 @@ def _fitted(Z: Floats, y: Floats) -> Floats:
 def _left(Z: Floats, y: Floats) -> Floats:
     left: Floats = y - y.mean() - _fitted(Z - Z.mean(axis=0), y - y.mean())
     return left
-
-
-def _rounded(value: float, digits: int) -> float:
-    return float(f"{value:.{digits}g}")
-
-
-def _is_unit(value: float) -> bool:
-    """Whether a factor is of one digit, a quotient of small numbers, or a known unit."""
-    quotient = any(value * n == round(value * n) and abs(value * n) <= 12 for n in range(1, 13))
-    return value != 0 and (abs(value) in UNITS or _rounded(value, 1) == value or quotient)
-
-
-def _is_zero_point(value: float) -> bool:
-    whole = value == round(value)
-    return abs(value) in ZEROS or (whole and abs(value) <= SMALL)
-
-
-def _shortest(low: float, high: float) -> float | None:
-    """Return the number of fewest digits in an interval, or None where it takes many."""
-    if low <= 0 <= high:
-        return 0.0
-    tried = (_rounded((low + high) / 2, digits) for digits in DIGITS)
-    return next((value for value in tried if low <= value <= high), None)
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else repr(value)
-
-
-def _sum(constant: float, slopes: Floats, texts: list[str]) -> str:
-    terms = []
-    for slope, text in sorted(zip(slopes, texts, strict=True), key=lambda each: each[0] < 0):
-        size = "" if abs(slope) == 1 else f"{_number(abs(float(slope)))} * "
-        terms.append(("-" if slope < 0 else "+", f"{size}{text}"))
-    if constant:
-        terms.append(("-" if constant < 0 else "+", _number(abs(constant))))
-    (sign, first), rest = terms[0], terms[1:]
-    return ("-" if sign == "-" else "") + first + "".join(f" {s} {t}" for s, t in rest)
-
-
-def _product(constant: float, names: list[str], powers: Floats) -> str:
-    def power(name: str, size: float) -> str:
-        if size == 0.5:
-            return f"sqrt({named(name)})"
-        return named(name) + ("" if size == 1 else f" ** {_number(size)}")
-
-    signed = list(zip(names, map(float, powers), strict=True))
-    above = [power(name, size) for name, size in signed if size > 0]
-    below = [power(name, -size) for name, size in signed if size < 0]
-    if constant != 1 or not above:
-        above.insert(0, _number(constant))
-    return " * ".join(above) + "".join(f" / {each}" for each in below)
