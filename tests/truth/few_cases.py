@@ -40,7 +40,8 @@ Z = stats.norm.isf(0.025)
 class Case:
     """A population, what is estimated, and its true values.
 
-    ``posterior`` maps an estimand to (conditional, predictor) whose slope it is.
+    ``posterior`` maps an estimand to (conditional, predictor) whose slope it is; ``methods`` names
+    families, where the chain is not left to its defaults.
     """
 
     simulate: Callable
@@ -48,6 +49,7 @@ class Case:
     truth: dict
     posterior: dict = field(default_factory=dict)
     impute: int = 0
+    methods: dict = field(default_factory=dict)
 
 
 def logistic(y, X):
@@ -220,7 +222,10 @@ def run(case, number):
     """Return one sample's errors and half widths: {column: {estimand: (error, half width)}}."""
     frame = case.simulate(np.random.default_rng([SEED, number]))
     found = {"original": {}, "pooled": {}, "posterior": {}}
-    posterior = posynth.fit(frame, seed=number) if case.analyse else None
+    posterior = None
+    if case.analyse:
+        chain = posynth.specify(frame, methods=case.methods) if case.methods else None
+        posterior = posynth.fit(frame, chain, seed=number)
     for name, (target, predictor) in case.posterior.items():
         slopes = _slopes(frame, number, posterior, target, predictor)
         low, high = np.quantile(slopes, [0.025, 0.975])
