@@ -79,9 +79,9 @@ def _as_stated(
 ) -> Conditional:
     """Keep straight main effects on the natural scale: priors are stated of their coefficients."""
     note = "straight lines on natural scales, since priors of coefficients are stated"
-    told = replace(conditional, note=f"{conditional.note}; {note}")
+    straight = replace(conditional, note=f"{conditional.note}; {note}")
     levels = conditional.family in CURVED and not conditional.indicates
-    return for_few_cases(rows, columns, told) if levels and free else told
+    return for_few_cases(rows, columns, straight) if levels and free else straight
 
 
 def _positive(rows: Rows, conditional: Conditional) -> bool:
