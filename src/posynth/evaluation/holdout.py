@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from posynth.errors import MeasureError
+from posynth.evaluation.matches import Matches
 from posynth.table.codec import encode
 from posynth.table.schema import Column, Schema
 
@@ -15,8 +16,8 @@ def check_holdout(holdout: pd.DataFrame, source: pd.DataFrame, schema: Schema) -
     """Refuse a holdout with more rows of the source than chance would give.
 
     A row of the population equals one of the source about as often as a row of the source equals
-    another: with c of n such rows the number among h rows of a holdout is taken for binomial with
-    h and (c + 1)/(n + 2).
+    another. The number among h rows of a holdout is held against the beta-binomial distribution of
+    ``matches``, which counts that this share is an estimate.
 
     Parameters
     ----------
@@ -41,22 +42,20 @@ def check_holdout(holdout: pd.DataFrame, source: pd.DataFrame, schema: Schema) -
     Traceback (most recent call last):
     posynth.errors.MeasureError: the holdout: 100 of its 100 rows are rows of the table that was ...
     """
-    from scipy import stats
-
     columns = [column for column in schema if column.kind.is_modelled]
     if not columns or holdout.empty:
         return
     own, other = _keys(source, columns), _keys(holdout, columns)
     found = int(np.isin(other, own).sum())
-    twice = int(own.duplicated(keep=False).sum())
-    chance = (twice + 1) / (len(own) + 2)
-    if stats.binom.sf(found - 1, len(other), chance) >= _CHANCE:
+    chance = Matches.of_source(own.value_counts().to_numpy())
+    if chance.exceeds(found, len(other)) >= _CHANCE:
         return
     raise MeasureError(
         f"the holdout: {found} of its {len(other)} rows are rows of the table that was synthesised "
-        f"(about {len(other) * chance:.0f} would be by chance), so that copies cannot be told to "
-        "be nearer to the source than to them; leave these rows out, or split the table before "
-        "the synthesis and hand the rest over as the holdout"
+        f"(about {len(other) * chance.share:.0f} would be by chance), so that copies cannot be "
+        "told to be nearer to the source than to them; split the table before the synthesis and "
+        "hand the rest over as the holdout. Do not leave out rows because they are alike: others "
+        "are alike by chance, and what is left would be farther from the source than fresh rows"
     )
 
 

@@ -25,7 +25,8 @@ _COARSEN = (
 )
 #: Measure of disclosure -> what to do where it is outside its limit.
 REMEDIES = {
-    "copied rows": "model columns that are copied by another family, or drop rare combinations",
+    "copied rows": "model columns that are copied by another family, give conditionals fewer "
+    "predictors, or drop rare combinations",
     "DCR share": "release fewer copies, or use a simpler chain",
     "MIA AUC": "release fewer copies, or use a simpler chain",
     "check_1way": _COARSEN,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from posynth.errors import MeasureError
 from posynth.evaluation.base import Comparison
@@ -138,11 +139,15 @@ def test_infinite_values_are_refused_by_name():
 
 def test_copied_rows_by_hand(six):
     # All columns: F30x F40x M30x of the copy are rows of the original -> 3 of 6. No original row
-    # occurs twice -> 0 expected. Pooled p = 3 / 12, se = sqrt(3/16 (1/6 + 1/6)) = .25, limit 58 %.
+    # occurs twice -> 0 expected. The share has mean (0 + 1)/(6 + 2) and, with one more of each,
+    # variance (7 + 2 - 7 * 7/6)/36; more than 4 of 6 have probability .014, more than 5 .003.
     result = copied.measure(six)[0]
     assert result.value == pytest.approx(50)
     assert result.details["expected"] == 0
-    assert result.details["limit"] == pytest.approx(100 * 2.3263 * 0.25)
+    assert result.details["limit"] == pytest.approx(500 / 6)
+    total = (7 / 64) / (5 / 216) - 1
+    tails = stats.betabinom.sf([4, 5], 6, total / 8, 7 * total / 8)
+    np.testing.assert_allclose(tails, [0.0143, 0.0031], atol=5e-5)
     assert result.passed is True
     # A holdout with one original row of two: 50 % expected.
     holdout = pd.DataFrame({"sex": ["F", "F"], "age": [30, 99], "ill": ["x", "x"]})

@@ -8,16 +8,18 @@ from posynth.evaluation.base import Comparison
 from posynth.evaluation.disclosure.averages import name_keys, share
 from posynth.evaluation.disclosure.cells import check_target
 from posynth.evaluation.disclosure.keys import Coded, Ints, code_columns, modelled_columns
+from posynth.evaluation.matches import Matches
 from posynth.results import Result
 from posynth.table.names import Names, as_names
 
-Z = 2.3263  # one-sided 1 %
+LEVEL = 0.01
 TEXT = (
     "Percent of synthetic rows identical to an original row; a fresh sample of the population "
     "would show {expected:.3g} % by chance ({how}). Passed if no higher than chance explains at "
-    "the 1 % level; if it fails, look for a conditional that copies values (CART, hot deck, pmm) "
-    "or for columns that were not synthesised. Few copied rows do not mean that no row is nearly "
-    "copied: see DCR."
+    "the 1 % level; if it fails, look for a conditional that copies values (CART, hot deck, pmm), "
+    "for columns that were not synthesised, or for conditionals with many parameters for the rows "
+    "there are, which follow the sample: fewer predictors or stronger priors. Few copied rows do "
+    "not mean that no row is nearly copied: see DCR."
 )
 HOW = {
     "holdout": "the holdout's share of rows identical to an original row",
@@ -31,8 +33,9 @@ def measure(comparison: Comparison, keys: Names | None = None) -> list[Result]:
     share_i = 100 sum_q s_q 1{d_q > 0} / k for copy i. Expected: 100 sum_q h_q 1{d_q > 0} / h of a
     holdout; without one 100 sum_q d_q 1{d_q > 1} / n, which is the leave-one-out estimate of the
     chance that a row drawn from the population equals one of n - 1 others, so no split is needed.
-    The limit is the expected share plus 2.33 standard errors of the difference of two shares
-    (pooled, all copies together); the leave-one-out share is treated as that of n independent rows.
+    The limit is what fresh rows, as many as all copies have, exceed with probability .01: the
+    number that match is beta-binomial, which counts that the expected share is an estimate, from
+    rows that have twins in common (``evaluation.matches``).
 
     Parameters
     ----------
@@ -64,21 +67,21 @@ def measure(comparison: Comparison, keys: Names | None = None) -> list[Result]:
     sizes = [len(copy) for copy in coded.copies]
     per_copy = [share(c, k) for c, k in zip(copied, sizes, strict=True)]
     value, chance = float(np.mean(per_copy)), _reference(coded, d_q)
-    limit = _limit(chance, sum(copied), sum(sizes))
+    limit = share(chance.matches.most(sum(sizes), LEVEL), sum(sizes))
+    within = sum(copied) <= chance.matches.most(sum(sizes), LEVEL)
     details = {"per_copy": per_copy, "copied": copied, "k": sizes, "limit": limit}
     details |= {"expected": chance.percent, "expected_from": chance.source, "row_level": True}
     details |= {"expected_count": chance.matched, "expected_of": chance.rows}
     subject = "" if keys is None else name_keys(chosen)
     text = TEXT.format(expected=chance.percent, how=HOW[chance.source])
-    return [
-        Result("copied rows", value, subject, passed=value <= limit, text=text, details=details)
-    ]
+    return [Result("copied rows", value, subject, passed=within, text=text, details=details)]
 
 
 class _Chance(NamedTuple):
     matched: int
     rows: int
     source: str
+    matches: Matches
 
     @property
     def percent(self) -> float:
@@ -87,11 +90,7 @@ class _Chance(NamedTuple):
 
 def _reference(coded: Coded, d_q: Ints) -> _Chance:
     if coded.holdout is not None:
-        return _Chance(int(np.sum(d_q[coded.holdout] > 0)), len(coded.holdout), "holdout")
-    return _Chance(int(d_q[d_q > 1].sum()), len(coded.original), "leave one out")
-
-
-def _limit(chance: _Chance, copied: int, k: int) -> float:
-    pooled = (chance.matched + copied) / (chance.rows + k)
-    error = np.sqrt(pooled * (1 - pooled) * (1 / chance.rows + 1 / k))
-    return chance.percent + float(100 * Z * error)
+        matched, rows = int(np.sum(d_q[coded.holdout] > 0)), len(coded.holdout)
+        return _Chance(matched, rows, "holdout", Matches.of_holdout(matched, rows))
+    matched = int(d_q[d_q > 1].sum())
+    return _Chance(matched, len(coded.original), "leave one out", Matches.of_source(d_q))
