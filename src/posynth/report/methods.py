@@ -187,7 +187,7 @@ def _quality(found: "Findings") -> str:
     return (
         f"Utility was judged by the standardised propensity score mean squared error of all "
         f"{len(two)} pairs of columns, on the scale of {kind} copies, where 1 is ideal: {low}, and "
-        f"{int(two['flagged'].sum())} pairs exceeded {tables.LIMIT:g}."
+        f"{int(two['flagged'].sum())} pairs exceeded {tables.LIMIT:g} and what chance explains."
     )
 
 

@@ -230,7 +230,7 @@ def _pairs(found: Findings) -> Fact:
     table = ranked(found.results, found.comparison)
     two = table[table["ways"] == 2]
     over = int(two["flagged"].sum())
-    reading = f"above S = {tables.LIMIT:g}; 1 is ideal"
+    reading = f"above S = {tables.LIMIT:g} and beyond chance; 1 is ideal"
     return Fact("Pairs of columns misfitting", f"{over} of {len(two)}", reading, over > 0)
 
 

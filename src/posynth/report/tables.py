@@ -327,7 +327,10 @@ def columns(
     scaled = ("S_pMSE", "S_KS", "S_Hellinger")
     wanted = (*scaled, "KS", "Hellinger") if raw else scaled
     rows = [(name, *(_cell(single[name].get(m), m, proper, raw) for m in wanted)) for name in order]
-    flagged = [i for i, name in enumerate(order) if _worst(single[name], proper) > LIMIT]
+    failed = {
+        name for name, each in single.items() if any(r.passed is False for r in each.values())
+    }
+    flagged = [i for i, name in enumerate(order) if name in failed]
     caption = "Distributions of single columns, the worst first"
     note = scale_note(proper, not raw)
     return grid(caption, ("Column", *wanted), rows, flagged=flagged, note=note)

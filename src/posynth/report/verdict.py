@@ -125,7 +125,7 @@ def _sentence(
         how = "of limited use" if share > MANY else "useful, with exceptions"
         first = (
             f"The copies are {how}: {len(misfits)} columns or pairs of columns misfit "
-            f"(S above {tables.LIMIT:g})."
+            f"(S above {tables.LIMIT:g} and beyond chance)."
         )
     else:
         first = (

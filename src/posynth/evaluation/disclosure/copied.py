@@ -53,8 +53,8 @@ def measure(comparison: Comparison, keys: Names | None = None) -> list[Result]:
     --------
     >>> import pandas as pd
     >>> from posynth.table.schema import Column, Kind, Schema
-    >>> schema = Schema((Column("x", Kind.COUNT, "int64"),), rows=4)
-    >>> original = pd.DataFrame({"x": [1, 2, 3, 4]})
+    >>> schema = Schema((Column("x", Kind.COUNT, "int64"),), rows=40)
+    >>> original = pd.DataFrame({"x": range(40)})
     >>> result = measure(Comparison(original, (original,), schema))[0]
     >>> result.value, result.passed
     (100.0, False)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pandas as pd
 
 from posynth.evaluation.base import Comparison
-from posynth.evaluation.utility.scale import LIMIT, fitting
+from posynth.evaluation.utility.scale import LIMIT, fitting, limit_of
 from posynth.results import Result
 
 ADVICE = "advice"
@@ -73,7 +73,8 @@ def advise(
     order : sequence of str, optional
         Visit order of the chain; by default that of the schema.
     limit : float
-        S above which something counts, on the scale that fits the copies.
+        S above which something counts, on the scale that fits the copies, where that is more than
+        chance gives among so many tables.
 
     Returns
     -------
@@ -85,13 +86,15 @@ def advise(
     -----
     Misfit of the association is what the pair has beyond its margins, by the usual partition of
     chi-squared: S = (VW_ab - VW_a - VW_b) / (df_ab - df_a - df_b). The partition is approximate for
-    VW, so it ranks faults and is not reported as a measure.
+    VW, so it ranks faults and is not reported as a measure. It is charged only where the pair is
+    above its own limit, so that advice and verdict are one judgement.
     """
     visit = list(order) if order is not None else list(comparison.schema.names)
     table = ranked(results, comparison)
     faults: dict[str, dict[str, float]] = {}
-    for partners, name, score in _charges(table, comparison, visit):
-        if score > limit and name not in comparison.provenance.unsynthesised:
+    for partners, name, score, df in _charges(table, comparison, visit):
+        chance = limit_of(df, len(comparison.copies), len(table))
+        if score > max(limit, chance) and name not in comparison.provenance.unsynthesised:
             faults.setdefault(name, {})[partners] = score
     if not faults:
         return [_nothing(limit, len(table))]
@@ -102,16 +105,16 @@ def advise(
 
 def _charges(
     table: pd.DataFrame, comparison: Comparison, visit: list[str]
-) -> Iterator[tuple[str, str, float]]:
-    """Yield (earlier column or "", column charged, S) of every margin and association."""
+) -> Iterator[tuple[str, str, float, float]]:
+    """Yield (earlier column or "", column charged, S, df) of margins and pairs above the limit."""
     chi = dict(zip(table["subject"], table["S"] * table["df"], strict=True))
     df = dict(zip(table["subject"], table["df"], strict=True))
-    for subject in table["subject"]:
+    for subject in table.loc[table["flagged"], "subject"]:
         names = sorted(_columns(subject, comparison), key=visit.index)
         margins = [name for name in names if len(names) > 1 and name in chi]
         rest = df[subject] - sum(df[name] for name in margins)
         misfit = chi[subject] - sum(chi[name] for name in margins)
-        yield ":".join(names[:-1]), names[-1], misfit / rest if rest > 0 else 0.0
+        yield ":".join(names[:-1]), names[-1], misfit / rest if rest > 0 else 0.0, rest
 
 
 def _columns(subject: str, comparison: Comparison) -> list[str]:
@@ -128,8 +131,8 @@ def _columns(subject: str, comparison: Comparison) -> list[str]:
 
 def _nothing(limit: float, tables: int) -> Result:
     text = (
-        f"No margin or association of {tables} tables has S above {limit:g}: no conditional asks "
-        "for a change."
+        f"No margin or association of {tables} tables has S above {limit:g} and beyond chance: no "
+        "conditional asks for a change."
         if tables
         else "No table was judged, so there is no advice: run the one-way and two-way tables."
     )

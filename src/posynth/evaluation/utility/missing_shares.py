@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from posynth.evaluation.base import Comparison
-from posynth.evaluation.utility.scale import LIMIT, fitting, to_proper
+from posynth.evaluation.utility.scale import fitting, limit_of, to_proper
 from posynth.evaluation.utility.table_statistics import Counts, voas_williamson
 from posynth.evaluation.utility.values import Floats
 from posynth.results import Result
@@ -75,8 +75,11 @@ def _of_column(comparison: Comparison, column: Column) -> Result:
     value = fitting(*both, comparison)
     shares = _shares(column, original, copies)
     details = {"S_plugin": both[0], "S_proper": both[1], "kinds": shares}
-    text = _text(column, value, shares)
-    return Result(KINDS, value, column.name, passed=value <= LIMIT, text=text, details=details)
+    of_kinds = sum(len(each.missing_kinds) > 1 for each in comparison.schema)
+    limit = limit_of(float(np.mean([table.df for table in tables])), len(copies), of_kinds)
+    text = _text(column, value, shares, limit)
+    details |= {"limit": limit}
+    return Result(KINDS, value, column.name, passed=value <= limit, text=text, details=details)
 
 
 def _shares(
@@ -90,12 +93,14 @@ def _shares(
     return {n: (float(own[at]), float(drawn[at])) for at, n in enumerate(names, start=1)}
 
 
-def _text(column: Column, value: float, shares: dict[str, tuple[float, float]]) -> str:
+def _text(
+    column: Column, value: float, shares: dict[str, tuple[float, float]], limit: float
+) -> str:
     said = ", ".join(f"{name} {a:.1%} ({b:.1%})" for name, (a, b) in shares.items())
     text = f"Missing values of {column.name!r} by kind in the original (copies): {said}"
-    if value <= LIMIT:
+    if value <= limit:
         return f"{text}."
     return (
-        f"{text}; S above {LIMIT:g}: look at the conditional of the missing values of "
+        f"{text}; S above {limit:.2g}: look at the conditional of the missing values of "
         f"{column.name!r}, and name its predictors or family."
     )

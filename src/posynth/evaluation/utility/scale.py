@@ -26,6 +26,7 @@ from posynth.results import Result
 LIMIT = 3.0
 """Above this S a table deserves work: "below 10, or better still below 3" (synthpop's vignette on
 utility, 1.9-2). It is applied on the scale that fits how the copies were drawn."""
+_CHANCE = 0.05
 
 
 def shares(comparison: Comparison) -> Floats:
@@ -59,6 +60,33 @@ def fitting(plugin: float, proper: float, comparison: Comparison) -> float:
     return proper if comparison.provenance.proper else plugin
 
 
+def limit_of(df: float, copies: int, tables: int) -> float:
+    """Return the S of a table above which it deserves work: 3, or more where chance gives more.
+
+    Given the source, the statistic of each copy of the right model is chi-squared with df, and
+    copies are independent, so df m S is chi-squared with df m.
+
+    Parameters
+    ----------
+    df : float
+        Degrees of freedom of the table.
+    copies : int
+        m, over which S is a mean.
+    tables : int
+        Tables looked at: with probability .95 none of a right model exceeds its limit.
+
+    Examples
+    --------
+    >>> [round(limit_of(df, m, 45), 1) for df, m in ((1, 1), (1, 5), (16, 5))]
+    [10.6, 4.1, 3.0]
+    """
+    from scipy.special import chdtri
+
+    if not df > 0:
+        return LIMIT
+    return max(LIMIT, float(chdtri(df * copies, _CHANCE / max(tables, 1))) / (df * copies))
+
+
 def ratio_result(
     measure: str,
     plugin: Floats,
@@ -67,6 +95,7 @@ def ratio_result(
     subject: str = "",
     order: float = 1.0,
     details: Mapping[str, Any] | None = None,
+    limit: float = LIMIT,
 ) -> Result:
     """Write the record of a standardised measure with both scales.
 
@@ -84,18 +113,22 @@ def ratio_result(
         See :func:`to_proper`.
     details : mapping, optional
         Further numbers.
+    limit : float
+        The largest S that passes.
 
     Returns
     -------
     Result
-        The value is the mean over copies on the scale that fits how they were drawn: 1 is ideal
-        and 3 its limit. Details: ``S_plugin``, ``S_proper``, ``per_copy`` (on the plug-in scale,
+        The value is the mean over copies on the scale that fits how they were drawn: 1 is ideal.
+        Details: ``limit``, ``S_plugin``, ``S_proper``, ``per_copy`` (on the plug-in scale,
         which is synthpop's) and ``per_copy_proper``.
     """
     proper = to_proper(plugin, comparison, order)
     means = float(np.mean(plugin)), float(np.mean(proper))
     own = fitting(*means, comparison)
+    where = f"{measure} of {subject}" if subject else measure
     scales = {
+        "limit": limit,
         "S_plugin": means[0],
         "S_proper": means[1],
         "per_copy": plugin.tolist(),
@@ -105,26 +138,22 @@ def ratio_result(
         measure,
         own,
         subject,
-        passed=None if np.isnan(own) else own <= LIMIT,
-        text=_sentence(measure, subject, means, comparison, order),
+        passed=None if np.isnan(own) else own <= limit,
+        text=_sentence(where, means, comparison, order, limit),
         details={**scales, **(details or {})},
     )
 
 
 def _sentence(
-    measure: str,
-    subject: str,
-    means: tuple[float, float],
-    comparison: Comparison,
-    order: float,
+    where: str, means: tuple[float, float], comparison: Comparison, order: float, limit: float
 ) -> str:
-    where = f"{measure} of {subject}" if subject else measure
+    chance = ", the most that chance explains" if limit > LIMIT else ""
+    said = f"1 is ideal, {limit:.2g} a limit{chance}"
     if not comparison.provenance.proper:
-        return f"{where}: {means[0]:.2f} for plug-in copies; 1 is ideal, {LIMIT:g} a limit."
+        return f"{where}: {means[0]:.2f} for plug-in copies; {said}."
     return (
-        f"{where}: {means[1]:.2f} for proper copies; 1 is ideal, {LIMIT:g} a limit (on synthpop's "
-        f"scale, on which perfect proper copies score {_ideal(comparison, order):.2f}: "
-        f"{means[0]:.2f})."
+        f"{where}: {means[1]:.2f} for proper copies; {said} (on synthpop's scale, on which perfect "
+        f"proper copies score {_ideal(comparison, order):.2f}: {means[0]:.2f})."
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from posynth.errors import MeasureError, unknown
 from posynth.evaluation.base import Comparison
 from posynth.evaluation.utility.cells import code
-from posynth.evaluation.utility.scale import ratio_result, to_proper
+from posynth.evaluation.utility.scale import LIMIT, limit_of, ratio_result, to_proper
 from posynth.evaluation.utility.table_statistics import RAW, STANDARDISED, Counts
 from posynth.evaluation.utility.values import Coded, Floats
 from posynth.results import Result
@@ -47,6 +47,7 @@ def measure(
     Returns
     -------
     list of Result
+        One that exceeds 3, and what chance gives the largest of so many tables, has not passed.
         Subjects ``"a"``, ``"a:b"``, ...; value the mean over copies. Standardised values are on the
         scale that fits how the copies were drawn; the details hold both scales.
 
@@ -73,10 +74,9 @@ def measure(
         raise MeasureError(
             f"ways must be between 1 and the {len(coded)} judged columns, got {ways}"
         )
+    crossed = list(combinations(coded, ways))
     return [
-        result
-        for subset in combinations(coded, ways)
-        for result in _judge(subset, comparison, names)
+        result for subset in crossed for result in _judge(subset, comparison, names, len(crossed))
     ]
 
 
@@ -167,12 +167,15 @@ def _statistic_names(statistics: Sequence[str]) -> list[str]:
     return list(statistics)
 
 
-def _judge(subset: Sequence[Coded], comparison: Comparison, names: list[str]) -> list[Result]:
+def _judge(
+    subset: Sequence[Coded], comparison: Comparison, names: list[str], looked_at: int
+) -> list[Result]:
     original, copies = counts(subset)
     tables = [Counts.of(original, copy) for copy in copies]
     raw = {name: np.array([f(t) for t in tables]) for name, f in RAW.items()}
     ratios = {name: np.array([f(t) for t in tables]) for name, (f, _) in STANDARDISED.items()}
     details: dict[str, Any] = {
+        "tables": looked_at,
         "df": float(np.mean([t.df for t in tables])),
         "dfG": float(np.mean([t.df_g for t in tables])),
         "cells": int(original.size),
@@ -180,6 +183,7 @@ def _judge(subset: Sequence[Coded], comparison: Comparison, names: list[str]) ->
         "statistics": {name: float(np.mean(x)) for name, x in (raw | ratios).items()},
         "statistics_proper": _all_proper(ratios, comparison),
     }
+    details["limit"] = limit_of(details["df"], len(copies), looked_at)
     subject = _subject(subset)
     return [
         _raw_result(name, raw[name], subject, details)
@@ -195,7 +199,10 @@ def _ratio_result(
     raw = details["statistics"][name.split("_")[1]]
     every = {"raw": raw, **details}
     order = STANDARDISED[name][1]
-    return ratio_result(name, plugin, comparison, subject=subject, order=order, details=every)
+    every["limit"] = every["limit"] if order == 1 else LIMIT  # linear ones have S^2 in its place
+    return ratio_result(
+        name, plugin, comparison, subject=subject, order=order, details=every, limit=every["limit"]
+    )
 
 
 def _raw_result(name: str, per_copy: Floats, subject: str, details: dict[str, Any]) -> Result:
