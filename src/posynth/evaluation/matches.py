@@ -89,7 +89,7 @@ class Matches:
 
         Examples
         --------
-        >>> Matches(0.5, 1 / 12).most(9, 0.1)
+        >>> Matches(0.5, 1 / 12).most(9, 0.15)
         8
         """
         from scipy import stats

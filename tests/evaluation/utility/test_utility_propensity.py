@@ -41,8 +41,14 @@ def test_statistics_worked_by_hand():
     assert found["U_excess"] == pytest.approx(7.5 / 9 - 0.5)
 
 
-def test_po50_has_no_excess_where_the_sizes_differ():
-    assert np.isnan(statistics(np.array([0.6, 0.6, 0.4]), np.array([1, 1, 0]))["PO50_excess"])
+def test_nothing_is_told_apart_by_guessing_whatever_the_sizes():
+    t = np.repeat([1, 0], [40, 400])
+    guessed = np.full(440, 40 / 440)
+    assert statistics(guessed, t)["PO50"] == statistics(guessed, 1 - t)["PO50"] == 0
+    # 30 of 40 synthetic and 300 of 400 original rows are called right at c = 1/11: 25 beyond 50.
+    p = np.repeat([0.2, 0.01, 0.2, 0.01], [30, 10, 100, 300])
+    assert statistics(p, t)["PO50"] == statistics(p, t)["PO50_excess"] == 25
+    assert statistics(1 - p, 1 - t)["PO50"] == 25
 
 
 def test_saturated_logit_is_the_table(compare, rng):

@@ -41,15 +41,15 @@ def statistics(p: Floats, t: Labels) -> Statistics:
     -------
     dict of str to float
         ``pMSE`` = sum (p - c)^2 / N; ``SPECKS`` = Kolmogorov-Smirnov distance between the scores of
-        synthetic and original rows; ``PO50`` = per cent called right at 1/2, less 50; ``U`` =
+        synthetic and original rows; ``PO50`` = per cent called right at c (the mean of that of
+        synthetic and of original rows), less 50: 0 for guessing whatever k / n; ``U`` =
         number of (synthetic, original) pairs with the higher score synthetic, ties half;
         ``pMSE_excess``, ``SPECKS_excess``, ... the same free of n and k, 0 for no difference:
-        pMSE / (c^2 (1 - c)^2), SPECKS, PO50 (NaN unless k = n: at 1/2 the larger side wins by
-        size alone), U / (n k) - 1/2.
+        pMSE / (c^2 (1 - c)^2), SPECKS, PO50, U / (n k) - 1/2.
 
     Examples
     --------
-    >>> statistics(np.array([0.75, 0.75, 0.25, 0.25]), np.array([1, 1, 0, 1]))["PO50"]
+    >>> statistics(np.array([0.75, 0.25, 0.25, 0.25]), np.array([1, 1, 0, 0]))["PO50"]
     25.0
     """
     from scipy.stats import ks_2samp, mannwhitneyu
@@ -58,7 +58,7 @@ def statistics(p: Floats, t: Labels) -> Statistics:
     n, k, c = len(original), len(synthetic), float(t.mean())
     pmse = float(((p - c) ** 2).mean())
     specks = float(ks_2samp(synthetic, original, method="asymp").statistic)
-    po50 = float(100 * ((p > 0.5) == (t == 1)).mean() - 50)
+    po50 = float(50 * ((synthetic > c).mean() + (original <= c).mean()) - 50)
     u = float(mannwhitneyu(synthetic, original, method="asymptotic").statistic)
     return {
         "pMSE": pmse,
@@ -67,7 +67,7 @@ def statistics(p: Floats, t: Labels) -> Statistics:
         "U": u,
         "pMSE_excess": pmse / (c * (1 - c)) ** 2,
         "SPECKS_excess": specks,
-        "PO50_excess": po50 if n == k else float("nan"),
+        "PO50_excess": po50,
         "U_excess": u / (n * k) - 0.5,
     }
 

@@ -134,9 +134,12 @@ def wilcoxon(t: Counts) -> float:
 
 
 def po50(t: Counts) -> float:
-    """Return PO50, per cent of rows told apart by their cell's majority, less 50."""
-    synthetic = t.s / t.k > t.o / t.n
-    return float(100 * np.where(synthetic, t.s, t.o).sum() / (t.n + t.k) - 50)
+    """Return PO50, per cent of rows told apart by their cell, less the 50 of guessing: 25 MabsDD.
+
+    It is the mean of the per cent of synthetic and of original rows that lie in cells where they
+    are more than their share, which is synthpop's where k = n.
+    """
+    return 25 * mean_absolute(t)
 
 
 def mean_absolute(t: Counts) -> float:
@@ -208,12 +211,8 @@ def s_mabsdd(t: Counts) -> float:
 
 
 def s_po50(t: Counts) -> float:
-    """Return S_PO50, which equals S_MabsDD at k = n (PO50 = 25 MabsDD); NaN elsewhere.
-
-    At k other than n the larger side wins every cell by size alone, and PO50 has no
-    useful null.
-    """
-    return s_mabsdd(t) if t.n == t.k else float("nan")
+    """Return S_PO50, which equals S_MabsDD (PO50 = 25 MabsDD)."""
+    return s_mabsdd(t)
 
 
 def s_u(t: Counts) -> float:
