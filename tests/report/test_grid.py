@@ -51,7 +51,7 @@ def test_the_scale_that_fits_the_copies_is_shown():
 def test_the_worst_column_stands_first():
     results = [
         *[standardised(m, "good", 1.0) for m in ("S_pMSE", "S_Hellinger")],
-        *[standardised(m, "bad", 9.0) for m in ("S_pMSE", "S_Hellinger")],
+        *[standardised(m, "bad", 9.0, False) for m in ("S_pMSE", "S_Hellinger")],
         standardised("S_pMSE", "good:bad", 20.0),
     ]
     table = columns(results, proper=True, raw=False)

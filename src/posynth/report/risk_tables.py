@@ -137,8 +137,9 @@ def influence(results: Sequence[Result]) -> Grid:
     found = [r for r in results if r.measure in INFLUENCE]
     rows = [(INFLUENCE[r.measure], r.measure, verdict(r.passed), fixed(r.value, 2)) for r in found]
     flagged = [i for i, r in enumerate(found) if r.passed is False]
-    note = "Numbers are in units of their standard deviation. A k-hat above 0.7 marks a record "
-    note += "whose presence the copies may show."
+    limit = next((r.details["limit"] for r in found if r.details.get("limit")), 0.7)
+    note = f"Numbers are in units of their standard deviation. A k-hat above {limit:.2g} marks a "
+    note += "record whose presence the copies may show."
     heads = ("Over records", "Measure", "Within limits", "Value")
     return grid("Influence of single records", heads, rows, texts=3, flagged=flagged, note=note)
 

@@ -150,6 +150,20 @@ def test_an_outlier_moves_the_posterior_most():
     assert with_it[0].value > 5 * with_it[0].details["median"]
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_record_is_named_where_none_can_move_anything(seed):
+    # 300 rows of five coins: their shapes are near 0, but the largest of 200 estimates from 100
+    # draws was above .7 with two of three seeds.
+    coins = np.random.default_rng(2).random((300, 5)) < 0.4
+    table = pd.DataFrame({f"b{i}": np.where(x, "yes", "no") for i, x in enumerate(coins.T)})
+    _, tables, _ = whole(table, m=2)
+    posterior = posynth.fit(table, seed=seed)
+    shape = by_posterior.measure_influence(tables, posterior, rng=np.random.default_rng(1))[2]
+    assert shape.passed and shape.details["above_limit"] == 0
+    assert shape.details["draws"] >= 400
+    assert shape.details["limit"] == min(0.7, 1 - 1 / np.log10(shape.details["draws"]))
+
+
 def test_an_intruder_who_reads_less_is_told_of():
     table = pd.DataFrame({"x": list("ab") * 50, "y": list("aabb") * 25})
     copies, tables, used = whole(table, m=3)

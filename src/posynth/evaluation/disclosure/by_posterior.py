@@ -23,6 +23,8 @@ from posynth.results import Result
 
 DRAWS = 200
 FEW_DRAWS = 100
+#: Of a Pareto shape: from 100 draws the largest of 200 harmless records is above 0.7 by chance.
+MANY_DRAWS = 2000
 UNSTABLE = 200
 NO_POSTERIOR = (
     "column {column!r}: family {family!r} is no draw from a model's posterior (an algorithm or a "
@@ -147,7 +149,8 @@ def measure_influence(
     rng : numpy.random.Generator
         Draws the records, if there are more than ``rows``.
     draws, rows : int
-        At most so many posterior draws and records.
+        At most so many posterior draws and records; a Pareto shape is estimated from all draws
+        there are, at most 2000.
 
     Returns
     -------
@@ -167,7 +170,11 @@ def measure_influence(
         note = f" {rows:,} of {len(comparison.original):,} records, drawn at random."
         results = [replace(result, text=result.text + note) for result in results]
     unstable = np.argsort(of_rows.std(axis=0))[-UNSTABLE:]
-    shape = influence.measure(of_rows[:, unstable], m, k_hat=True)[2]
+    records = encoded(posterior, table.iloc[np.sort(unstable)])
+    more = row_log_density(posterior, records, comb(posterior, MANY_DRAWS))
+    if not np.isfinite(more).all():
+        return [Result("influence", float("inf"), passed=False, text=NO_DENSITY)]
+    shape = influence.measure(more, m, k_hat=True)[2]
     note = f" Estimated for the {len(unstable)} records whose density varies most over draws."
     return [*results, replace(shape, text=shape.text + note)]
 

@@ -19,7 +19,7 @@ EPSILON = (
     "of any kind follows from it"
 )
 K_HAT = (
-    f"Largest Pareto shape of the ratios that would leave one record out; records above {GOOD} "
+    "Largest Pareto shape of the ratios that would leave one record out; records above {limit:.2g} "
     "move the posterior so much that the copies may tell whether they were in the source"
 )
 
@@ -64,7 +64,8 @@ def measure(
     ----------
     Savitsky, Williams and Hu (2022), Bayesian pseudo posterior mechanism under asymptotic
     differential privacy, JMLR 23(55), arXiv 1909.11796; Wang, Fienberg and Smola (2015), Privacy
-    for free, ICML, for bounded likelihoods.
+    for free, ICML, for bounded likelihoods; Vehtari et al. (2024), Pareto smoothed importance
+    sampling, JMLR 25(72).
 
     Examples
     --------
@@ -98,13 +99,34 @@ def measure(
 
 def _leave_one_out(weighted: Floats, subject: str, rows: bool) -> Result:
     shapes = pareto_k(-np.ascontiguousarray(weighted.T))
-    details = {"above_limit": int(np.sum(shapes > GOOD)), "records": len(shapes), "row_level": True}
+    limit = good_shape(len(weighted))
+    details = {"above_limit": int(np.sum(shapes > limit)), "records": len(shapes), "limit": limit}
+    details |= {"draws": len(weighted), "row_level": True}
     if rows:
         details |= {"k_hat": shapes.tolist(), "private": True}
     top = float(shapes.max())
     return Result(
-        "influence k-hat", top, subject, passed=top <= GOOD, text=K_HAT + ".", details=details
+        "influence k-hat",
+        top,
+        subject,
+        passed=top <= limit,
+        text=K_HAT.format(limit=limit) + ".",
+        details=details,
     )
+
+
+def good_shape(draws: int) -> float:
+    """Return the largest Pareto shape that so many draws can be relied on for, at most 0.7.
+
+    It is min(1 - 1 / log10(S), 0.7) (Vehtari et al. 2024). The largest of 200 shapes of records
+    that move nothing is below it in 95 % of cases from 200 draws on (.56; .46 of .62 at 400).
+
+    Examples
+    --------
+    >>> [round(good_shape(draws), 2) for draws in (200, 400, 4000)]
+    [0.57, 0.62, 0.7]
+    """
+    return min(GOOD, 1 - 1 / float(np.log10(max(draws, 10))))
 
 
 def _weighted(log_likelihood: Floats, weights: Floats | None, copies: int) -> Floats:
