@@ -178,7 +178,7 @@ def _write(taken: Copies, posterior: Posterior, draft: Path, ending: str) -> Non
     codebook = public_codebook(everything, taken.frames)
     facts = {**public_manifest(taken.manifest()), **codebook.to_dict()}
     _write_copies(taken, codebook, draft / "copies", ending)
-    rows = codebook_rows(codebook, posterior, taken.frames)
+    rows = codebook_rows(codebook, posterior, taken.frames, failed_conditionals(facts))
     texts = {
         MANIFEST: json.dumps(facts, indent=1, ensure_ascii=False) + "\n",
         "codebook.csv": as_csv(rows),

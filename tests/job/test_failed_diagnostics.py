@@ -48,6 +48,21 @@ def copies(table, bad_b):
         return posynth.synthesize(table, m=3, seed=1, predictors=DEPENDING)
 
 
+def test_a_release_says_it_where_other_programs_are_told_how_to_pool(copies, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", posynth.DiagnosticWarning)
+        place = posynth.release(copies, tmp_path / "given")
+    text = (place / "HOW_TO_POOL.md").read_text("utf-8")
+    before, rule = text.split("## The rule")
+    assert "Before you rely on a result" in before and "no rule makes up" in before
+    assert "- The conditional of 'b', on which 'b', 'c' depend, did not pass its diag" in before
+    assert "did not pass" not in rule
+    rows = pd.read_csv(place / "codebook.csv").set_index("column")["modelled"]
+    said = rows.str.contains("depends on 'b', which did not pass its diagnostics")
+    assert said.to_dict() == {"a": False, "b": True, "c": True, "d": False}
+    assert (place / "codebook.md").read_text("utf-8").count("which did not pass") == 2
+
+
 @pytest.fixture
 def source(table, tmp_path):
     path = tmp_path / "table.csv"

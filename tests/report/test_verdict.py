@@ -91,6 +91,11 @@ def test_methods_say_how_these_copies_were_made(found):
     assert f"the median was {np.median(medians):.2f}" in text
 
 
+def test_public_methods_name_every_kind_of_draws_that_may_have_been_used(found):
+    text = " ".join(methods(replace(found, public=True)))
+    assert "obtained by exact draws, importance resampling or Markov chain Monte Carlo" in text
+
+
 def test_methods_tell_scales_curves_and_products(found):
     """What a conditional is on another scale, or bends, is not called a linear regression alone."""
     spec = found.copies.posterior.spec

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from posynth.copies.codebook import Codebook
+from posynth.copies.failed import FailedConditional, concerning
 from posynth.copies.manifest import public_chain
 from posynth.posterior.record import Posterior
 from posynth.table import dates
@@ -25,7 +26,10 @@ FILLED = {
 
 
 def codebook_rows(
-    codebook: Codebook, posterior: Posterior, frames: Sequence[pd.DataFrame]
+    codebook: Codebook,
+    posterior: Posterior,
+    frames: Sequence[pd.DataFrame],
+    failed: Sequence[FailedConditional] = (),
 ) -> list[dict[str, str]]:
     """Describe the columns of copies.
 
@@ -40,6 +44,8 @@ def codebook_rows(
         How columns were modelled.
     frames : sequence of pandas.DataFrame
         The copies.
+    failed : sequence of FailedConditional
+        Conditionals that did not pass their diagnostics: columns that depend on one say so.
 
     Returns
     -------
@@ -55,7 +61,7 @@ def codebook_rows(
             **_range(column, frames),
             "decimals": "" if column.decimals is None else str(column.decimals),
             "missing": f"{np.mean([frame[column.name].isna().mean() for frame in frames]):.3f}",
-            "modelled": _modelled(column, posterior, chain),
+            "modelled": _modelled(column, posterior, chain) + _doubts(column, failed),
         }
         for column in codebook.schema
     ]
@@ -86,6 +92,12 @@ def _modelled(column: Column, posterior: Posterior, chain: Mapping[str, Mapping[
     if conditional.computed:
         return f"computed: {conditional.computed_by}"
     return chain[column.name]["family"]
+
+
+def _doubts(column: Column, failed: Sequence[FailedConditional]) -> str:
+    """Say which conditionals that did not pass a column depends on."""
+    names = [repr(each.target) for each in concerning(failed, [column.name])]
+    return f"; depends on {', '.join(names)}, which did not pass its diagnostics" if names else ""
 
 
 def as_csv(rows: Sequence[Mapping[str, str]]) -> str:

@@ -70,7 +70,7 @@ def how_to_pool(made: Provenance, codebook: Codebook, example: Example, ending: 
         "m": made.m, "n": made.n, "k": made.k, "nests": made.nests,
         "kind": _kind(made), "proper": made.proper, "level": LEVEL, "percent": f"{100 * LEVEL:g}",
         "quantile": f"{50 * (1 + LEVEL):g} %", "parquet": ending == "parquet", "ending": ending,
-        "width": max(2, len(str(made.m))), "refusal": "",
+        "width": max(2, len(str(made.m))), "refusal": "", "failed": made.failed,
     }  # fmt: skip
     try:
         choice = choose(made)

@@ -169,8 +169,8 @@ def _fit(found: "Findings") -> str:
         if not failed
         else f"The conditionals of {_names(failed)} were outside their diagnostic limits."
     )
-    if found.public:
-        used = "exact draws or Markov chain Monte Carlo"
+    if found.public:  # which of them was chosen depends on the data
+        used = "exact draws, importance resampling or Markov chain Monte Carlo"
     rules = f" {_conditionals(len(computed))} computed from others had none." if computed else ""
     return f"Posteriors were obtained by {used}.{rules} {end}"
 
