@@ -37,7 +37,7 @@ class Matches:
     variance: float
 
     @classmethod
-    def of_source(cls, counts: NDArray[np.int64]) -> "Matches":
+    def of_source(cls, counts: NDArray[np.integer]) -> "Matches":
         """Estimate pi from how often each different row of the source occurs.
 
         Parameters
