@@ -48,6 +48,64 @@ def _leave_one_out(X, y):
     return found
 
 
+@pytest.fixture(scope="module")
+def bounded():
+    """A column at or above another in every row, both missing in some, and a question not asked."""
+    rng = np.random.default_rng(6)
+    x = rng.gamma(9, 5, ROWS).round(1)
+    frame = pd.DataFrame({"x": x, "y": (x + rng.gamma(2, 3, ROWS)).round(1)})
+    frame.loc[[1, 5, 40], "y"] = np.nan
+    frame["asked"] = np.where(rng.random(ROWS) < 0.6, "yes", "no")
+    frame["z"] = np.where(frame["asked"] == "yes", rng.normal(size=ROWS), np.nan)
+    rules = ["y >= x", "z is missing if and only if asked == 'no'"]
+    return frame, posynth.specify(frame, rules=rules), rules
+
+
+def test_rows_are_those_of_the_table_given(bounded, line, posterior):
+    frame, chain, _ = bounded
+    fitted = posynth.fit(frame, chain, seed=1)
+    for name in ("y", "z"):
+        places = np.flatnonzero(frame[name].notna())
+        trees = [
+            posynth.log_likelihood(fitted, name, frame, draws=20),
+            posynth.posterior_predictive(fitted, name, frame, draws=20),
+            fitted.inference_data(name, frame, draws=20),
+            posynth.prior_predictive(chain.change(name, prior="weak"), name, frame, draws=20),
+        ]
+        groups = [g for tree in trees for g in tree.children.values() if "row" in g.coords]
+        assert len(groups) >= 11
+        for group in groups:
+            np.testing.assert_array_equal(group["row"], places)
+        for tree in trees:
+            shown = tree["observed_data"][name].to_series()
+            pd.testing.assert_series_equal(
+                shown, frame[name].dropna(), check_index_type=False, check_names=False
+            )
+    part = line[10:].reset_index(drop=True)
+    assert posynth.log_likelihood(posterior, "y", part, draws=20)["log_likelihood"]["row"][0] == 0
+
+
+@pytest.mark.parametrize("by_distance", [False, True])
+def test_all_draws_of_a_bounded_column_are_its_values(bounded, by_distance):
+    frame, chain, rules = bounded
+    if not by_distance:
+        chain = posynth.specify(frame, rules=rules, methods={"y": "bounded"})
+    fitted = posynth.fit(frame, chain, seed=1)
+    tree = fitted.inference_data("y", frame, draws=100)
+    prior = posynth.prior_predictive(chain.change("y", prior="weak"), "y", frame, draws=40)
+    x = frame["x"][frame["y"].notna()].to_numpy()
+    drawn = [each["posterior_predictive"]["y"] for each in (tree,)]
+    drawn += [each["prior_predictive"]["y"] for each in (tree, prior)]
+    for values in drawn:
+        assert (values.to_numpy() >= x).all()
+    gap = float(drawn[0].mean()) - frame["y"].mean()
+    assert abs(gap) < 4 * frame["y"].sub(frame["x"]).std() / ROWS**0.5
+    said = f"its distance above the lower bound that rules give it ({rules[0]})"
+    said = said if by_distance else None  # the values themselves, truncated
+    assert tree.attrs.get("response") == said
+    assert fitted.coefficients("y").attrs.get("response") == said
+
+
 def test_loo_is_the_exact_log_score_in_a_conjugate_case(posterior, line):
     tree = posynth.log_likelihood(posterior, "y", line, draws=2000)
     found = az.loo(tree, pointwise=True)

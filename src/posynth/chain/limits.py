@@ -233,6 +233,18 @@ class Limits:
         drawn = within_bounds(rows.schema[self.column], drawn)
         return np.clip(as_released(rows.schema[self.column], drawn), low, high)
 
+    @property
+    def modelled(self) -> str:
+        """What is modelled in place of the column's values, in words; empty where it is those."""
+        said = {
+            ABOVE: "its distance above the lower bound",
+            BELOW: "its distance below the upper bound",
+            BETWEEN: "its share of the way from the lower to the upper bound",
+        }
+        if not self.distance:
+            return ""
+        return f"{said[self.distance]} that rules give it ({'; '.join(self.rules)})"
+
     def _kind(self, rows: Rows, conditional: Conditional, rule: RowRule) -> float:
         """Return the kind of missing value in the rows that a rule says are missing."""
         applies = rule.applies(rows)

@@ -49,7 +49,8 @@ def inference_data(
     Returns
     -------
     xarray.DataTree
-        Groups, with dims chain, draw and row, in the units of the column:
+        Groups, with dims chain, draw and row (positions of the rows used in ``df``), in the units
+        of the column:
 
         ``posterior``
             Parameters, and Deterministics that are functions of them.
@@ -65,7 +66,8 @@ def inference_data(
         ``constant_data``
             The predictors of each row.
 
-        Attributes of the tree say how the conditional was fitted, and which of these groups there
+        Attributes of the tree say how the conditional was fitted, what the parameters are about
+        where that is a distance from a bound (``response``), and which of these groups there
         cannot be, and why (``absent``).
 
     Raises
@@ -135,7 +137,7 @@ def _predictors(view: View, df: "pd.DataFrame") -> "xr.Dataset":
         levels = tuple(map(str, column.levels)) if column.kind.is_categorical else ()
         units = Units(bool(levels) and not np.isnan(values).any(), levels)
         found[node_name(name)] = ("row", units.values(values), units.attrs)
-    return xr.Dataset(found, coords={"row": np.arange(int(view.coded.used.sum()))})
+    return xr.Dataset(found, coords={"row": view.places})
 
 
 def _attrs(posterior: Posterior, target: str, absent: dict[str, str]) -> dict[str, Any]:
@@ -160,6 +162,9 @@ def _attrs(posterior: Posterior, target: str, absent: dict[str, str]) -> dict[st
         "inference_library": "posynth",
         "inference_library_version": posterior.version,
     }
+    limits = posterior.links[target].coding.limits
+    if limits is not None and limits.modelled:
+        facts["response"] = limits.modelled
     if absent:
         facts["absent"] = "; ".join(f"{groups}: {why}" for groups, why in absent.items())
     return {k: v for k, v in facts.items() if not (isinstance(v, float) and math.isnan(v))}

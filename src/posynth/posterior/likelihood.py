@@ -111,10 +111,12 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     return Coded(family, task, used, values, unit, scored, kinds, stretch)
 
 
-def observed_values(rows: Rows, conditional: Conditional, coding: Coding) -> Floats:
-    """Return the values that a conditional is about, in the units of its column."""
-    _, used = coding.gathered(rows, _present(rows, conditional))
-    return _values(coding.measured(rows), conditional)[used]
+def observed_values(
+    rows: Rows, conditional: Conditional, coding: Coding
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the values that a conditional is about, as in its column, and which rows have them."""
+    used = coding.gathered(rows, _present(rows, conditional))[1]
+    return _values(rows, conditional)[used], used
 
 
 def _present(rows: Rows, conditional: Conditional) -> NDArray[np.bool_]:

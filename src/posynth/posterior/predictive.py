@@ -9,7 +9,10 @@ of it is ever saved.
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from posynth.arguments import of_type, whole
+from posynth.chain.open_rows import part
 from posynth.errors import SpecError
 from posynth.posterior.bound import Chain, conform
 from posynth.posterior.likelihood import observed_values
@@ -17,7 +20,15 @@ from posynth.posterior.record import Posterior, node_name
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.task import encode_table, make_task
 from posynth.posterior.units import Units
-from posynth.posterior.view import View, computed, from_prior, no_model, observed
+from posynth.posterior.view import (
+    View,
+    computed,
+    from_prior,
+    no_model,
+    observed,
+    of_prior,
+    values_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +60,8 @@ def log_likelihood(
     target : str
         Which conditional.
     df : pandas.DataFrame
-        A table with the chain's columns; rows in which the target is missing are left out.
+        A table with the chain's columns; rows in which the target is missing, or rules decide it,
+        are left out.
     draws : int
         The posterior is thinned to at most so many draws.
 
@@ -57,7 +69,7 @@ def log_likelihood(
     -------
     xarray.DataTree
         Groups ``posterior``, ``log_likelihood`` and ``observed_data``, with dims chain, draw and
-        row; ``arviz.loo`` and ``arviz.compare`` take it.
+        row, the position of each row used in ``df``; ``arviz.loo`` and ``arviz.compare`` take it.
 
     Raises
     ------
@@ -150,11 +162,12 @@ def prior_predictive(
     rows = encode_table(table, chain.spec)
     task, coding = make_task(rows, chain.spec, bound.conditional, bound.family)
     units = Units.of(chain.schema, bound.conditional, coding)
-    prior, drawn = from_prior(task, coding, units, draws, stream(seed, Purpose.PREDICT, target))
-    values = observed_values(rows, bound.conditional, coding)
+    prior, drawn = from_prior(task, coding, draws, stream(seed, Purpose.PREDICT, target))
+    values, used = observed_values(rows, bound.conditional, coding)
+    drawn, places = values_of(coding, part(rows, used), drawn), np.flatnonzero(used)
     groups = {
         "prior": prior,
-        "prior_predictive": drawn,
-        "observed_data": observed(target, values, units),
+        "prior_predictive": of_prior(target, drawn, prior, units).assign_coords(row=places),
+        "observed_data": observed(target, values, units, places),
     }
     return xr.DataTree.from_dict(groups, name=node_name(target))

@@ -168,10 +168,12 @@ class Posterior:
 
         With standardised predictors z = (x - c) / s the model's alpha + z beta equals
         ``intercept + x slope``; a standardised response is scaled back too. On a learned scale
-        they are about the response's normal score. Of random effects it has the spreads ``tau``
-        and the correlations, where there are three effects partial ones in the order of the
-        effects. A family with cutpoints has slopes and no intercept. The names of predictors, and
-        ``intercept`` of centred predictors, are those under which priors can be stated.
+        they are about the response's normal score; where rules bound the column they may be about
+        its distance from a bound, which the attribute ``response`` then says. Of random effects it
+        has the spreads ``tau`` and the correlations, where there are three effects partial ones in
+        the order of the effects. A family with cutpoints has slopes and no intercept. The names of
+        predictors, and ``intercept`` of centred predictors, are those under which priors can be
+        stated.
 
         Raises
         ------
@@ -202,7 +204,9 @@ class Posterior:
         spreads = {name: dataset[name] * unit for name in ("sigma", "tau") if name in dataset}
         if "agreement" in dataset:
             natural["correlation"] = 2 * dataset["agreement"] - 1
-        return natural.assign(spreads)
+        limits = coding.limits
+        instead = limits.modelled if limits is not None else ""
+        return natural.assign(spreads).assign_attrs({"response": instead} if instead else {})
 
     def diagnostics(self) -> "pd.DataFrame":
         """Return one row a conditional: family, engine, n, k-hat, R-hat, ESS, seconds ...

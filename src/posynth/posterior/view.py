@@ -110,7 +110,12 @@ class View:
         values = self.coded.observed
         if self.by_distance:
             values = self.rows.arrays[self.posterior.spec[self.target].column]
-        return observed(self.target, values, self.units)
+        return observed(self.target, values, self.units, self.places)
+
+    @property
+    def places(self) -> NDArray[np.intp]:
+        """Positions of the rows in the table given: the coordinate ``row`` of every group."""
+        return np.flatnonzero(self.coded.used)
 
     @property
     def by_distance(self) -> bool:
@@ -136,7 +141,7 @@ class View:
         if self.coded.scored is not None:
             # Rare values that the scale does not hold have the probability of one case.
             said = {"scale": LEARNED, "outside": int(self.coded.scored.outside.sum())}
-        return by_row(self.target, found, self.thinned, said)
+        return by_row(self.target, found, self.thinned, said, self.places)
 
     def predicted(self, seed: int) -> "xr.Dataset":
         """Return rows drawn anew at each draw."""
@@ -145,21 +150,37 @@ class View:
         sampler = RowSampler(self.coded.family, self.target, coding, prior, stacked(self.thinned))
         rng = stream(seed, Purpose.PREDICT, self.target)
         drawn = draws_of(sampler, self.coded.task.design.X, self.thinned, rng)
-        if self.by_distance and coding.limits is not None:
-            drawn = np.array([coding.limits.back(self.rows, each) for each in drawn])
-        return by_row(self.target, self.units.values(drawn), self.thinned, self.units.attrs)
+        drawn, units = values_of(coding, self.rows, drawn), self.units
+        return by_row(self.target, units.values(drawn), self.thinned, units.attrs, self.places)
 
     def prior_predicted(self, draws: int, seed: int) -> "tuple[xr.Dataset, xr.Dataset]":
         """Return parameters drawn from the prior, and rows drawn given them."""
         coding = self.posterior.links[self.target].coding
         rng = stream(seed, Purpose.PREDICT, self.target, 1)
-        return from_prior(self.coded.task, coding, self.units, draws, rng)
+        prior, drawn = from_prior(self.coded.task, coding, draws, rng)
+        shown = of_prior(self.target, values_of(coding, self.rows, drawn), prior, self.units)
+        return prior, shown.assign_coords(row=self.places)
+
+
+def values_of(coding: Coding, rows: Rows, drawn: Floats) -> Floats:
+    """Return draws (s, n) as values of the column, within the bounds that rules give it."""
+    limits = coding.limits
+    if limits is None:
+        return drawn
+    return np.array([limits.back(rows, each) for each in drawn])
+
+
+def of_prior(target: str, drawn: Floats, prior: "xr.Dataset", units: Units) -> "xr.Dataset":
+    """Return rows drawn given parameters from the prior, and how many of them overflowed."""
+    beyond = {"overflowed": int(np.isinf(drawn).sum())} if np.isinf(drawn).any() else {}
+    places = np.arange(drawn.shape[1])
+    return by_row(target, units.values(drawn), prior, units.attrs | beyond, places)
 
 
 def from_prior(
-    task: Task, coding: Coding, units: Units, draws: int, rng: np.random.Generator
-) -> "tuple[xr.Dataset, xr.Dataset]":
-    """Return parameters drawn from a conditional's prior, and rows drawn given them.
+    task: Task, coding: Coding, draws: int, rng: np.random.Generator
+) -> "tuple[xr.Dataset, Floats]":
+    """Return parameters drawn from a conditional's prior, and rows drawn given them, (s, n).
 
     Raises
     ------
@@ -167,11 +188,8 @@ def from_prior(
         If the prior is improper or holds a potential.
     """
     prior = labelled(to_dataset(prior_fit(task, rng, draws)))
-    target = task.response.name
-    sampler = RowSampler(task.family, target, coding, task.prior, stacked(prior))
-    drawn = draws_of(sampler, task.design.X, prior, rng, checked=False)
-    beyond = {"overflowed": int(np.isinf(drawn).sum())} if np.isinf(drawn).any() else {}
-    return prior, by_row(target, units.values(drawn), prior, units.attrs | beyond)
+    sampler = RowSampler(task.family, task.response.name, coding, task.prior, stacked(prior))
+    return prior, draws_of(sampler, task.design.X, prior, rng, checked=False)
 
 
 def draws_of(
@@ -188,9 +206,13 @@ def draws_of(
 
 
 def by_row(
-    target: str, values: NDArray[Any], draws: "xr.Dataset", attrs: dict[str, Any]
+    target: str,
+    values: NDArray[Any],
+    draws: "xr.Dataset",
+    attrs: dict[str, Any],
+    places: NDArray[np.intp],
 ) -> "xr.Dataset":
-    """Return values (s, n) as a variable with dims chain, draw and row."""
+    """Return values (s, n) as a variable with dims chain, draw and row, at these positions."""
     import xarray as xr
 
     sizes = draws.sizes
@@ -198,18 +220,20 @@ def by_row(
     coords = {
         "chain": draws["chain"],
         "draw": draws["draw"],
-        "row": np.arange(shaped.shape[-1]),
+        "row": places,
     }
     variable = (("chain", "draw", "row"), shaped, attrs)
     return xr.Dataset({node_name(target): variable}, coords=coords)
 
 
-def observed(target: str, values: NDArray[Any], units: Units) -> "xr.Dataset":
-    """Return observed values (n,) as a variable with dim row."""
+def observed(
+    target: str, values: NDArray[Any], units: Units, places: NDArray[np.intp]
+) -> "xr.Dataset":
+    """Return observed values (n,) as a variable with dim row, at these positions of the table."""
     import xarray as xr
 
     variable = ("row", units.values(values), units.attrs)
-    return xr.Dataset({node_name(target): variable}, coords={"row": np.arange(len(values))})
+    return xr.Dataset({node_name(target): variable}, coords={"row": places})
 
 
 def has_posterior(posterior: Posterior, target: str) -> bool:
