@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import posynth
 from posynth.errors import MeasureError
 from posynth.evaluation.inference.models import fit_statsmodels
 from posynth.evaluation.inference.responses import codes, event, number, order, status
@@ -97,3 +98,34 @@ def test_what_is_computed_on_the_left_is_the_response():
     found = fit_statsmodels("I(y - 1) ~ x", "ols")(frame)
     exact = np.polyfit(frame["x"], frame["y"] - 1, 1)[::-1]
     assert np.allclose(found.q, exact)
+
+
+@pytest.mark.parametrize("model", ["logit", "glm"])
+@pytest.mark.parametrize(("low", "high"), [(0, 0.5), (0.2, 0.8), (1, 2), (0.5, 1)])
+def test_two_numbers_are_two_levels_whatever_they_are(model, low, high):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=200)
+    events = rng.random(200) < 1 / (1 + np.exp(-x))
+    given = {"family": "binomial"} if model == "glm" else {}
+    frames = [
+        pd.DataFrame({"x": x, "y": np.where(part, high, low)}) for part in (events, ~events[::-1])
+    ]
+    zero_one = [frame.assign(y=(frame["y"] == high) * 1) for frame in frames]
+    pooled = [
+        posynth.pool(each, model, "y ~ x", n=200, proper=True, **given)
+        for each in (frames, zero_one)
+    ]
+    np.testing.assert_allclose(pooled[0].table, pooled[1].table)
+    said = f"the event of 'y' is {np.float64(high):g}, against {np.float64(low):g}"
+    assert said in pooled[0].text.replace(".0,", ",").replace("0.0", "0")
+    assert "event of" not in pooled[1].text
+
+
+def test_proportions_are_said_to_be_taken_for_such_in_every_copy():
+    rng = np.random.default_rng(2)
+    frames = [pd.DataFrame({"x": rng.normal(size=90)}) for _ in range(3)]
+    shares = [rng.choice(each, 90) for each in ([0.2, 0.8], [0.2, 0.5], [0.1, 0.5, 0.8])]
+    given = [frame.assign(y=share) for frame, share in zip(frames, shares, strict=True)]
+    pooled = posynth.pool(given, "logit", "y ~ x", n=90, proper=True)
+    assert "'y' is taken for proportions, each of one trial" in pooled.text
+    assert "event of" not in pooled.text

@@ -303,6 +303,8 @@ class _Reading:
             texts = all(isinstance(level, str) for level in declared.levels)
             if texts or request.response in (codes, order):
                 return predictor(column, declared, known)
+        if known is None and request.response not in (codes, order):
+            known = tuple(sorted(column.dropna().unique().tolist()))
         return column if known is None else one_coding(column, known)
 
     def _per_row(self, rows: pd.DataFrame, kept: Any) -> tuple[dict[str, Any], list[str]]:

@@ -18,6 +18,12 @@ _SAID = ({"no", "yes"}, {"n", "y"}, {"false", "true"}, {"0", "1"}, {"censored", 
 MANY_LEVELS = 20
 
 
+SHARES = (
+    "the response {!r} is taken for proportions, each of one trial: of more trials the standard "
+    "errors are too large, unless they are robust"
+)
+
+
 class Coded(NamedTuple):
     """A response as its model takes it.
 
@@ -54,7 +60,7 @@ def one_coding(
     """Return a column of levels with those that occur in any of the tables analysed alike.
 
     Without this 1 and 2 in one copy and 2 and 3 in another would be the same two levels. Booleans
-    have two levels, and numbers from 0 to 1 are none where they may be ``shares``.
+    have two levels, and more than two numbers from 0 to 1 are none where they may be ``shares``.
 
     Examples
     --------
@@ -66,9 +72,15 @@ def one_coding(
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.set_categories([c for c in column.cat.categories if c in known])
     numeric = pd.api.types.is_numeric_dtype(column.dtype)
-    if shares and numeric and all(0 <= level <= 1 for level in known) and len(known) > 1:
+    if shares and numeric and _may_be_shares(known):
         return column
     return column.astype(pd.CategoricalDtype(list(known)))
+
+
+def _may_be_shares(known: Collection[Any]) -> bool:
+    """Tell 0/1 and more than two numbers from 0 to 1 from two levels that are such numbers."""
+    within = len(known) > 1 and all(0 <= level <= 1 for level in known)
+    return within and (len(known) > 2 or set(known) == {0, 1})
 
 
 def _like(level: Any, known: Collection[Any]) -> Any:
@@ -175,8 +187,9 @@ def _varying(column: "pd.Series[Any]") -> Coded:
 def event(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
     """Code one of two levels as the event, 1, and say which.
 
-    Numbers from 0 to 1 are kept: 0/1, or proportions. Of two other numbers the larger is the event,
-    of two levels the second, as in R; ``event`` chooses another, against all that remain.
+    Numbers from 0 to 1 are kept: 0/1, or proportions (see ``one_coding``). Of two other numbers the
+    larger is the event, of two levels the second, as in R; ``event`` chooses another, against all
+    that remain.
 
     Raises
     ------
@@ -196,7 +209,8 @@ def event(column: "pd.Series[Any]", levels: Levels, event: Any = None) -> Coded:
     numeric = pd.api.types.is_numeric_dtype(column.dtype)
     if numeric and levels is None and column.dropna().between(0, 1).all():
         _refuse_constant(column, "response")
-        return Coded(column)
+        shares = not column.dropna().isin((0, 1)).all()
+        return Coded(column, note=SHARES.format(column.name) if shares else "")
     known = levels_of(column, levels)
     if len(known) != 2:
         shown = known if len(known) <= 8 else [*known[:8], "..."]
