@@ -103,6 +103,55 @@ def test_stated_rules_hold_in_every_row_of_every_copy(visits):
     assert copies.manifest()["rules"]["end"] == ["end >= start + 20"]
 
 
+@pytest.mark.parametrize("name", ["rules", "no_rules"])
+@pytest.mark.parametrize("given", [[["age > 3"]], 3, {"age": "age > 3"}, [None]])
+def test_what_is_no_list_of_rules_is_refused(visits, name, given):
+    with pytest.raises(SpecError, match=rf"^{name}: .* is no rule; give one rule as a text, or a"):
+        posynth.specify(visits, **{name: given})
+
+
+def test_no_rules_at_all_may_be_none(visits):
+    assert posynth.specify(visits, rules=None, no_rules=None).spec == posynth.specify(visits).spec
+
+
+@pytest.fixture(scope="module")
+def stays():
+    rng = np.random.default_rng(4)
+    start = pd.Timestamp("2020-01-01")
+    frame = pd.DataFrame(
+        {"ward": rng.choice(["a", "b"], 80), "day": rng.choice(["2020-01-01", "x"], 80)}
+    )
+    frame["admission"] = start + pd.to_timedelta(rng.integers(0, 400, 80), unit="D")
+    late = frame["ward"] == "b"
+    frame.loc[late, "admission"] += pd.Timedelta(days=90)
+    return frame
+
+
+def test_dates_are_stated_as_they_are_written(stays):
+    rules = ["admission >= '2020-01-01'", 'admission >= "2020-03-31" if ward == "b"']
+    chain = posynth.specify(stays, rules=rules, no_rules="all", order=["ward"])
+    assert set(chain.spec["admission"].rules) == {
+        "admission >= 18262",
+        'admission >= 18352 if ward == "b"',
+    }
+    for copy in posynth.synthesize(stays, chain=chain, m=2, seed=1, progress=False):
+        assert (copy["admission"] >= "2020-01-01").all()
+        assert (copy["admission"][copy["ward"] == "b"] >= "2020-03-31").all()
+    levels = posynth.specify(stays, rules="day == '2020-01-01' or day == 'x' or ward == 'a'")
+    assert all("18262" not in text for c in levels.spec for text in c.rules)
+    with pytest.raises(SpecError, match="rows of the source contradict it"):
+        posynth.specify(stays, rules="admission >= '2020-06-01'")
+
+
+def test_a_chain_file_may_state_dates(stays, tmp_path):
+    chain = posynth.specify(stays, rules="admission >= '2020-01-01'", no_rules="all")
+    path = tmp_path / "chain.toml"
+    text = chain.to_toml().replace("18262", "'2020-01-01'")
+    assert "'2020-01-01'" in text
+    path.write_text(text)
+    assert posynth.specify(stays, chain=path).spec["admission"].rules == ("admission >= 18262",)
+
+
 def test_conditions_on_missing_values_are_visited_first(rng):
     asked = rng.choice(["yes", "no"], 120)
     frame = pd.DataFrame({"age": np.where(asked == "yes", 30.0 + np.arange(120) % 9, np.nan)})

@@ -22,6 +22,7 @@ from posynth.chain.row_rule import (
     rows_it_speaks_of,
 )
 from posynth.chain.rule import read_rule
+from posynth.chain.rule_dates import with_days
 from posynth.chain.rule_ends import rule_ends
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError
@@ -179,7 +180,7 @@ def with_asked_rules(
     spec : ChainSpec
         The chain.
     texts : iterable of str
-        Rules.
+        Rules; dates in quotes are turned into days where they read a column of dates.
     default : collection of str
         Conditionals whose family was not asked for and may be another one.
 
@@ -188,7 +189,11 @@ def with_asked_rules(
     SpecError
         If a rule cannot be read, names a column that is not modelled, or is contradicted by rows.
     """
-    texts = tuple(dict.fromkeys(texts))
+    texts = tuple(dict.fromkeys(with_days(text, rows.schema) for text in texts))
+    for c in spec:
+        counted = tuple(with_days(text, rows.schema) for text in c.rules)
+        if counted != c.rules:
+            spec = spec.with_conditional(replace(c, rules=counted))
     for text in texts:
         rule = read_row_rule(text)
         require_columns(rule, rows.schema)

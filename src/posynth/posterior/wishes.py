@@ -17,7 +17,7 @@ from posynth.chain.missing_kinds import target_kind
 from posynth.chain.order import auto_order
 from posynth.chain.rule import require_rule
 from posynth.chain.spec import ChainSpec, Conditional
-from posynth.errors import SpecError, unknown
+from posynth.errors import SpecError, in_short, unknown
 from posynth.families import families
 from posynth.families.base import Build, Family
 from posynth.families.methods import Translation, translate
@@ -100,7 +100,7 @@ class Wishes:
         ):  # the word alone is the rule; in a list it is a column
             object.__setattr__(self, "order", () if self.order is None else as_names(self.order))
         for name in ("rules", "no_rules"):
-            object.__setattr__(self, name, tuple(as_names(getattr(self, name))))
+            object.__setattr__(self, name, _rule_texts(name, getattr(self, name)))
         for name, example in _EXAMPLES.items():
             mapping(name, getattr(self, name), example)
         for name in ("lower", "upper"):
@@ -193,6 +193,21 @@ def adjusted(spec: ChainSpec, schema: Schema, wishes: Wishes) -> ChainSpec:
         spec = spec.with_conditional(replace(spec[target], priors=priors))
     spec = shrunk_anew(spec, schema)
     return stratified(spec, schema, wishes.strata) if wishes.strata else spec
+
+
+def _rule_texts(name: str, given: Any) -> tuple[str, ...]:
+    """Return rules as a user gives them: one text, several, or None."""
+    texts = () if given is None else given
+    texts = (texts,) if isinstance(texts, str) else texts
+    listed = isinstance(texts, Iterable) and not isinstance(texts, Mapping)
+    texts = tuple(texts) if listed else (texts,)
+    for text in texts:
+        if not isinstance(text, str):
+            raise SpecError(
+                f"{name}: {in_short(text)} is no rule; give one rule as a text, or a list of them, "
+                "as ['discharge >= admission', 'town within region']"
+            )
+    return texts
 
 
 def _rules(schema: Schema, wishes: Wishes) -> dict[str, str]:
