@@ -72,3 +72,28 @@ def test_rare_levels_that_predict_are_said_to_be_merged(table):
     rare = table.assign(group=np.where(np.arange(300) < 3, "z", table["group"]))
     chain = posynth.specify(rare)
     assert any("'z' (3)" in note and "count as the reference level" in note for note in chain.rare)
+
+
+def test_the_kind_of_a_question_that_is_not_asked_is_never_drawn_where_it_is():
+    rng = np.random.default_rng(3)
+    smoke = rng.choice(["current", "former", "never"], 500, p=[0.3, 0.3, 0.4])
+    cigarettes = np.where(smoke == "current", rng.poisson(12, 500), -7)
+    refused = np.flatnonzero(smoke == "current")[:16]
+    cigarettes[refused[:8]], cigarettes[refused[8:]] = -9, -8
+    frame = pd.DataFrame({"smoke": smoke, "cigarettes": cigarettes})
+    copies = posynth.synthesize(frame, m=10, seed=1, na=[-9, -8, -7], progress=False)
+    kinds = copies.posterior.schema["cigarettes"].missing_kinds
+    assert kinds == ("-9", "-8", "-7")
+    coding = copies.posterior.links["cigarettes_missing"].coding
+    assert coding.levels == ("present", "-9", "-8") and coding.numbers == (0.0, 1.0, 2.0)
+    drawn = [
+        (copy["smoke"].to_numpy() == "current", reasons["cigarettes"])
+        for copy, reasons in zip(copies.frames, copies.reasons, strict=True)
+    ]
+    assert all((kind[~asked] == 3).all() and (kind[asked] < 3).all() for asked, kind in drawn)
+    assert sum(np.sum(kind[asked] > 0) for asked, kind in drawn) > 50  # 16 of 172 in the source
+    known = frame.replace({"cigarettes": {-9: np.nan, -8: np.nan, -7: np.nan}})
+    tree = posynth.log_likelihood(copies.posterior, "cigarettes_missing", known, draws=20)
+    assert np.isfinite(tree["log_likelihood"]["cigarettes_missing"]).all()
+    tree = copies.posterior.inference_data("cigarettes_missing", known, draws=20)
+    assert tree["observed_data"]["cigarettes_missing"].attrs["levels"] == ["present", *kinds]

@@ -98,7 +98,8 @@ def _ppc(posterior: Posterior, target: str, df: "pd.DataFrame", draws: int, seed
     drawn = drawn.reshape(-1, drawn.shape[-1])
     observed = next(iter(tree["observed_data"].data_vars.values())).to_numpy()
     coding = posterior.links[target].coding
-    known = target in posterior.schema and posterior.schema[target].kind.is_categorical
+    known = bool(posterior.spec[target].indicates)
+    known |= target in posterior.schema and posterior.schema[target].kind.is_categorical
     numeric = not known and (bool(coding.numbers) or not coding.levels)
     if numeric:
         name, statistic, value = "skewness", _skewness(drawn), float(_skewness(observed[None])[0])

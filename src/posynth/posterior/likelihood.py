@@ -92,6 +92,8 @@ def code_rows(posterior: Posterior, rows: Rows, target: str) -> Coded:
     values = _values(coding.measured(rows), conditional)[used]
     origin, unit = natural_scale(family, coding)
     design = coding.designed(X)
+    if conditional.indicates and target not in rows.arrays and coding.numbers:
+        values = np.where(values > 0, coding.numbers[1], 0.0)  # of some kind, not known which
     scored = None
     if coding.learned is None:
         y = (coding.levels_of(target, values) - origin) / unit

@@ -199,9 +199,13 @@ def _seen_levels(
     if conditional.scale == "levels":
         return response, tuple(numbers_of(observed).tolist())
     masked = limits is not None and limits.masked
-    if conditional.indicates or masked or not rows.schema[conditional.target].kind.is_categorical:
-        return response, ()
     seen = np.unique(response.y)
+    if conditional.indicates:  # of several kinds missing, rules may decide some in every row
+        whole = limits is None or 0 not in seen
+    else:
+        whole = masked or not rows.schema[conditional.target].kind.is_categorical
+    if whole:
+        return response, ()
     if not 2 <= len(seen) < len(response.levels):
         return response, ()
     levels = tuple(response.levels[int(code)] for code in seen)

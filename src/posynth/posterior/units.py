@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats
+from posynth.chain.missing_kinds import indicator_levels
 from posynth.chain.spec import Conditional
 from posynth.posterior.coding import Coding
 from posynth.posterior.support import LARGEST_WHOLE
@@ -35,7 +36,7 @@ class Units:
     def of(cls, schema: Schema, conditional: Conditional, coding: Coding) -> "Units":
         """Return the units of a conditional."""
         if conditional.indicates:
-            return cls(True, coding.levels)
+            return cls(True, indicator_levels(schema[conditional.column]))
         column = schema[conditional.target]
         levels = () if coding.numbers else coding.levels
         if column.kind.is_categorical:
