@@ -114,6 +114,19 @@ def test_no_rules_at_all_may_be_none(visits):
     assert posynth.specify(visits, rules=None, no_rules=None).spec == posynth.specify(visits).spec
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "2e308"])
+def test_numbers_beyond_floating_point_are_refused(number):
+    with pytest.raises(SpecError, match=r"holds a number beyond 1.8e\+308"):
+        read_row_rule(f"age < {number}")
+
+
+def test_alternatives_of_a_number_are_refused_with_what_serves(rng):
+    frame = pd.DataFrame({"k": rng.integers(0, 40, 60), "age": rng.normal(50, 9, 60)})
+    frame["k"] = frame["k"] * 1.5
+    with pytest.raises(SpecError, match="several alternatives; of values of its own, state the r"):
+        posynth.specify(frame, rules="k < 20 or k >= 0", order=["age"])
+
+
 @pytest.fixture(scope="module")
 def stays():
     rng = np.random.default_rng(4)

@@ -85,7 +85,12 @@ class _Solver:
 
     def _either(self, nodes: list[ast.expr], parts: list[Ends]) -> Ends:
         if sum(map(self._reads, nodes)) > 1:
-            raise self._refused("it stands in several alternatives")
+            raise self._refused(
+                "it stands in several alternatives",
+                "of values of its own, state the range that holds them all, as 'y >= 0 and y <= "
+                "2'; of a condition on other columns, write 'y >= 1 if ...', one rule for each "
+                "condition, and visit those columns first (--order)",
+            )
         low = np.minimum.reduce([np.where(a <= b, a, np.inf) for a, b in parts])
         high = np.maximum.reduce([np.where(a <= b, b, -np.inf) for a, b in parts])
         return low, high
@@ -169,10 +174,10 @@ class _Solver:
     def _everywhere(self, true: Values) -> Ends:
         return np.where(true, -np.inf, np.inf), np.where(true, np.inf, -np.inf)
 
-    def _refused(self, why: str) -> SpecError:
+    def _refused(self, why: str, step: str = "") -> SpecError:
+        step = step or "write it as comparisons such as 'y >= a + b', one rule for each"
         return SpecError(
-            f"rule {self._rule.text!r} leaves column {self._target!r} no interval: {why}; write "
-            "it as comparisons such as 'y >= a + b', one rule for each"
+            f"rule {self._rule.text!r} leaves column {self._target!r} no interval: {why}; {step}"
         )
 
 

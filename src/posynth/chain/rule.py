@@ -265,6 +265,8 @@ def _names(node: ast.expr, text: str, depth: int = 0) -> list[str]:
         raise SpecError(f"rule {text!r}: {_NESTED}")
     if isinstance(node, ast.Name):
         return [node.id]
+    if isinstance(node, ast.Constant) and node.value == float("inf"):  # as 1e400 is read
+        raise SpecError(f"rule {text!r} holds a number beyond 1.8e+308, which is too large")
     if not _is_known(node):
         what = ast.unparse(node)
         raise SpecError(
