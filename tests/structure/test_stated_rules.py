@@ -127,6 +127,14 @@ def test_alternatives_of_a_number_are_refused_with_what_serves(rng):
         posynth.specify(frame, rules="k < 20 or k >= 0", order=["age"])
 
 
+def test_where_values_are_missing_has_a_form_of_its_own(rng):
+    smoke = rng.choice(["current", "never"], 60)
+    frame = pd.DataFrame({"smoke": smoke, "cig": np.where(smoke == "current", 5.5, np.nan)})
+    frame.loc[smoke == "current", "cig"] += rng.normal(size=(smoke == "current").sum())
+    with pytest.raises(SpecError, match=r"written as 'cig is missing if \.\.\.'"):
+        posynth.specify(frame, rules="missing(cig) or smoke == 'current'")
+
+
 @pytest.fixture(scope="module")
 def stays():
     rng = np.random.default_rng(4)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from posynth.chain.rule import Rule, Values, compared, read_rule
+from posynth.chain.rule import Rule, Values, compared, named, read_rule
 from posynth.errors import SpecError, unknown
 from posynth.table.schema import Column, Schema
 
@@ -205,6 +205,12 @@ def require_columns(rule: RowRule, schema: Schema) -> None:
                 f"rule {rule.text!r}: column {name!r} is not modelled (kind {kind.value!r}), so "
                 f"its values cannot be kept to a rule; declare another kind for it first"
             )
+    stated = [n for n in rule.head.sources if n not in rule.head.needed] if rule.head else []
+    if stated:
+        raise SpecError(
+            f"rule {rule.text!r} says where column {stated[0]!r} is missing, which is written as "
+            f"'{named(stated[0])} is missing if ...' or '{named(stated[0])} is missing unless ...'"
+        )
     for part in (rule.head, rule.condition):
         for name, value in compared(part) if part else ():
             _require_level(rule, schema[name], value)
