@@ -17,9 +17,9 @@ TEXT = (
     "Percent of synthetic rows identical to an original row; a fresh sample of the population "
     "would show {expected:.3g} % by chance ({how}). Passed if no higher than chance explains at "
     "about the 1 % level; if it fails, look for a conditional that copies values (CART, hot deck, "
-    "pmm), for columns that were not synthesised, or for conditionals with many parameters for the rows "
-    "there are, which follow the sample: fewer predictors or stronger priors. Few copied rows do "
-    "not mean that no row is nearly copied: see DCR."
+    "pmm), for columns that were not synthesised, or for conditionals with many parameters for "
+    "the rows there are, which follow the sample: fewer predictors or stronger priors. Few copied "
+    "rows do not mean that no row is nearly copied: see DCR."
 )
 HOW = {
     "holdout": "the holdout's share of rows identical to an original row",
