@@ -286,8 +286,9 @@ def _check_predictors(
 def _check_structured(conditional: Conditional, given: tuple[str, ...], facts: FamilyFacts) -> None:
     """Refuse a modelled spread without predictors for it, and blocks beside a formula or strata."""
     where = f"column {conditional.column!r}"
+    _check_corrections(conditional, given, facts)
     for name in conditional.spread:
-        if facts.design != "structured":
+        if facts.design not in ("structured", "tilted"):
             raise SpecError(
                 f"{where}: spread is for family 'structured'; under family {facts.name!r} leave "
                 "it out, or use family 'location_scale', whose spread depends on all predictors"
@@ -301,6 +302,29 @@ def _check_structured(conditional: Conditional, given: tuple[str, ...], facts: F
                 f"take no {key} ({getattr(conditional, key)!r}); leave it out and name pairs in "
                 "interactions, or use family 'gaussian'"
             )
+
+
+def _check_corrections(
+    conditional: Conditional, given: tuple[str, ...], facts: FamilyFacts
+) -> None:
+    """Refuse corrections of another family, by no predictor, or off a learned scale."""
+    where = f"column {conditional.column!r}"
+    if facts.design != "tilted":
+        if conditional.corrections:
+            raise SpecError(
+                f"{where}: corrections are for family 'tilted'; under family {facts.name!r} leave "
+                "them out"
+            )
+        return
+    if not conditional.corrections or conditional.scale != "learned":
+        raise SpecError(
+            f"{where}: family 'tilted' corrects the shape on a learned scale within bins of some "
+            "predictors; state scale = 'learned' and corrections, the names of those predictors, "
+            "or use family 'location_scale'"
+        )
+    for name in conditional.corrections:
+        if name not in given:
+            raise SpecError(f"{where}, corrections: {unknown('predictor', name, given)}")
 
 
 def _check_strata(conditional: Conditional, schema: Schema, earlier: tuple[str, ...]) -> None:

@@ -24,10 +24,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
+from scipy.special import chdtrc, ndtr, ndtri
 
 from posynth.chain.beyond import Beyond, beyond, said
 from posynth.chain.blocks import Rows
+from posynth.chain.corrections import cut_points, misfit
 from posynth.chain.design import Curves, learn
 from posynth.chain.held_out import (
     LEARNED,
@@ -47,6 +48,7 @@ from posynth.chain.held_out import (
 from posynth.chain.interactions import MOST_COLUMNS, find_interactions, products_of, told
 from posynth.chain.least_squares import fit_line
 from posynth.chain.margin import margin_p
+from posynth.chain.open_rows import part
 from posynth.chain.spec import Conditional
 
 #: Family of distances from a bound where no scale can be learned.
@@ -59,6 +61,8 @@ LEAST_ROWS = 50
 SPREAD_LEVEL = MARGIN_LEVEL = 0.001
 #: Level of the test of skewed residuals: shares below a value feel mild skew already.
 SKEW_LEVEL = 0.05
+#: Family of a learned scale whose shape predictors correct, and most of these.
+TILTED, MOST_CORRECTIONS = "tilted", 3
 #: Standard errors of the difference of log scores by which one is clearly better.
 CLEARLY = 2.0
 
@@ -127,11 +131,39 @@ def choose(
         scales = {"slope": LEVEL_SLOPE, **conditional.scales}
         return replace(conditional, family=best.family, scale=best.scale, scales=scales, note=note)
     pairs = _pairs(rows, columns, conditional, splines, best)
+    shaped = _corrections(rows, columns, conditional.target, mask, column, best, ridge)
     if splines > 1:
         note += f"; splines of {splines} columns"
     note += told(pairs)
     chosen = replace(conditional, family=best.family, scale=best.scale, splines=splines, note=note)
-    return replace(chosen, scales=_scales(conditional, best), interactions=pairs)
+    chosen = replace(chosen, scales=_scales(conditional, best), interactions=pairs)
+    if not shaped:
+        return chosen
+    note += f"; shape corrected by {', '.join(shaped)}"
+    spread = columns if best is SPREAD else ()
+    return replace(chosen, family=TILTED, spread=spread, corrections=tuple(shaped), note=note)
+
+
+def _corrections(
+    rows: Rows,
+    columns: tuple[str, ...],
+    target: str,
+    mask: NDArray[np.bool_],
+    column: Column,
+    best: Choice,
+    ridge: float,
+) -> list[str]:
+    """Return the predictors by which the shape must be corrected, the worst first."""
+    if not column.curved.shape[1]:
+        return []
+    found = scored(column.scale, column.y, column.curved, best, ridge)
+    mean, sd = found.line.predict(column.curved)
+    ends = found.warp.forward(ndtri(cut_points(column.scale)))
+    below = ndtr((ends - mean[:, None]) / np.broadcast_to(sd, mean.shape)[:, None])
+    expected = np.diff(below, axis=1, prepend=0.0, append=1.0)
+    seen = np.searchsorted(ends, found.z)
+    refused = misfit(part(rows, mask), columns, seen, expected)
+    return sorted(refused, key=lambda name: -refused[name])[:MOST_CORRECTIONS]
 
 
 def _scales(conditional: Conditional, best: Choice) -> dict[str, float]:

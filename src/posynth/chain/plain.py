@@ -31,6 +31,8 @@ def to_plain(conditional: "Conditional") -> dict[str, Any]:
         data["splines"] = conditional.splines
     if conditional.spread:
         data["spread"] = list(conditional.spread)
+    if conditional.corrections:
+        data["corrections"] = list(conditional.corrections)
     if conditional.slopes:
         data["slopes"] = list(conditional.slopes)
     if conditional.rules:
@@ -58,6 +60,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "splines": int,
     "interactions": (list, tuple),
     "spread": (list, tuple),
+    "corrections": (list, tuple),
     "strata": str,
     "keep_groups": str,
     "new_groups": str,
@@ -97,7 +100,7 @@ def checked_values(data: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise SpecError(f"conditional {name!r}: scale {key} = {value!r} must be a number")
     values = dict(data)
-    for key in {"predictors", "slopes", "spread", "rules"} & set(values):
+    for key in {"predictors", "slopes", "spread", "corrections", "rules"} & set(values):
         values[key] = tuple(values[key])
     if "interactions" in values:
         values["interactions"] = tuple(map(_pair(name), values["interactions"]))

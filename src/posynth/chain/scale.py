@@ -122,10 +122,14 @@ class Scale:
     @property
     def spread(self) -> float:
         """Half the distance between the values at scores -1 and 1: an sd, were it normal."""
+        low, high = self.quantiles(ndtr(np.array([-1.0, 1.0])))
+        return float(high - low) / 2
+
+    def quantiles(self, shares: Floats) -> Floats:
+        """Return the values below which these shares (k,) of the column lie."""
         spreads = {place: tail.spread for place, tail in self.tails}
         drawn = Drawn(self, self.masses / self.masses.sum(), spreads)
-        low, high = drawn.values(np.array([-1.0, 1.0]))
-        return float(high - low) / 2
+        return drawn.values(ndtri(shares))
 
     def draw(self, rng: np.random.Generator, parts: int = 1) -> "Drawn":
         """Draw masses and tails: one posterior draw of the quantile function.

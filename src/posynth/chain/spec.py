@@ -62,7 +62,10 @@ class Conditional:
     interactions : tuple of (str, str)
         Pairs of predictors whose products join the main effects.
     spread : tuple of str
-        For family ``structured``, the predictors that the spread of residuals depends on.
+        For families ``structured`` and ``tilted``, the predictors that the spread of residuals
+        depends on.
+    corrections : tuple of str
+        For family ``tilted``, the predictors within whose bins or levels the shape is corrected.
     strata : str
         An earlier categorical column within whose levels everything is fitted: it interacts with
         every predictor.
@@ -102,6 +105,7 @@ class Conditional:
     splines: int = 0
     interactions: tuple[tuple[str, str], ...] = ()
     spread: tuple[str, ...] = ()
+    corrections: tuple[str, ...] = ()
     strata: str = ""
     passive: str = ""
     rules: tuple[str, ...] = ()
@@ -120,7 +124,7 @@ class Conditional:
 
     def __post_init__(self) -> None:
         # A single name, or a single pair, is what one writes for a list of one.
-        for key in ("predictors", "slopes", "spread", "rules"):
+        for key in ("predictors", "slopes", "spread", "corrections", "rules"):
             if isinstance(getattr(self, key), str):
                 object.__setattr__(self, key, (getattr(self, key),))
         if self.interactions and all(isinstance(each, str) for each in self.interactions):

@@ -34,7 +34,7 @@ WORTH_A_TRY = 0.85
 #: Numbers in a design up to which NUTS is tried though a simpler conditional could take its place.
 MOST_FOR_NUTS = 200_000
 #: Families for which NUTS is not tried then: where HMC fails it fails too, after minutes.
-_NEVER_NUTS = ("location_scale", "bounded")
+_NEVER_NUTS = ("location_scale", "bounded", "tilted")
 #: Numbers in a design of blocks up to which engines without use of its form are tried too.
 MOST_CELLS = 1000
 _FAILS = {"laplace": "the Laplace proposal fails", "hmc": "HMC fails"}

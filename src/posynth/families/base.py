@@ -37,6 +37,8 @@ class Design:
         empty for a family without blocks.
     spread : tuple of int
         Places of the predictors of the log spread, for the same families.
+    corrections : tuple of str
+        Names of the columns before the predictors that correct the shape of the response.
     """
 
     X: Floats
@@ -45,6 +47,7 @@ class Design:
     slopes: tuple[str, ...] = ()
     blocks: tuple[str, ...] = ()
     spread: tuple[int, ...] = ()
+    corrections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ class Chain:
                 "scales": {},
                 "prior": "",
                 "spread": (),
+                "corrections": (),
             }
         return straight
 
@@ -177,15 +178,19 @@ class Chain:
             dropped |= {"scale": "natural"}
         elif facts is not None:
             dropped |= {"keep_groups": "", "new_groups": "", "slopes": ()}
-        if facts is not None and facts.design != "structured":
+        if facts is not None and facts.design not in ("structured", "tilted"):
             dropped["spread"] = ()
+        if facts is not None and facts.design != "tilted":
+            dropped["corrections"] = ()
         if conditional.formula or (facts is not None and facts.design == "cells"):
             dropped |= {"splines": 0, "interactions": ()}
         given = conditional.predictors
         if given is not None:
             pairs = (p for p in conditional.interactions if set(p) <= set(given))
             dropped.setdefault("interactions", tuple(pairs))
-            dropped.setdefault("spread", tuple(n for n in conditional.spread if n in given))
+            for key in ("spread", "corrections"):
+                kept = tuple(n for n in getattr(conditional, key) if n in given)
+                dropped.setdefault(key, kept)
         return replace(conditional, **{k: v for k, v in dropped.items() if k not in asked})
 
     def resolved(self) -> ChainSpec:
@@ -279,6 +284,8 @@ def _dropped(old: Conditional, new: Conditional) -> str:
     told = [f"interactions {', '.join(lost)}"] if lost else []
     lost = [name for name in old.spread if name not in new.spread]
     told += [f"spread by {', '.join(lost)}"] if lost else []
+    lost = [name for name in old.corrections if name not in new.corrections]
+    told += [f"corrections by {', '.join(lost)}"] if lost else []
     told += ["splines"] if old.splines and not new.splines else []
     lost_scale = {"learned": "the learned scale", "levels": "numbers as levels"}
     told += [lost_scale[old.scale]] if old.scale in lost_scale and old.scale != new.scale else []

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
+from posynth.chain.corrections import NO_CORRECTIONS, Corrections
 from posynth.chain.crossing import cells
 from posynth.chain.design import Encoder
 from posynth.chain.few import codes_of
@@ -62,6 +63,8 @@ class Coding:
         Places of the predictors of the log spread, for a family of blocks.
     limits : Limits, optional
         What rules that hold in every row leave open.
+    corrections : Corrections
+        Bins of predictors in which the shape is corrected, for family ``tilted``.
     """
 
     encoder: Encoder | None
@@ -82,6 +85,7 @@ class Coding:
     rule: str = ""
     spread: tuple[int, ...] = ()
     limits: Limits | None = None
+    corrections: Corrections = NO_CORRECTIONS
 
     def response(self, name: str, y: NDArray[Any]) -> Response:
         """Return values of the response under this coding."""
@@ -116,6 +120,7 @@ class Coding:
         if self.encoder is None:
             return cells(rows, self.columns)[1]
         X = behind_groups(rows, self.groups, self.encoder.replay(rows))
+        X = self.corrections.before(rows, X)
         return behind_limits(rows, self.limits, X, self.center, self.scale)
 
     def gathered(self, rows: Rows, used: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
@@ -140,5 +145,11 @@ class Coding:
         """Return coded predictor rows with what their columns are."""
         blocks = () if self.encoder is None else self.encoder.blocks
         return Design(
-            X, self.predictors, self.groups.levels, self.groups.slopes, blocks, self.spread
+            X,
+            self.predictors,
+            self.groups.levels,
+            self.groups.slopes,
+            blocks,
+            self.spread,
+            self.corrections.labels,
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posynth.arguments import as_path, of_type
+from posynth.chain.corrections import Corrections
 from posynth.chain.design import Encoder
 from posynth.chain.groups import Groups
 from posynth.chain.limits import Limits
@@ -304,6 +305,7 @@ def _link_to_dict(link: Link) -> dict[str, Any]:
     plain = {key: value for key, value in vars(coding).items() if key != "encoder"}
     plain["warp"] = coding.warp.knots
     plain["groups"] = asdict(coding.groups)
+    plain["corrections"] = asdict(coding.corrections)
     plain["limits"] = None if coding.limits is None else asdict(coding.limits)
     # The scale stands once, by column, but for a column that rules restrict.
     learned, own = coding.learned, coding.limits is not None
@@ -320,6 +322,7 @@ def _link_from_dict(data: Mapping[str, Any], learned: Mapping[str, Scale]) -> Li
     if coding["encoder"] is not None:
         coding["encoder"] = Encoder.from_json(json.dumps(coding["encoder"]))
     coding["limits"] = Limits.from_dict(coding["limits"]) if coding.get("limits") else None
+    coding["corrections"] = Corrections.from_dict(coding.get("corrections", {}))
     coding["numbers"] = tuple(coding.get("numbers", ()))
     coding["spread"] = tuple(coding.get("spread", ()))
     for key in ("columns", "predictors", "levels"):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from posynth.chain.blocks import Floats, Rows
+from posynth.chain.corrections import Corrections, cut_points, places_of
 from posynth.chain.crossing import cells
 from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
@@ -173,6 +174,13 @@ def make_task(
     coding = replace(coding, limits=limits)
     X = behind_groups(rows, groups, X, fitted)
     known = rows if fitted is None else part(rows, fitted)
+    if conditional.corrections:
+        coding = replace(
+            coding,
+            corrections=Corrections.of(known, conditional.corrections),
+            spread=places_of(known, names, conditional),
+        )
+        X = coding.corrections.before(known, X)
     X = behind_limits(known, limits, X, coding.center, coding.scale)
     design = coding.designed(X)
     prior = conditional.prior or family.facts.default_prior
@@ -225,11 +233,16 @@ def _scored(
 ) -> tuple[Response, Warp]:
     """Return the response as scores on its learned scale, and the warp that made them."""
     rng = stream(seed, Purpose.SCORE, conditional.target)
-    wide, slope = conditional.family == SPREAD, conditional.scales.get("slope", 2.5)
+    tilted = facts.design == "tilted"
+    wide = conditional.family == SPREAD or (tilted and bool(conditional.spread))
+    slope = conditional.scales.get("slope", 2.5)
     structured = facts.design == "structured"
     ridge = 1.0 if structured else 1 / slope**2
     scored = learn_scores(learned, observed, X, rng, spread=wide, ridge=ridge)
     response = Response(conditional.target, scored.z)
+    if tilted:
+        cuts = tuple(scored.warp.forward(normal_scores(cut_points(learned))).tolist())
+        response = replace(response, options={"cuts": cuts})
     if structured:
         response = in_cells(response, learned, scored.warp, observed)
     return response, scored.warp

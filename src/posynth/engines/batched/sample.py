@@ -29,6 +29,7 @@ from posynth.engines.batched.softmax import (
     restricted_density,
     softmax_density,
 )
+from posynth.engines.batched.tilted import tilted_density
 from posynth.engines.conditioned import Conditioned
 from posynth.engines.hmc import run_hmc
 from posynth.engines.laplace import failed
@@ -49,6 +50,7 @@ DENSITIES: dict[str, Make] = {
     "restricted": restricted_density,
     "cumulative": cumulative_density,
     "location_scale": location_scale_density,
+    "tilted": tilted_density,
 }
 
 
