@@ -165,6 +165,10 @@ def make_task():
         if family(name).facts.design == "bounded":
             ends = np.column_stack([np.minimum(y, -2.0), np.maximum(y, 2.5)])
             return Design(np.column_stack([ends, X]), predictors)
+        if family(name).facts.design == "tilted":
+            corrections = (X[:, :1] > 0).astype(float)
+            named = {"spread": (0,), "corrections": ("x0[bin 2]",)}
+            return Design(np.column_stack([corrections, X]), predictors, **named)
         if family(name).facts.design != "grouped":
             return Design(X, predictors)
         codes = np.arange(len(X)) % GROUPS
@@ -174,6 +178,7 @@ def make_task():
         coded = family(name).facts.response == "codes"
         y = np.asarray(y) if coded else np.asarray(y, dtype=np.float64)
         options = plausible(family(name).facts, 1)[1]
+        options |= {"cuts": (-0.5, 0.2, 0.9)} if name == "tilted" else {}
         response = Response("outcome", y, tuple("abcdefgh"[:levels]), options=options)
         priors = {**family(name).facts.priors[prior], **scales}
         return Task(

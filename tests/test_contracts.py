@@ -44,6 +44,8 @@ def _rows(facts, rng, n, p):
         return np.column_stack([1.0 - out, X])
     if facts.design == "bounded":
         return np.column_stack([np.tile([-2.0, 2.5], (n, 1)), X])
+    if facts.design == "tilted":
+        return np.column_stack([X[:, :1] > 0, X])
     return np.column_stack([np.arange(n) % 5, X]) if facts.design == "grouped" else X
 
 
@@ -94,7 +96,7 @@ def test_facts_are_consistent(name):
     assert facts.default_prior in facts.priors
     assert all(0 < v < np.inf for scales in facts.priors.values() for v in scales.values())
     assert facts.response in ("standardised", "natural", "codes")
-    known = ("standardised", "grouped", "cells", "structured", "restricted", "bounded")
+    known = ("standardised", "grouped", "cells", "structured", "restricted", "bounded", "tilted")
     assert facts.design in known
     assert set(facts.exact_priors) <= set(facts.priors)
     assert bool(facts.exact) == bool(facts.exact_priors)
@@ -114,7 +116,7 @@ def test_the_model_has_the_form_that_engines_rely_on(name, prior, toy):
     model = task.model()
     assert {"X", "y"} <= {variable.name for variable in model.data_vars}
     assert len(model.observed_RVs) == 1
-    wide = families()[name].facts.design in ("grouped", "restricted", "bounded")
+    wide = families()[name].facts.design in ("grouped", "restricted", "bounded", "tilted")
     width = "column" if wide else "predictor"
     assert model.named_vars_to_dims["X"] == ("row", width)
     assert model.named_vars_to_dims["y"] == ("row",)

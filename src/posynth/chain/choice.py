@@ -137,11 +137,15 @@ def choose(
     note += told(pairs)
     chosen = replace(conditional, family=best.family, scale=best.scale, splines=splines, note=note)
     chosen = replace(chosen, scales=_scales(conditional, best), interactions=pairs)
-    if not shaped:
-        return chosen
-    note += f"; shape corrected by {', '.join(shaped)}"
-    spread = columns if best is SPREAD else ()
-    return replace(chosen, family=TILTED, spread=spread, corrections=tuple(shaped), note=note)
+    return _corrected(chosen, shaped, columns if best is SPREAD else ())
+
+
+def _corrected(conditional: Conditional, by: list[str], spread: tuple[str, ...]) -> Conditional:
+    """Return a conditional on the learned scale with its shape corrected by some predictors."""
+    if not by:
+        return conditional
+    note = f"{conditional.note}; shape corrected by {', '.join(by)}"
+    return replace(conditional, family=TILTED, spread=spread, corrections=tuple(by), note=note)
 
 
 def _corrections(

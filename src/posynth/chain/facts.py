@@ -33,7 +33,8 @@ class FamilyFacts:
         behind the index of the row's group) or ``"cells"`` (one indicator for every combination
         of the predictors' levels), ``"structured"`` (blocks whose coefficients share a scale) or
         ``"restricted"`` and ``"bounded"`` (as standardised, behind indicators of the levels, or the
-        two bounds, that rules leave in each row).
+        two bounds, that rules leave in each row) or ``"tilted"`` (as standardised, behind the
+        indicators of ``chain.corrections``).
     exact : str
         Name of the exact sampler of its posterior, or ``""``.
     exact_priors : tuple of str

@@ -8,6 +8,7 @@ from posynth.chain.slopes import FEW_CASES
 from posynth.chain.spec import Conditional
 
 FAMILY, LINEAR, SPREAD, BOUNDED = "structured", "gaussian", "location_scale", "bounded"
+TILTED = "tilted"
 FEW_CURVES = 3
 PLACE = "; in place of a larger model, which was not fitted"
 #: Families of levels the default chooses.
@@ -30,9 +31,9 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
     Conditional
         For family ``structured``: without a modelled spread; then splines on the learned scale;
         with hardly any curves; without interactions; straight lines with normal residuals. For what
-        else the default chose: one residual spread in place of a modelled one; straight main
-        effects; for levels then a log-F prior, and at last no predictors. Each says in its note
-        what it takes the place of. None for other conditionals, and none where a user named family
+        else the default chose: no corrected shape; one residual spread in place of a modelled one;
+        straight main effects; for levels then a log-F prior, and at last no predictors. Each says
+        in its note what it takes the place of. None for other conditionals, and none where a user named family
         or engine.
     """
     if not has_simpler(conditional):
@@ -55,7 +56,7 @@ def has_simpler(conditional: Conditional) -> bool:
     if conditional.engine != "auto" or conditional.priors:
         return False
     default = _by_default(conditional) or bool(conditional.indicates)
-    return default and conditional.family in (FAMILY, LINEAR, SPREAD, BOUNDED, *LEVELS)
+    return default and conditional.family in (FAMILY, LINEAR, SPREAD, TILTED, BOUNDED, *LEVELS)
 
 
 def kept_as_named(conditional: Conditional, error: str) -> str:
@@ -109,6 +110,10 @@ def _of_lines(conditional: Conditional) -> Iterator[Step]:
     if conditional.family == BOUNDED:
         yield {"family": LINEAR, "scale": "learned"}, "its distance from the bound is modelled"
         return
+    if conditional.family == TILTED:
+        family = SPREAD if conditional.spread else LINEAR
+        yield {"family": family, "spread": (), "corrections": ()}, "its shape is not corrected"
+        conditional = replace(conditional, family=family)
     if conditional.family == SPREAD:
         scales = {k: v for k, v in conditional.scales.items() if not k.startswith("spread")}
         yield {"family": LINEAR, "scales": scales}, "one spread"

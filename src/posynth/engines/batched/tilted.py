@@ -13,6 +13,7 @@ and the derivatives of T are :math:`T_\mu = -\sum D \phi / \sigma`,
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,6 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from posynth.engines.batched.density import CELLS, Curvature, Floats
-from posynth.engines.batched.location_scale import LocationScale
 from posynth.engines.prior_normal import prior_means, prior_sds
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Tilted:
         self._free = [k for k in range(self._bins) if k != self._middle]
         sizes = (G.shape[1] * len(cuts), self._A.shape[1], self._S.shape[1])
         edges = np.cumsum([0, *sizes])
-        self._places = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        self._places = [slice(a, b) for a, b in pairwise(edges)]
         self._block = max(1, CELLS // (2 * ROWS * self._bins))
 
     @property
