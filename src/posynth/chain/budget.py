@@ -22,7 +22,7 @@ GROUPS = 5
 ROWS_FOR_MORE = (500, 1500)
 #: Coefficients up to which a conditional of levels gets 4 and 3 spline columns; else 2. Logits of
 #: rare levels cost more to sample the more they bend.
-COEFFICIENTS = {4: 20, 3: 30, 2: 1000}
+COEFFICIENTS = {4: 120, 3: 150, 2: 1000}
 #: Columns of a design up to which splines are worth their time.
 MOST_WIDTH = 200
 

@@ -17,7 +17,7 @@ BINS, FEW = 5, 8
 #: Rows that a bin must have; rarer ones are not corrected.
 LEAST = 20
 #: Shares of the column near which its learned scale is cut, and the least mass of a bin.
-SHARES, MARGIN = (0.2, 0.4, 0.6, 0.8), 0.02
+SHARES, MARGIN = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95), 0.02
 #: Level, divided by the predictors tested, and chi-squared over df that refuse a shape.
 LEVEL, WORTH = 1e-4, 2.0
 

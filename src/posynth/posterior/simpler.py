@@ -33,8 +33,8 @@ def simpler(conditional: Conditional, why: str) -> Iterator[Conditional]:
         with hardly any curves; without interactions; straight lines with normal residuals. For what
         else the default chose: no corrected shape; one residual spread in place of a modelled one;
         straight main effects; for levels then a log-F prior, and at last no predictors. Each says
-        in its note what it takes the place of. None for other conditionals, and none where a user named
-        family or engine.
+        in its note what it takes the place of. None for other conditionals, and none where a user
+        named family or engine.
     """
     if not has_simpler(conditional):
         return
