@@ -132,6 +132,37 @@ def two_part():
     return shares_and_slope(y_of, 500, (0.005, 3.0), truth)
 
 
+def shaped():
+    """.3 x + noise that is normal in one group and has two humps in the other, n = 600."""
+    humps, width, cuts = 1.2, 0.4, (-0.5, 0.5)
+
+    def simulate(rng):
+        x = rng.standard_normal(600)
+        group = rng.random(600) < 0.5
+        two = rng.choice([-humps, humps], 600) + width * rng.standard_normal(600)
+        noise = np.where(group, two, rng.standard_normal(600))
+        return pd.DataFrame({"g": np.where(group, "b", "a"), "x": x, "y": 0.3 * x + noise})
+
+    def analyse(frame):
+        group, x, y = (frame["g"] == "b").to_numpy(), frame["x"].to_numpy(), frame["y"].to_numpy()
+        beta, cov = least_squares(y, np.column_stack([group, x]))
+        found = {"group": (beta[0], cov[0, 0]), "slope": (beta[1], cov[1, 1])}
+        for name, member in (("a", ~group), ("b", group)):
+            found[f"low in {name}"] = share(y[member] < cuts[0])
+            inside = (y[member] > cuts[0]) & (y[member] < cuts[1])
+            found[f"middle in {name}"] = share(inside)
+        return {k: q for k, (q, _) in found.items()}, np.diag([v for _, v in found.values()])
+
+    truth = {"group": 0.0, "slope": 0.3}
+    for name, middles, sd in (("a", (0.0,), 1.0), ("b", (-humps, humps), width)):
+        below = [
+            float(np.mean([stats.norm.cdf((cut - m) / np.hypot(sd, 0.3)) for m in middles]))
+            for cut in cuts
+        ]
+        truth |= {f"low in {name}": below[0], f"middle in {name}": below[1] - below[0]}
+    return Case(simulate, analyse, truth)
+
+
 CASES = {
     "product": bent(0.7, 0.0),
     "square": bent(0.0, 0.4),
@@ -139,6 +170,7 @@ CASES = {
     "lognormal": lognormal(),
     "95 % zeros": heaped(),
     "two parts": two_part(),
+    "shape by group": shaped(),
 }
 
 

@@ -31,8 +31,8 @@ class Corrections:
     edges : Mapping of str to tuple of float
         Of each numeric predictor, the upper ends of all bins but the last.
     bins : Mapping of str to tuple of int
-        Of each predictor, the bins that have an indicator: all that are common but the commonest.
-        The bin of missing values comes last.
+        Of each predictor, the bins that have an indicator: all that are common, since the scale was
+        learned on all rows and is right for none of them. The bin of missing values comes last.
     """
 
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Corrections:
         for name in columns:
             counts = np.bincount(found.places(rows, name))
             common = np.flatnonzero(counts >= LEAST)
-            bins[name] = tuple(int(k) for k in common if k != counts.argmax())
+            bins[name] = tuple(map(int, common))
         return cls(found.edges, bins)
 
     @classmethod
