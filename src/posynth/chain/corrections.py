@@ -100,8 +100,10 @@ def bin_ends(rows: Rows, name: str) -> tuple[float, ...]:
     """
     values = rows.arrays[name]
     numbers = np.unique(values[~np.isnan(values)])
-    if len(numbers) <= FEW or name not in rows.learned:
-        return tuple(((numbers[1:] + numbers[:-1]) / 2).tolist())[: FEW - 1]
+    if len(numbers) <= FEW:
+        return tuple(((numbers[1:] + numbers[:-1]) / 2).tolist())
+    if name not in rows.learned:
+        return (float(np.nanmean(values)),)
     ends = rows.learned[name].quantiles(np.arange(1, BINS) / BINS)
     return tuple(np.unique(ends[ends < numbers[-1]]).tolist())
 

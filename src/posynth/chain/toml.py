@@ -33,6 +33,7 @@ scale = "learned": scores of the target's own quantile function are modelled, no
 "levels": a family of levels models a column of few different numbers.
 splines = 3: each numeric predictor enters as a natural spline of its scores; 0: as it is.
 interactions = [["sex", "age"]]: products of two predictors beside their main effects.
+corrections = ["sex"]: the shape of family "tilted" is corrected within bins of these predictors.
 [reading] says how the table's file is read: comment, decimal, thousands, skip_rows.
 na = [-9, "refused"] of a column: values that are missing.
 lower = 1, upper = 5 of a column: bounds of its values in every copy; -inf and inf: none.

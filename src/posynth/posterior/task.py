@@ -112,6 +112,7 @@ def _require_scales(
 def on_learned_scale(spec: ChainSpec, schema: Schema) -> tuple[str, ...]:
     """Return the columns that a conditional models or reads on their learned scale."""
     read = {name for c in spec if c.splines for name in spec.predictors(c.target) if name in schema}
+    read |= {name for c in spec for name in c.corrections if name in schema}
     modelled = {c.target for c in spec if c.scale == "learned"}
     return tuple(n for n in schema.names if n in read | modelled and schema[n].kind.is_numeric)
 
