@@ -43,6 +43,7 @@ ASKED = Conditional(
 STRUCTURED = Conditional(
     "weight", "structured", splines=8, interactions=(("age", "edu"),), spread=("age", "edu")
 )
+TILTED = Conditional("height", "tilted", scale="learned", corrections=("age", "edu"))
 PRIORS = Conditional(
     "income", "categorical", priors={"age": (0.2, 0.1), "intercept": {"poor": (1.0, 2.0)}}
 )
@@ -58,12 +59,12 @@ def spec() -> ChainSpec:
 def test_every_field_differs_from_its_default_somewhere(spec):
     plain = Conditional("", "")
     for field in fields(Conditional):
-        every = (*spec, ASKED, STRUCTURED, RULED, KEPT, PRIORS)
+        every = (*spec, ASKED, STRUCTURED, TILTED, RULED, KEPT, PRIORS)
         assert any(getattr(c, field.name) != getattr(plain, field.name) for c in every), field.name
 
 
 def test_a_chain_survives_plain_data(spec):
-    whole = replace(spec, conditionals=(*spec, ASKED, STRUCTURED, RULED, KEPT, PRIORS))
+    whole = replace(spec, conditionals=(*spec, ASKED, STRUCTURED, TILTED, RULED, KEPT, PRIORS))
     assert ChainSpec.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
 
 

@@ -16,8 +16,15 @@ from posynth.chain.spec import Conditional
 BINS, FEW = 5, 8
 #: Rows that a bin must have; rarer ones are not corrected.
 LEAST = 20
-#: Shares of the column near which its learned scale is cut, and the least mass of a bin.
-SHARES, MARGIN = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95), 0.02
+#: Shares of the column near which its learned scale is cut, the finest first; least mass of a bin.
+SHARES = (
+    (0.025, 0.05, *(k / 20 for k in range(2, 19)), 0.95, 0.975),
+    (0.05, *(k / 10 for k in range(1, 10)), 0.95),
+    (0.05, 0.2, 0.4, 0.6, 0.8, 0.95),
+)
+MARGIN = 0.02
+#: Rows a cell, on average, and corrections in all that a finer cut may need.
+ROWS_IN_A_CELL, MOST = 25, 60
 #: Level, divided by the predictors tested, and chi-squared over df that refuse a shape.
 LEVEL, WORTH = 1e-4, 2.0
 
@@ -62,6 +69,22 @@ class Corrections:
         edges = {name: tuple(map(float, ends)) for name, ends in data.get("edges", {}).items()}
         bins = {name: tuple(map(int, own)) for name, own in data.get("bins", {}).items()}
         return cls(edges, bins)
+
+    def shares(self, rows: int) -> tuple[float, ...]:
+        """Return the shares at which the response's scale is cut: as fine as the rows support.
+
+        Parameters
+        ----------
+        rows : int
+            Rows that are fitted.
+        """
+        size = len(self.labels)
+        widest = max(map(len, self.bins.values()), default=1)
+        for found in SHARES[:-1]:
+            cells = (len(found) + 1) * widest
+            if size * len(found) <= MOST and rows >= ROWS_IN_A_CELL * cells:
+                return found
+        return SHARES[-1]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -108,10 +131,10 @@ def bin_ends(rows: Rows, name: str) -> tuple[float, ...]:
     return tuple(np.unique(ends[ends < numbers[-1]]).tolist())
 
 
-def cut_points(scale: Scale) -> Floats:
+def cut_points(scale: Scale, shares: tuple[float, ...] = SHARES[-1]) -> Floats:
     """Return the shares F at which a learned scale is cut into the bins of the response.
 
-    They lie near ``SHARES``, but never inside an atom, whose cases share one value.
+    They lie near those given, but never inside an atom, whose cases share one value.
 
     Examples
     --------
@@ -129,12 +152,12 @@ def cut_points(scale: Scale) -> Floats:
         if lower == upper
     ]
     cuts = set()
-    for share in SHARES:
+    for share in shares:
         inside = [(a, b) for a, b in atoms if a < share < b]
         cuts |= {inside[0][1]} if inside else {share}
     found = np.array(sorted(cuts))
-    found = found[(found > MARGIN) & (found < 1 - MARGIN)]
-    return found[np.diff(found, prepend=0.0) > MARGIN]
+    found = found[(found >= MARGIN) & (found <= 1 - MARGIN)]
+    return found[np.diff(found, prepend=0.0) >= MARGIN - 1e-9]
 
 
 def places_of(rows: Rows, predictors: tuple[str, ...], conditional: Conditional) -> tuple[int, ...]:

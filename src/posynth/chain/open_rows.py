@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +10,14 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.limits import BETWEEN, FAR, Limits
 from posynth.chain.quantiles import learn_scale
+from posynth.chain.scale import Scale
+from posynth.chain.scores import STRAIGHT, Warp, normal_scores
 from posynth.chain.spec import Conditional
 from posynth.table.bounds import half_unit
 
 type Mask = NDArray[np.bool_]
+#: Scores by which bounds are wider, so that no response lies on one.
+WIDER = 1e-6
 
 
 def part(rows: Rows, mask: Mask) -> Rows:
@@ -62,8 +67,30 @@ def limited(rows: Rows, conditional: Conditional) -> tuple[Limits | None, Rows]:
     return limits, replace(left, learned=others if scale is None else {**others, name: scale})
 
 
+class Measure(NamedTuple):
+    """How values become what is modelled: ``(value - origin) / unit``, or scores if ``learned``."""
+
+    origin: float = 0.0
+    unit: float = 1.0
+    learned: Scale | None = None
+    warp: Warp = STRAIGHT
+
+    def ends(self, low: Floats, high: Floats, half: float) -> Floats:
+        """Return bounds as the response is modelled, (n, 2), half a unit of rounding wider."""
+        if self.learned is None:
+            ends = np.column_stack([low - half - self.origin, high + half - self.origin])
+            return np.asarray(np.clip(ends / self.unit, -FAR, FAR))
+        found = np.empty((len(low), 2))
+        for side, values in enumerate((low, high)):
+            known = np.isfinite(values)
+            shares = self.learned.bounds(values[known])[side]
+            found[known, side] = self.warp.forward(normal_scores(shares))
+            found[~known, side] = FAR * (2 * side - 1)
+        return found + np.array([-WIDER, WIDER])
+
+
 def behind_limits(
-    rows: Rows, limits: Limits | None, X: Floats, origin: float = 0.0, unit: float = 1.0
+    rows: Rows, limits: Limits | None, X: Floats, measure: "Measure | None" = None
 ) -> Floats:
     """Put what rules leave open in each row before a design, if its family asks for it.
 
@@ -75,8 +102,8 @@ def behind_limits(
         What rules leave open.
     X : ndarray, shape (n, p)
         Predictors.
-    origin, unit : float
-        The response is ``(value - origin) / unit``; bounds are a half unit of rounding wider.
+    measure : Measure, optional
+        How values of the response are modelled.
 
     Returns
     -------
@@ -89,5 +116,4 @@ def behind_limits(
         return np.column_stack([limits.allowed(rows).astype(np.float64), X])
     half = half_unit(rows.schema[limits.column])
     low, high = limits.bounds(rows)
-    ends = np.column_stack([low - half - origin, high + half - origin]) / unit
-    return np.column_stack([np.clip(ends, -FAR, FAR), X])
+    return np.column_stack([(measure or Measure()).ends(low, high, half), X])

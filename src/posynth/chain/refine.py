@@ -10,7 +10,7 @@ from posynth.chain.budget import spline_columns, within_budget
 from posynth.chain.choice import choose
 from posynth.chain.few import codes_of, numbers_of
 from posynth.chain.level_terms import with_terms
-from posynth.chain.limits import RESTRICTED
+from posynth.chain.limits import BOUNDED, RESTRICTED
 from posynth.chain.open_rows import limited
 from posynth.chain.screen import with_predictors
 from posynth.chain.slopes import for_few_cases
@@ -55,6 +55,8 @@ def refine(rows: Rows, spec: ChainSpec, fixed: Collection[str] = ()) -> ChainSpe
                 free = conditional.predictors is None
                 chosen = _as_levels(rows, columns, chosen, free)
             spec = spec.with_conditional(chosen)
+        elif numeric and conditional.family == BOUNDED and conditional.target not in fixed:
+            spec = spec.with_conditional(_between_bounds(rows, columns, conditional))
         elif numeric and conditional.family == RESTRICTED:
             free = conditional.target not in fixed
             spec = spec.with_conditional(_as_levels(rows, columns, conditional, free))
@@ -82,6 +84,22 @@ def _as_stated(
     straight = replace(conditional, note=f"{conditional.note}; {note}")
     levels = conditional.family in CURVED and not conditional.indicates
     return for_few_cases(rows, columns, straight) if levels and free else straight
+
+
+def _between_bounds(rows: Rows, columns: tuple[str, ...], conditional: Conditional) -> Conditional:
+    """Truncate on the learned scale, with splines and products, where that would be chosen."""
+    splines = spline_columns(rows, columns, 1)
+    without = replace(conditional, family="gaussian", rules=())
+    chosen = choose(rows, columns, without, splines)
+    if chosen.scale != "learned":
+        return conditional
+    return replace(
+        conditional,
+        scale="learned",
+        splines=chosen.splines,
+        interactions=chosen.interactions,
+        note=f"{conditional.note}, on the learned scale",
+    )
 
 
 def _positive(rows: Rows, conditional: Conditional) -> bool:

@@ -15,7 +15,7 @@ from posynth.chain.few import codes_of
 from posynth.chain.group_level import gather
 from posynth.chain.groups import NO_GROUPS, Groups, behind_groups
 from posynth.chain.limits import Limits
-from posynth.chain.open_rows import behind_limits
+from posynth.chain.open_rows import Measure, behind_limits
 from posynth.chain.passive import drawn_values
 from posynth.chain.scale import Scale
 from posynth.chain.scores import STRAIGHT, Warp
@@ -121,7 +121,12 @@ class Coding:
             return cells(rows, self.columns)[1]
         X = behind_groups(rows, self.groups, self.encoder.replay(rows))
         X = self.corrections.before(rows, X)
-        return behind_limits(rows, self.limits, X, self.center, self.scale)
+        return behind_limits(rows, self.limits, X, self.measure)
+
+    @property
+    def measure(self) -> Measure:
+        """How values of the response become what is modelled."""
+        return Measure(self.center, self.scale, self.learned, self.warp)
 
     def gathered(self, rows: Rows, used: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
         """Return the design of the rows used, and which they are.

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from posynth.chain.blocks import Floats, Rows
-from posynth.chain.corrections import Corrections, cut_points, places_of
+from posynth.chain.corrections import NO_CORRECTIONS, Corrections, cut_points, places_of
 from posynth.chain.crossing import cells
 from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
@@ -166,6 +166,13 @@ def make_task(
         response, numbers = _seen_levels(rows, conditional, response, observed, limits)
     else:
         response, warp = _scored(learned, conditional, family.facts, observed, X, seed)
+    known = rows if fitted is None else part(rows, fitted)
+    corrections = NO_CORRECTIONS
+    if conditional.corrections and learned is not None:
+        corrections = Corrections.of(known, conditional.corrections)
+        shares = cut_points(learned, corrections.shares(len(known)))
+        cuts = tuple(warp.forward(normal_scores(shares)).tolist())
+        response = replace(response, options={"cuts": cuts})
     about = (response.levels, response.center, response.scale, response.reference)
     line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
@@ -174,15 +181,11 @@ def make_task(
     coding = replace(coding, per_group=conditional.per_group, numbers=numbers, spread=spread)
     coding = replace(coding, limits=limits)
     X = behind_groups(rows, groups, X, fitted)
-    known = rows if fitted is None else part(rows, fitted)
-    if conditional.corrections:
-        coding = replace(
-            coding,
-            corrections=Corrections.of(known, conditional.corrections),
-            spread=places_of(known, names, conditional),
-        )
-        X = coding.corrections.before(known, X)
-    X = behind_limits(known, limits, X, coding.center, coding.scale)
+    if corrections.bins:
+        spread = places_of(known, names, conditional)
+        coding = replace(coding, corrections=corrections, spread=spread)
+        X = corrections.before(known, X)
+    X = behind_limits(known, limits, X, coding.measure)
     design = coding.designed(X)
     prior = conditional.prior or family.facts.default_prior
     scales = prior_scales(conditional, family.facts, coding)
@@ -241,9 +244,6 @@ def _scored(
     ridge = 1.0 if structured else 1 / slope**2
     scored = learn_scores(learned, observed, X, rng, spread=wide, ridge=ridge)
     response = Response(conditional.target, scored.z)
-    if tilted:
-        cuts = tuple(scored.warp.forward(normal_scores(cut_points(learned))).tolist())
-        response = replace(response, options={"cuts": cuts})
     if structured:
         response = in_cells(response, learned, scored.warp, observed)
     return response, scored.warp
