@@ -138,3 +138,20 @@ def test_a_corrected_shape_that_is_not_fitted_gives_way(chain):
     first = next(simpler(chain.spec["y"], "why"))
     assert (first.family, first.corrections) == ("gaussian", ())
     assert "its shape is not corrected" in first.note
+
+
+def test_the_density_integrates_to_one_in_each_group():
+    """By the trapezoidal rule on 4001 points, jumps at the cut points included: within .01."""
+    rng = np.random.default_rng(3)
+    group = rng.choice(list("ab"), 600)
+    humps = rng.choice([-1, 1], 600) + 0.2 * rng.standard_normal(600)
+    z = np.exp(np.where(group == "a", humps, rng.standard_normal(600)))
+    frame = pd.DataFrame({"g": group, "z": z})
+    chain = posynth.specify(frame)
+    assert chain.spec["z"].family == "tilted"
+    posterior, at = posynth.fit(frame, chain=chain, seed=1), np.exp(np.linspace(-7, 8, 4001))
+    for level in "ab":
+        rows = pd.DataFrame({"g": level, "z": at})
+        tree = posynth.log_likelihood(posterior, "z", rows, draws=20)
+        density = np.exp(tree["log_likelihood"]["z"].to_numpy().reshape(-1, len(at)))
+        assert np.allclose(np.trapezoid(density, at, axis=1), 1.0, atol=0.01)

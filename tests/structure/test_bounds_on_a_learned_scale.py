@@ -56,3 +56,11 @@ def test_a_straight_line_is_still_truncated_as_it_is():
     frame = pd.DataFrame({"x": x.round(4), "y": np.maximum(y, x + 0.01).round(4)})
     found = posynth.specify(frame, rules=["y >= x"]).spec["y"]
     assert found.scale == "natural" or found.family != "bounded"
+
+
+def test_the_likelihood_adds_up_to_one_over_what_the_rule_leaves(devices):
+    chain = posynth.specify(devices, rules=["devices <= pupils", "devices >= 0"])
+    posterior = posynth.fit(devices, chain=chain, seed=1)
+    rows = pd.DataFrame({"pupils": 60.0, "devices": np.arange(61.0), "city": "a"})
+    tree = posynth.log_likelihood(posterior, "devices", rows, draws=20)
+    assert np.allclose(np.exp(tree["log_likelihood"]["devices"]).sum("row"), 1.0, atol=1e-6)

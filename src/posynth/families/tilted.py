@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 #: Stands for no cut: the gradient at an infinite one is not a number.
 FAR = 30.0
+#: Least share below a value, whose logarithm is taken.
+LEAST = 1e-300
 ROOT = 2.0**0.5
 
 
@@ -87,6 +89,20 @@ def _log_density(z: Any, mean: Any, sigma: Any, tilt: Any, edges: Any) -> Any:
     return pm.logp(pm.Normal.dist(mean, sigma), z) + own - pt.log(total)
 
 
+def _log_below(z: Any, mean: Any, sigma: Any, tilt: Any, edges: Any) -> Any:
+    """Return the log of the distribution function: whole bins below z, and a part of its own."""
+    import pytensor.tensor as pt
+
+    place = pt.clip(pt.searchsorted(edges, z, side="right") - 1, 0, tilt.shape[1] - 1)
+    weight = pt.exp(tilt)
+    mass = _probabilities(mean, sigma, edges) * weight
+    whole = pt.sum(mass * (pt.arange(tilt.shape[1])[None, :] < place[:, None]), axis=1)
+    end, start = (pt.erfc((mean - at) / sigma / ROOT) / 2 for at in (z, edges[place]))
+    own = weight[pt.arange(tilt.shape[0]), place] * pt.maximum(end - start, 0.0)
+    share = (whole + own) / pt.sum(mass, axis=1)
+    return pt.log(pt.clip(share, LEAST, 1.0))
+
+
 def _draw(mean: Any, sigma: Any, tilt: Any, edges: Any, size: Any) -> Any:
     """Draw the bin, and then a truncated normal within it."""
     import pymc as pm
@@ -124,6 +140,7 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
             "response",
             *(mean, sigma, tilt, data["edges"]),
             logp=_log_density,
+            logcdf=_log_below,
             dist=_draw,
             signature="(n),(n),(n,k),(e)->(n)",
             observed=data["y"],

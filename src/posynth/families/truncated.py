@@ -57,6 +57,13 @@ def log_truncated(y: Any, mean: Any, sigma: Any, lower: Any, upper: Any) -> Any:
     return pm.logp(pm.TruncatedNormal.dist(mean, sigma, lower=lower, upper=upper), y)
 
 
+def log_below(y: Any, mean: Any, sigma: Any, lower: Any, upper: Any) -> Any:
+    """Return the log of the distribution function of a truncated normal."""
+    import pymc as pm
+
+    return pm.logcdf(pm.TruncatedNormal.dist(mean, sigma, lower=lower, upper=upper), y)
+
+
 def draw_truncated(mean: Any, sigma: Any, lower: Any, upper: Any, size: Any) -> Any:
     """Invert the distribution function, in the half of the line where it keeps its digits.
 
@@ -83,6 +90,7 @@ def observed(data: Mapping[str, Any], mean: Any, lower: Any, upper: Any) -> None
         "response",
         *(mean, sigma, lower, upper),
         logp=log_truncated,
+        logcdf=log_below,
         dist=draw_truncated,
         observed=data["y"],
         dims="row",
