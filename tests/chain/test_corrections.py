@@ -155,3 +155,14 @@ def test_the_density_integrates_to_one_in_each_group():
         tree = posynth.log_likelihood(posterior, "z", rows, draws=20)
         density = np.exp(tree["log_likelihood"]["z"].to_numpy().reshape(-1, len(at)))
         assert np.allclose(np.trapezoid(density, at, axis=1), 1.0, atol=0.01)
+
+
+def test_curves_in_place_of_a_corrected_shape_leave_no_corrections(two_shapes, chain):
+    from posynth.posterior.structure import with_structure
+    from posynth.posterior.task import encode_table
+    from posynth.table.inputs import given_table
+    from posynth.table.reading import Reading
+
+    rows = encode_table(given_table(two_shapes, None, Reading()), chain.spec)
+    found = with_structure(rows, chain.spec, chain.spec["y"])
+    assert found.family == "structured" and found.corrections == ()

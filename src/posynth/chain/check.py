@@ -265,7 +265,8 @@ def _check_predictors(
             )
     given = spec.predictors(conditional.target)
     for name in (name for pair in conditional.interactions for name in pair):
-        if name not in given or name not in schema:
+        known = indicators.get(name, name)
+        if known not in given or known not in schema:
             raise SpecError(
                 f"column {conditional.column!r}, interactions: {unknown('predictor', name, given)}"
             )

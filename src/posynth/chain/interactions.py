@@ -30,6 +30,9 @@ def products_of(
 ) -> dict[Pair, Floats]:
     """Return the columns of every product of two predictors that could be tested.
 
+    Among them those with the indicators of missing values: of rows in which a predictor is missing
+    others tell more than of rows in which it is known.
+
     Parameters
     ----------
     rows : Rows
@@ -41,9 +44,12 @@ def products_of(
     splines : int
         Columns of each numeric predictor's spline; 0 for straight lines.
     """
-    pairs = list(combinations([name for name in columns if name in rows.schema], 2))
+    known = [name for name in columns if name in rows.schema]
+    pairs = list(combinations(known, 2))
     if len(pairs) > MOST_PAIRS:
         return {}
+    missing = [(rows.indicators[name], name) for name in known if name in rows.indicators]
+    pairs += [(i, other) for i, name in missing for other in known if other != name][:MOST_PAIRS]
     return {pair: _cleared(rows.product(pair, splines).values[mask]) for pair in pairs}
 
 

@@ -134,13 +134,16 @@ def product_block(
     values = (A[:, :, None] * B[:, None, :]).reshape(len(rows), -1)
     together = ":".join(pair)
     groups = [together] * len(names)
-    if names and all(rows.schema[name].kind.is_numeric for name in pair):
+    numeric = {n for n in pair if n in rows.schema and rows.schema[n].kind.is_numeric}
+    if names and numeric == {*pair}:
         groups[0] = ALONE
     return Block(names, values), groups
 
 
 def _effects(rows: Rows, name: str) -> tuple[list[str], Floats]:
     """Return the functions of one predictor that enter a product."""
+    if name in rows.indicators.values():
+        return [name], rows.block(name).values
     column, values = rows.schema[name], rows.arrays[name]
     if column.kind.is_categorical:
         count = len(column.levels)

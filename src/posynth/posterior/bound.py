@@ -186,7 +186,9 @@ class Chain:
             dropped |= {"splines": 0, "interactions": ()}
         given = conditional.predictors
         if given is not None:
-            pairs = (p for p in conditional.interactions if set(p) <= set(given))
+            of = {indicator: column for column, indicator in self.spec.indicators.items()}
+            read = {*given, *(i for i, column in of.items() if column in given)}
+            pairs = (p for p in conditional.interactions if set(p) <= read)
             dropped.setdefault("interactions", tuple(pairs))
             for key in ("spread", "corrections"):
                 kept = tuple(n for n in getattr(conditional, key) if n in given)

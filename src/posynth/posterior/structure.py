@@ -198,6 +198,8 @@ def _start(splines: int, scale: str) -> dict[str, Any]:
         "splines": splines,
         "scale": scale,
         "interactions": (),
+        "spread": (),
+        "corrections": (),
         "scales": {},
         "prior": "",
     }
@@ -252,6 +254,8 @@ def _candidates(rows: Rows, columns: tuple[str, ...]) -> dict[Pair, Floats]:
     pairs = list(combinations(names, 2))
     if len(pairs) > MOST_TRIED:
         return {}
+    missing = [(rows.indicators[name], name) for name in names if name in rows.indicators]
+    pairs += [(i, other) for i, name in missing for other in names if other != name][:MOST_TRIED]
     seen: dict[str, tuple[list[str], Floats]] = {}
     return {pair: product_block(rows, pair, seen)[0].values for pair in pairs}
 
