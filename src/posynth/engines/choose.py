@@ -123,6 +123,8 @@ def fit(task: Task, engine: str, rng: np.random.Generator) -> Fit:
             if found.draws:
                 return found
             tried = f"the sampler of this family fails: {found.why}; "
+            if task.replaceable and task.design.corrections:
+                raise FitError(f"{tried}a simpler conditional takes its place")
             if task.design.blocks and task.design.X.size > MOST_CELLS:
                 raise FitError(f"{tried}its design is too large for the other engines in 'auto'")
         found = _approximate(task, engine, rng)

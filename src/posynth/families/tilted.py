@@ -12,8 +12,9 @@ is followed where a shift and a stretch cannot do it, and at :math:`\theta = 0` 
 ``location_scale``.
 
 :math:`\alpha \sim N(0, 2.5)`, :math:`\beta_j \sim N(0, 2.5)`, :math:`\gamma_0 \sim N(0, 2)`,
-:math:`\gamma_j \sim N(0, 0.5)`, :math:`\theta_{jk} \sim N(0, 1)`; :math:`\theta` of the bin in the
-middle is 0.
+:math:`\gamma_j \sim N(0, 0.5)`. Only differences between bins count, so :math:`\theta_j = u_j C`
+with :math:`u_{jk} \sim N(0, 1)` and C orthonormal contrasts of the K bins (``contrasts``): each
+:math:`\theta_{jk}` has variance :math:`1 - 1/K`, whichever bin it is.
 
 The first columns of X are g, the others the predictors.
 
@@ -26,6 +27,7 @@ estimation. Annals of Statistics 24(6), 2431-2461.
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posynth.chain.facts import NUMERIC, FamilyFacts
 from posynth.families.base import (
@@ -58,15 +60,33 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
     data = {
         "X": (design.X, ("row", "column")),
         "edges": (edges, ("edge",)),
+        "contrasts": (contrasts(len(cuts) + 1), ("contrast", "bin")),
         "spread_columns": (np.array(design.spread, dtype=np.int64), ("spread",)),
     }
     coords = {
         "correction": design.corrections,
         "spread": tuple(design.predictors[i] for i in design.spread),
         "edge": tuple(map(str, range(len(edges)))),
-        "bin": tuple(map(str, range(1, len(cuts) + 1))),
+        "bin": tuple(map(str, range(1, len(cuts) + 2))),
+        "contrast": tuple(map(str, range(1, len(cuts) + 1))),
     }
     return Contents({**held.data, **data}, {**held.coords, **coords})
+
+
+def contrasts(bins: int) -> NDArray[np.float64]:
+    """Return orthonormal contrasts, (bins - 1, bins): each bin against those before it.
+
+    Examples
+    --------
+    >>> C = contrasts(4)
+    >>> np.allclose(C @ C.T, np.eye(3)), np.allclose(C.sum(axis=1), 0)
+    (True, True)
+    """
+    found = np.zeros((bins - 1, bins))
+    for k in range(1, bins):
+        found[k - 1, :k], found[k - 1, k] = -1.0, k
+        found[k - 1] /= np.sqrt(k * (k + 1))
+    return found
 
 
 def _probabilities(mean: Any, sigma: Any, edges: Any) -> Any:
@@ -123,22 +143,17 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     held = contents(design, response, priors)
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
-        theta = pm.Normal("theta", 0.0, data["prior_correction"], dims=("correction", "bin"))
-        size = theta.shape[0]
+        u = pm.Normal("u", 0.0, data["prior_correction"], dims=("correction", "contrast"))
+        size = u.shape[0]
         G, X = data["X"][:, :size], data["X"][:, size:]
         alpha, beta = intercept(data), slopes(data)
         gamma0 = pm.Normal("gamma0", 0.0, data["prior_spread"])
         gamma = pm.Normal("gamma", 0.0, data["prior_spread_slope"], dims="spread")
         mean = alpha + X @ beta
         sigma = pt.exp(gamma0 + X[:, data["spread_columns"]] @ gamma)
-        middle = theta.shape[1] // 2
-        shifts = G @ theta
-        tilt = pt.concatenate(
-            [shifts[:, :middle], pt.zeros((G.shape[0], 1)), shifts[:, middle:]], axis=1
-        )
         pm.CustomDist(
             "response",
-            *(mean, sigma, tilt, data["edges"]),
+            *(mean, sigma, G @ (u @ data["contrasts"]), data["edges"]),
             logp=_log_density,
             logcdf=_log_below,
             dist=_draw,

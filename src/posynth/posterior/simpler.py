@@ -111,6 +111,9 @@ def _of_lines(conditional: Conditional) -> Iterator[Step]:
         yield {"family": LINEAR, "scale": "learned"}, "its distance from the bound is modelled"
         return
     if conditional.family == TILTED:
+        if len(conditional.corrections) > 1:
+            first = conditional.corrections[:1]
+            yield {"corrections": first}, f"its shape is corrected by {first[0]} only"
         family = SPREAD if conditional.spread else LINEAR
         yield {"family": family, "spread": (), "corrections": ()}, "its shape is not corrected"
         conditional = replace(conditional, family=family)

@@ -29,7 +29,7 @@ from posynth.engines.batched.softmax import (
     restricted_density,
     softmax_density,
 )
-from posynth.engines.batched.tilted import tilted_density
+from posynth.engines.batched.tilted import Tilted, tilted_density
 from posynth.engines.conditioned import Conditioned
 from posynth.engines.hmc import run_hmc
 from posynth.engines.laplace import failed
@@ -96,6 +96,12 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
     except np.linalg.LinAlgError:
         return failed("its curvature is not positive definite")
     found, thetas, proposals = _independent(density, gaussian, task, rng)
+    if not thetas.size and isinstance(density, Tilted) and task.replaceable:
+        return (
+            found
+            if found.why
+            else failed(f"{proposals.effective:.0f} of {PILOT} proposals effective")
+        )
     if not thetas.size:
         start = gaussian.whitened(proposals.starts(CHAINS))
         run = run_hmc([_Whitened(density, gaussian)], start, task.need, rng, LONGEST)

@@ -22,6 +22,7 @@ from scipy.special import ndtr
 
 from posynth.engines.batched.density import CELLS, Curvature, Floats
 from posynth.engines.prior_normal import prior_means, prior_sds
+from posynth.families.tilted import contrasts
 
 if TYPE_CHECKING:
     from posynth.engines.base import Task
@@ -69,7 +70,7 @@ class _Part:
 
 
 class Tilted:
-    """The log-density; parameters are theta (q, K - 1), alpha, beta, gamma0, gamma.
+    """The log-density; parameters are u (q, K - 1), alpha, beta, gamma0, gamma.
 
     Parameters
     ----------
@@ -99,8 +100,7 @@ class Tilted:
         self._seen = (place == np.arange(len(cuts) + 1)[:, None]).astype(np.float64)
         self._precision, self._mean = 1 / sd**2, mean
         self._bins = len(cuts) + 1
-        self._middle = len(cuts) // 2
-        self._free = [k for k in range(self._bins) if k != self._middle]
+        self._contrasts = contrasts(len(cuts) + 1)
         sizes = (G.shape[1] * len(cuts), self._A.shape[1], self._S.shape[1])
         edges = np.cumsum([0, *sizes])
         self._places = [slice(a, b) for a, b in pairwise(edges)]
@@ -162,23 +162,23 @@ class Tilted:
 
     def _add_gradient(self, part: _Part, sums: Floats) -> None:
         """Add the likelihood's gradient (s, d)."""
-        rows, free = part.rows, self._free
+        rows = part.rows
         by_mean, by_spread = part.slopes()
         at_theta, at_line, at_spread = self._places
-        residual = self._seen[:, rows][free] - part.share[:, free]
-        theta = residual @ self._G[rows]
-        sums[part.where, at_theta] += theta.transpose(0, 2, 1).reshape(len(theta), -1)
+        residual = self._seen[:, rows] - part.share
+        found = self._contrasts @ (residual @ self._G[rows])
+        sums[part.where, at_theta] += found.transpose(0, 2, 1).reshape(len(found), -1)
         sums[part.where, at_line] += (part.z * part.shrink - by_mean) @ self._A[rows]
         sums[part.where, at_spread] += (part.z**2 - 1 - by_spread) @ self._S[rows]
 
     def _add_curvature(self, part: _Part, information: Floats) -> None:
         """Add minus the likelihood's Hessian, summed over the points, (d, d)."""
-        rows, free = part.rows, self._free
+        rows = part.rows
         at_theta, at_line, at_spread = self._places
         G, A, S = self._G[rows], self._A[rows], self._S[rows]
         by_mean, by_spread = part.slopes()
         bent, b = part.jumps * part.height, part.ends
-        shrink, z, share = part.shrink, part.z, part.share[:, free]
+        shrink, z, share = part.shrink, part.z, part.share
         mean = (1 - (bent * b).sum(axis=1)) * shrink**2 - by_mean**2
         both = (2 * z - (bent * (b**2 - 1)).sum(axis=1)) * shrink - by_mean * by_spread
         spread = 2 * z**2 - (bent * b * (b**2 - 1)).sum(axis=1) - by_spread**2
@@ -187,24 +187,24 @@ class Tilted:
         cross = (A * both.sum(axis=0)[:, None]).T @ S
         information[at_line, at_spread] += cross
         information[at_spread, at_line] += cross.T
-        q, k = G.shape[1], len(free)
+        q, k, C = G.shape[1], self._bins, self._contrasts
         nothing = np.zeros((len(z), 1, z.shape[1]))
         below = np.concatenate([nothing, part.height, nothing], axis=1)
         turned = np.concatenate([nothing, part.height * b, nothing], axis=1)
-        weights = part.weights[:, free]
-        steps = [-np.diff(each, axis=1)[:, free] * weights for each in (below, turned)]
+        steps = [-np.diff(each, axis=1) * part.weights for each in (below, turned)]
         to_mean = (steps[0] * shrink[:, None] - share * by_mean[:, None]).sum(axis=0)
         to_spread = (steps[1] - share * by_spread[:, None]).sum(axis=0)
         for place, B, each in ((at_line, A, to_mean), (at_spread, S, to_spread)):
-            block = np.stack([(G * row[:, None]).T @ B for row in each], axis=1)
-            information[at_theta, place] += block.reshape(q * k, -1)
-            information[place, at_theta] += block.reshape(q * k, -1).T
+            block = np.stack([(G * row[:, None]).T @ B for row in C @ each], axis=1)
+            information[at_theta, place] += block.reshape(q * (k - 1), -1)
+            information[place, at_theta] += block.reshape(q * (k - 1), -1).T
         block = np.empty((q, k, q, k))
         for one in range(k):
             for two in range(k):
                 pair = share[:, one] * ((one == two) - share[:, two])
                 block[:, one, :, two] = (G * pair.sum(axis=0)[:, None]).T @ G
-        information[at_theta, at_theta] += block.reshape(q * k, q * k)
+        block = np.einsum("ak,qkpl,bl->qapb", C, block, C, optimize=True)
+        information[at_theta, at_theta] += block.reshape(q * (k - 1), q * (k - 1))
 
     def _parts(self, thetas: Floats) -> Iterator[_Part]:
         """Give rows and points in parts that fit the cache."""
@@ -217,8 +217,7 @@ class Tilted:
                 log_spread = (some[:, at_spread] @ self._S[rows].T).clip(-MOST, MOST)
                 mean = some[:, at_line] @ self._A[rows].T
                 theta = some[:, at_theta].reshape(len(some), -1, self._bins - 1)
-                eta = np.zeros((len(some), self._bins, mean.shape[1]))
-                eta[:, self._free] = theta.transpose(0, 2, 1) @ self._G[rows].T
+                eta = (theta @ self._contrasts).transpose(0, 2, 1) @ self._G[rows].T
                 yield self._part(where, rows, (mean, log_spread), eta.clip(-MOST, MOST))
 
     def _part(self, where: slice, rows: slice, line: tuple[Floats, Floats], eta: Floats) -> _Part:
