@@ -86,7 +86,7 @@ class Measure(NamedTuple):
             shares = self.learned.bounds(values[known])[side]
             found[known, side] = self.warp.forward(normal_scores(shares))
             found[~known, side] = FAR * (2 * side - 1)
-        return found + np.array([-WIDER, WIDER])
+        return np.asarray(found + np.array([-WIDER, WIDER]))
 
 
 def behind_limits(
