@@ -28,7 +28,7 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from posynth.chain.beyond import Beyond, beyond, said
 from posynth.chain.blocks import Rows
-from posynth.chain.corrections import cut_points, misfit
+from posynth.chain.corrections import correcting, cut_points
 from posynth.chain.design import Curves, learn
 from posynth.chain.held_out import (
     LEARNED,
@@ -61,8 +61,8 @@ LEAST_ROWS = 50
 SPREAD_LEVEL = MARGIN_LEVEL = 0.001
 #: Level of the test of skewed residuals: shares below a value feel mild skew already.
 SKEW_LEVEL = 0.05
-#: Family of a learned scale whose shape predictors correct, and most of these.
-TILTED, MOST_CORRECTIONS = "tilted", 3
+#: Family of a learned scale whose shape predictors correct.
+TILTED = "tilted"
 #: Standard errors of the difference of log scores by which one is clearly better.
 CLEARLY = 2.0
 
@@ -140,12 +140,14 @@ def choose(
     return _corrected(chosen, shaped, columns if best is SPREAD else ())
 
 
-def _corrected(conditional: Conditional, by: list[str], spread: tuple[str, ...]) -> Conditional:
+def _corrected(
+    conditional: Conditional, by: tuple[str, ...], spread: tuple[str, ...]
+) -> Conditional:
     """Return a conditional on the learned scale with its shape corrected by some predictors."""
     if not by:
         return conditional
     note = f"{conditional.note}; shape corrected by {', '.join(by)}"
-    return replace(conditional, family=TILTED, spread=spread, corrections=tuple(by), note=note)
+    return replace(conditional, family=TILTED, spread=spread, corrections=by, note=note)
 
 
 def _corrections(
@@ -156,18 +158,17 @@ def _corrections(
     column: Column,
     best: Choice,
     ridge: float,
-) -> list[str]:
+) -> tuple[str, ...]:
     """Return the predictors by which the shape must be corrected, the worst first."""
     if not column.curved.shape[1]:
-        return []
+        return ()
     found = scored(column.scale, column.y, column.curved, best, ridge)
     mean, sd = found.line.predict(column.curved)
     ends = found.warp.forward(ndtri(cut_points(column.scale)))
     below = ndtr((ends - mean[:, None]) / np.broadcast_to(sd, mean.shape)[:, None])
     expected = np.diff(below, axis=1, prepend=0.0, append=1.0)
     seen = np.searchsorted(ends, found.z)
-    refused = misfit(part(rows, mask), columns, seen, expected)
-    return sorted(refused, key=lambda name: -refused[name])[:MOST_CORRECTIONS]
+    return correcting(part(rows, mask), columns, seen, expected)
 
 
 def _scales(conditional: Conditional, best: Choice) -> dict[str, float]:

@@ -18,13 +18,14 @@ BINS, FEW = 5, 8
 LEAST = 20
 #: Shares of the column near which its learned scale is cut, the finest first; least mass of a bin.
 SHARES = (
-    (0.025, 0.05, *(k / 20 for k in range(2, 19)), 0.95, 0.975),
     (0.05, *(k / 10 for k in range(1, 10)), 0.95),
     (0.05, 0.2, 0.4, 0.6, 0.8, 0.95),
 )
 MARGIN = 0.02
 #: Rows a cell, on average, and corrections in all that a finer cut may need.
-ROWS_IN_A_CELL, MOST = 25, 60
+ROWS_IN_A_CELL, MOST = 25, 40
+#: Most predictors that correct a shape, and rounds of raking to their tables.
+MOST_PREDICTORS, RAKED = 3, 3
 #: Level, divided by the predictors tested, and chi-squared over df that refuse a shape.
 LEVEL, WORTH = 1e-4, 2.0
 
@@ -207,6 +208,44 @@ def misfit(
         if df and chi > WORTH * df and chdtrc(df, chi) < LEVEL / max(len(names), 1):
             found[name] = chi / df
     return found
+
+
+def correcting(
+    rows: Rows, columns: Iterable[str], observed: NDArray[np.int64], expected: Floats
+) -> tuple[str, ...]:
+    """Return the predictors by which the shape must be corrected, the worst first.
+
+    After each the fitted probabilities are raked to its table, and the others are tested again:
+    what goes with a predictor that is corrected already need not be.
+
+    Parameters
+    ----------
+    rows, columns, observed, expected
+        As in ``misfit``.
+    """
+    found: list[str] = []
+    left = [*columns]
+    while len(found) < MOST_PREDICTORS:
+        refused = misfit(rows, left, observed, expected)
+        if not refused:
+            break
+        found.append(max(refused, key=lambda name: refused[name]))
+        left = [name for name in refused if name not in found]
+        for _ in range(RAKED):
+            for name in found:
+                expected = _raked(rows, name, observed, expected)
+    return tuple(found)
+
+
+def _raked(rows: Rows, name: str, observed: NDArray[np.int64], expected: Floats) -> Floats:
+    """Scale probabilities to the counts of one predictor's table, and to 1 in each row."""
+    places = Corrections.with_edges(rows, (name,)).places(rows, name)
+    scaled = expected.copy()
+    for place in np.unique(places):
+        own = places == place
+        counts = np.bincount(observed[own], minlength=expected.shape[1])
+        scaled[own] *= (counts + 0.5) / (expected[own].sum(axis=0) + 0.5)
+    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
 
 
 def _binned(rows: Rows, name: str) -> bool:

@@ -42,6 +42,7 @@ WORTH_MORE = 0.1  # share of effective proposals
 LONGEST = 12  # times their first length, to which chains are extended: other engines take longer
 MANY_ROWS, PART = 40_000, 20_000  # rows from which a sample of them gives the curvature
 MOST_WORK = 2e8  # rows x parameters x points in a round of the nearest normal
+MOST_CORRECTED = 60  # parameters of a corrected shape up to which HMC is worth its time
 COMPARED, DIFFERENT = 4, 0.05  # draws at which densities are compared; log units they may differ
 
 DENSITIES: dict[str, Make] = {
@@ -96,7 +97,8 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
     except np.linalg.LinAlgError:
         return failed("its curvature is not positive definite")
     found, thetas, proposals = _independent(density, gaussian, task, rng)
-    if not thetas.size and isinstance(density, Tilted) and task.replaceable:
+    large = isinstance(density, Tilted) and density.size > MOST_CORRECTED
+    if not thetas.size and large and task.replaceable:
         return (
             found
             if found.why
