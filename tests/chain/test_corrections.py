@@ -167,3 +167,27 @@ def test_curves_in_place_of_a_corrected_shape_leave_no_corrections(two_shapes, c
     rows = encode_table(given_table(two_shapes, None, Reading()), chain.spec)
     found = with_structure(rows, chain.spec, chain.spec["y"])
     assert found.family == "structured" and found.corrections == ()
+
+
+def test_a_chain_from_its_file_gives_way_too(two_shapes, chain, tmp_path):
+    """In the file all scales stand; those of the corrected shape must not stay."""
+    from posynth.posterior.simpler import simpler
+
+    path = tmp_path / "chain.toml"
+    path.write_text(chain.to_toml())
+    written = posynth.specify(two_shapes, chain=path)
+    assert "correction" in written.spec["y"].scales
+    for plain in list(simpler(written.spec["y"], "why"))[1:]:
+        changed = replace(written, spec=written.spec.with_conditional(plain))
+        posynth.fit(two_shapes, chain=changed, seed=1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"predictors": []}, {"scale": "natural"}, {"corrections": ()}, {"formula": "x"}],
+)
+def test_a_change_that_leaves_no_correction_gives_a_plain_line(two_shapes, chain, changes):
+    changed = chain.change("y", **changes)
+    assert changed.spec["y"].family == "gaussian" and changed.spec["y"].corrections == ()
+    assert "corrections by g" in changed.spec["y"].note
+    posynth.fit(two_shapes, chain=changed, seed=1)

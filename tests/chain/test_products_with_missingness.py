@@ -53,3 +53,11 @@ def test_an_indicator_of_no_predictor_is_refused(panel, chain):
     wrong = replace(chain.spec["z"], predictors=("w",), interactions=(("x_missing", "w"),))
     with pytest.raises(SpecError, match="interactions: unknown predictor 'x_missing'"):
         posynth.fit(panel, chain=replace(chain, spec=chain.spec.with_conditional(wrong)))
+
+
+def test_a_column_that_is_computed_has_no_indicator_and_no_products_with_it(panel):
+    chain = posynth.specify(panel, order=["w", "x"])
+    changed = chain.change("x", passive="w * 2")
+    assert "x_missing" not in changed.spec.targets
+    for conditional in changed.spec:
+        assert all("x_missing" not in pair for pair in conditional.interactions)

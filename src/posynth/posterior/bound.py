@@ -18,6 +18,7 @@ from posynth.families.methods import translate
 from posynth.families.own import own_names
 from posynth.families.permission import references
 from posynth.posterior.chain_families import find_families, own_families
+from posynth.posterior.simpler import TILTED, not_corrected
 from posynth.posterior.task import encode_table, make_task
 from posynth.table.codec import encode
 from posynth.table.frame import Table
@@ -164,7 +165,15 @@ class Chain:
     def _ruled(self, target: str, changes: Mapping[str, Any]) -> "Chain":
         """Return a chain in which a column is computed by a rule."""
         spec = with_rules(self.spec, {target: changes["passive"]}, {})
-        return replace(self, spec=spec.with_conditional(replace(spec[target], **changes)))
+        spec = spec.with_conditional(replace(spec[target], **changes))
+        known = {*spec.columns, *spec.targets}
+        for later in spec:  # products with an indicator that is no more
+            pairs = tuple(pair for pair in later.interactions if {*pair} <= known)
+            if pairs != later.interactions:
+                lean = replace(later, interactions=pairs)
+                lean = replace(lean, note=f"{later.note}{_dropped(later, lean)}")
+                spec = spec.with_conditional(lean)
+        return replace(self, spec=spec)
 
     def _suited(self, conditional: Conditional, asked: Mapping[str, Any]) -> Conditional:
         """Drop what was chosen for the conditional before and cannot stand beside the change."""
@@ -193,7 +202,13 @@ class Chain:
             for key in ("spread", "corrections"):
                 kept = tuple(n for n in getattr(conditional, key) if n in given)
                 dropped.setdefault(key, kept)
-        return replace(conditional, **{k: v for k, v in dropped.items() if k not in asked})
+        if conditional.formula or conditional.strata:
+            dropped["corrections"] = ()
+        changed = replace(conditional, **{k: v for k, v in dropped.items() if k not in asked})
+        lost = not changed.corrections or changed.scale != "learned"
+        if changed.family == TILTED and lost and "family" not in asked:
+            return replace(changed, **not_corrected(changed))
+        return changed
 
     def resolved(self) -> ChainSpec:
         """Return the conditionals with every prior and scale written out.

@@ -114,14 +114,23 @@ def _of_lines(conditional: Conditional) -> Iterator[Step]:
         if len(conditional.corrections) > 1:
             first = conditional.corrections[:1]
             yield {"corrections": first}, f"its shape is corrected by {first[0]} only"
-        family = SPREAD if conditional.spread else LINEAR
-        yield {"family": family, "spread": (), "corrections": ()}, "its shape is not corrected"
-        conditional = replace(conditional, family=family)
+        plain = not_corrected(conditional)
+        yield plain, "its shape is not corrected"
+        conditional = replace(conditional, **plain)
     if conditional.family == SPREAD:
         scales = {k: v for k, v in conditional.scales.items() if not k.startswith("spread")}
         yield {"family": LINEAR, "scales": scales}, "one spread"
     if conditional.splines or conditional.interactions:
         yield {"splines": 0, "interactions": ()}, "straight lines, one spread, no interactions"
+
+
+def not_corrected(conditional: Conditional) -> dict[str, Any]:
+    """Return what makes a conditional of family ``tilted`` one whose shape is not corrected."""
+    wide = bool(conditional.spread)
+    of_spread = () if wide else ("spread", "spread_slope")
+    scales = {k: v for k, v in conditional.scales.items() if k not in ("correction", *of_spread)}
+    family = SPREAD if wide else LINEAR
+    return {"family": family, "spread": (), "corrections": (), "scales": scales}
 
 
 def _of_levels(conditional: Conditional) -> Iterator[Step]:

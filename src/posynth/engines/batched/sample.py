@@ -99,11 +99,8 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
     found, thetas, proposals = _independent(density, gaussian, task, rng)
     large = isinstance(density, Tilted) and density.size > MOST_CORRECTED
     if not thetas.size and large and task.replaceable:
-        return (
-            found
-            if found.why
-            else failed(f"{proposals.effective:.0f} of {PILOT} proposals effective")
-        )
+        share = proposals.effective / len(proposals.ratios)
+        return failed(found.why.rstrip("; ") or f"{share:.0%} of proposals effective")
     if not thetas.size:
         start = gaussian.whitened(proposals.starts(CHAINS))
         run = run_hmc([_Whitened(density, gaussian)], start, task.need, rng, LONGEST)
