@@ -61,3 +61,15 @@ def test_a_column_that_is_computed_has_no_indicator_and_no_products_with_it(pane
     assert "x_missing" not in changed.spec.targets
     for conditional in changed.spec:
         assert all("x_missing" not in pair for pair in conditional.interactions)
+
+
+@pytest.mark.parametrize("given", ["file", "chain"])
+def test_a_chain_serves_a_table_in_which_the_column_is_complete(panel, chain, tmp_path, given):
+    path = tmp_path / "chain.toml"
+    path.write_text(chain.to_toml())
+    whole = panel.fillna({"x": 0.5})
+    whole.loc[::2, "x"] = -0.5
+    found = posynth.fit(whole, chain=path if given == "file" else chain, seed=1)
+    products = [pair for conditional in found.spec for pair in conditional.interactions]
+    assert all("x_missing" not in pair for pair in products)
+    assert "dropped: x_missing:w" in found.spec["z"].note + found.spec["up"].note

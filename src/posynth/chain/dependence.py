@@ -64,6 +64,30 @@ def _refuse(waiting: Sequence[str], rules: Mapping[str, str], visited: Sequence[
     )
 
 
+def without_lost_products(spec: ChainSpec, schema: Schema) -> ChainSpec:
+    """Leave out products with an indicator of missing values that predicts nothing here.
+
+    A column that had missing values may be complete, or computed, in the table at hand now.
+
+    Parameters
+    ----------
+    spec : ChainSpec
+        A chain.
+    schema : Schema
+        What each column of the table is.
+    """
+    known = {*schema.names, *spec.predicting(schema).values()}
+    gone = {*spec.indicators.values(), *(f"{name}_missing" for name in schema.names)} - known
+    for link in spec:
+        lost = [pair for pair in link.interactions if gone.intersection(pair)]
+        if lost:
+            kept = tuple(pair for pair in link.interactions if pair not in lost)
+            said = ", ".join(map(":".join, lost))
+            note = f"{link.note}; dropped: {said}, whose indicator predicts nothing here"
+            spec = spec.with_conditional(replace(link, interactions=kept, note=note))
+    return spec
+
+
 def with_rules(
     spec: ChainSpec, rules: Mapping[str, str], violations: Mapping[str, float]
 ) -> ChainSpec:

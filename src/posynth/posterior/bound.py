@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from posynth.chain.check import check_chain
-from posynth.chain.dependence import with_rules
+from posynth.chain.dependence import with_rules, without_lost_products
 from posynth.chain.missing_kinds import target_kind
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.chain.toml import chain_to_toml
@@ -166,14 +166,7 @@ class Chain:
         """Return a chain in which a column is computed by a rule."""
         spec = with_rules(self.spec, {target: changes["passive"]}, {})
         spec = spec.with_conditional(replace(spec[target], **changes))
-        known = {*spec.columns, *spec.targets}
-        for later in spec:  # products with an indicator that is no more
-            pairs = tuple(pair for pair in later.interactions if {*pair} <= known)
-            if pairs != later.interactions:
-                lean = replace(later, interactions=pairs)
-                lean = replace(lean, note=f"{later.note}{_dropped(later, lean)}")
-                spec = spec.with_conditional(lean)
-        return replace(self, spec=spec)
+        return replace(self, spec=without_lost_products(spec, self.schema))
 
     def _suited(self, conditional: Conditional, asked: Mapping[str, Any]) -> Conditional:
         """Drop what was chosen for the conditional before and cannot stand beside the change."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from posynth.chain.beyond import told_share
+from posynth.chain.dependence import without_lost_products
 from posynth.chain.open_rows import limited
 from posynth.chain.passive import verified
 from posynth.chain.rare import told_levels
@@ -235,7 +236,8 @@ def _renewed(data: Data, chain: Chain) -> tuple[Table, Chain]:
     schema = replace(chain.schema, columns=columns, rows=len(table.frame))
     table = replace(table, schema=schema, reasons={**table.reasons, **found.reasons})
     table = fitting_bounds(table)
-    return table, replace(chain, schema=table.schema, source=found.source)
+    spec = without_lost_products(chain.spec, table.schema)
+    return table, replace(chain, spec=spec, schema=table.schema, source=found.source)
 
 
 def _from_file(
@@ -262,6 +264,7 @@ def _from_file(
     require_within(table, [c for c, facts in declared.items() if {"lower", "upper"} & {*facts}])
     folder = path.resolve().parent
     spec = permitted(translated_chain(spec, schema), wishes.improper, wishes.copies_values)
+    spec = without_lost_products(spec, schema)
     folders = (folder, folder / "posterior")
     # What the user names himself may be run; what only the file names, if he allows that.
     named = (c.family for c in spec) if wishes.allow_code else wishes.methods.values()
