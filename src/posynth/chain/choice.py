@@ -99,11 +99,7 @@ def choose(
     target = conditional.target
     known = np.flatnonzero(~np.isnan(rows.arrays[target]))
     if target not in rows.learned or len(known) < LEAST_ROWS:
-        if bounded:
-            note = f"{conditional.note}: normal beyond the bound, too few values to learn a scale"
-            return replace(conditional, family=TRUNCATED, options={"lower": 0.0}, note=note)
-        note = f"{conditional.note}: {NATURAL.name}, too few values to learn another"
-        return replace(conditional, note=note)
+        return _without_scale(conditional, bounded)
     mask = spaced(known, MOST_ROWS, len(rows))
     straight, curved = (learn(rows, columns, "", mask, curves=Curves(q))[1] for q in (0, splines))
     scale, y = rows.learned[target], rows.arrays[target][mask]
@@ -138,6 +134,15 @@ def choose(
     chosen = replace(conditional, family=best.family, scale=best.scale, splines=splines, note=note)
     chosen = replace(chosen, scales=_scales(conditional, best), interactions=pairs)
     return _corrected(chosen, shaped, columns if best is SPREAD else ())
+
+
+def _without_scale(conditional: Conditional, bounded: bool) -> Conditional:
+    """Return a line on the natural scale: there are too few values to learn another."""
+    if bounded:
+        note = f"{conditional.note}: normal beyond the bound, too few values to learn a scale"
+        return replace(conditional, family=TRUNCATED, options={"lower": 0.0}, note=note)
+    note = f"{conditional.note}: {NATURAL.name}, too few values to learn another"
+    return replace(conditional, note=note)
 
 
 def _corrected(

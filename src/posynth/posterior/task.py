@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from posynth.chain.blocks import Floats, Rows
-from posynth.chain.corrections import NO_CORRECTIONS, Corrections, cut_points, places_of
+from posynth.chain.corrections import NO_CORRECTIONS, places_of
 from posynth.chain.crossing import cells
 from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
@@ -19,7 +19,7 @@ from posynth.chain.open_rows import behind_limits, limited, part
 from posynth.chain.passive import computed
 from posynth.chain.quantiles import learn_scale
 from posynth.chain.scale import Scale
-from posynth.chain.scores import FURTHEST, STRAIGHT, Warp, learn_scores, normal_scores
+from posynth.chain.scores import STRAIGHT
 from posynth.chain.spec import ROSTER, ChainSpec, Conditional
 from posynth.chain.wildcard import expand
 from posynth.engines.base import Task
@@ -27,7 +27,7 @@ from posynth.errors import SpecError
 from posynth.families.base import Design, Family, Response
 from posynth.posterior.coding import Coding
 from posynth.posterior.prior_scales import prior_scales
-from posynth.posterior.seeds import Purpose, stream
+from posynth.posterior.scored_response import in_bins, scored_response
 from posynth.posterior.simpler import may_be_learned
 from posynth.posterior.support import SUPPORTS, predictor_scale, settle
 from posynth.table.codec import encode
@@ -36,10 +36,6 @@ from posynth.table.reasons import kind_numbers
 from posynth.table.repeated import id_codes
 from posynth.table.schema import Column, Kind, Schema
 
-#: The family whose spread depends on predictors.
-SPREAD = "location_scale"
-#: Width of an interval of scores that counts as a point.
-NARROW = 0.02
 #: Different numbers up to which a column can be modelled by levels.
 MOST_LEVELS = 50
 
@@ -146,10 +142,7 @@ def make_task(
     values = rows.arrays[conditional.column]
     holes = np.isnan(values)
     fitted = None if conditional.indicates or not holes.any() else ~holes
-    given, own = spec.predictors(conditional.target), (conditional.groups, conditional.per_group)
-    columns = tuple(name for name in given if name not in own)
-    if conditional.strata and conditional.strata not in columns:
-        columns += (conditional.strata,)
+    columns = _read(spec, conditional)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
     groups = Groups.of(conditional, rows.schema, names)
     observed = missingness(rows, conditional) if conditional.indicates else values[~holes]
@@ -160,36 +153,38 @@ def make_task(
         require_constant(conditional, each, found, used)
         X, observed = found.X, each[found.first]
     learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
+    known = rows if fitted is None else part(rows, fitted)
     numbers: tuple[float, ...] = ()
+    corrections = NO_CORRECTIONS
     if learned is None:
         response, warp = _response(rows.schema, conditional, family.facts, observed), STRAIGHT
         response, numbers = _seen_levels(rows, conditional, response, observed, limits)
     else:
-        response, warp = _scored(learned, conditional, family.facts, observed, X, seed)
-    known = rows if fitted is None else part(rows, fitted)
-    corrections = NO_CORRECTIONS
-    if conditional.corrections and learned is not None:
-        corrections = Corrections.of(known, conditional.corrections)
-        shares = cut_points(learned, corrections.shares(len(known)))
-        cuts = tuple(warp.forward(normal_scores(shares)).tolist())
-        response = replace(response, options={"cuts": cuts})
+        response, warp = scored_response(learned, conditional, family.facts, observed, X, seed)
+        response, corrections = in_bins(response, learned, warp, conditional, known)
     about = (response.levels, response.center, response.scale, response.reference)
     line = (0.0, 1.0) if response.levels else predictor_scale(family.facts, response)
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
     coding = Coding(encoder, columns, names, *about, *line, options, learned, warp, groups)
     spread = spread_places(encoder, conditional.spread) if encoder is not None else ()
-    coding = replace(coding, per_group=conditional.per_group, numbers=numbers, spread=spread)
-    coding = replace(coding, limits=limits)
-    X = behind_groups(rows, groups, X, fitted)
     if corrections.bins:
         spread = places_of(known, names, conditional)
-        coding = replace(coding, corrections=corrections, spread=spread)
-        X = corrections.before(known, X)
+    coding = replace(coding, per_group=conditional.per_group, numbers=numbers, spread=spread)
+    coding = replace(coding, limits=limits, corrections=corrections)
+    X = corrections.before(known, behind_groups(rows, groups, X, fitted))
     X = behind_limits(known, limits, X, coding.measure)
-    design = coding.designed(X)
     prior = conditional.prior or family.facts.default_prior
     scales = prior_scales(conditional, family.facts, coding)
-    return Task(family, design, response, prior, scales), coding
+    return Task(family, coding.designed(X), response, prior, scales), coding
+
+
+def _read(spec: ChainSpec, conditional: Conditional) -> tuple[str, ...]:
+    """Return the columns of the design: predictors without groups, and the strata."""
+    own = (conditional.groups, conditional.per_group)
+    columns = tuple(name for name in spec.predictors(conditional.target) if name not in own)
+    if conditional.strata and conditional.strata not in columns:
+        columns += (conditional.strata,)
+    return columns
 
 
 def _seen_levels(
@@ -227,28 +222,6 @@ def _seen_levels(
     return kept, tuple(map(float, seen))
 
 
-def _scored(
-    learned: Scale,
-    conditional: Conditional,
-    facts: FamilyFacts,
-    observed: Floats,
-    X: Floats,
-    seed: int,
-) -> tuple[Response, Warp]:
-    """Return the response as scores on its learned scale, and the warp that made them."""
-    rng = stream(seed, Purpose.SCORE, conditional.target)
-    tilted = facts.design == "tilted"
-    wide = conditional.family == SPREAD or (tilted and bool(conditional.spread))
-    slope = conditional.scales.get("slope", 2.5)
-    structured = facts.design == "structured"
-    ridge = 1.0 if structured else 1 / slope**2
-    scored = learn_scores(learned, observed, X, rng, spread=wide, ridge=ridge)
-    response = Response(conditional.target, scored.z)
-    if structured:
-        response = in_cells(response, learned, scored.warp, observed)
-    return response, scored.warp
-
-
 def spread_places(encoder: Encoder, names: Iterable[str]) -> tuple[int, ...]:
     """Return where the log spread's predictors are: lines, levels and first curves of columns."""
     chosen = set(names)
@@ -259,27 +232,6 @@ def spread_places(encoder: Encoder, names: Iterable[str]) -> tuple[int, ...]:
         for place, (name, block) in enumerate(pairs)
         if name in wanted or (block in chosen and name.startswith(f"{block}["))
     )
-
-
-def in_cells(response: Response, learned: Scale, warp: Warp, values: Floats) -> Response:
-    """Return a response known up to the interval that each value is on a learned scale.
-
-    Intervals narrower than ``NARROW`` are their middles; of others the response is a point inside
-    that is in no other interval.
-    """
-    low, high = (warp.forward(normal_scores(limit)) for limit in learned.bounds(values))
-    least, most = warp.forward(np.array([-FURTHEST, FURTHEST]))
-    low, high = np.where(low <= least, -np.inf, low), np.where(high >= most, np.inf, high)
-    wide = high - low >= NARROW
-    lower, place = np.unique(low[wide], return_inverse=True)
-    upper = np.full(len(lower), -np.inf)
-    np.maximum.at(upper, place, high[wide])
-    end = np.minimum(upper, np.append(lower[1:], np.inf))
-    first = np.where(np.isinf(lower), np.nan_to_num(end, posinf=1.0) - 1.0, lower)
-    last = np.where(np.isinf(end), first + 1.0, end)
-    y = np.empty(len(values))
-    y[wide], y[~wide] = ((first + last) / 2)[place], (low[~wide] + high[~wide]) / 2
-    return replace(response, y=y, cells=(lower, upper))
 
 
 def _computed_task(rows: Rows, conditional: Conditional, family: Family) -> tuple[Task, Coding]:
