@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,8 @@ def make_task():
             corrections = (X[:, :1] > 0).astype(float)
             named = {"spread": (0,), "corrections": ("x0[bin 2]",)}
             return Design(np.column_stack([corrections, X]), predictors, **named)
+        if family(name).facts.design == "interval":
+            return Design(X, predictors, spread=(0,))
         if family(name).facts.design != "grouped":
             return Design(X, predictors)
         codes = np.arange(len(X)) % GROUPS
@@ -180,6 +183,9 @@ def make_task():
         options = plausible(family(name).facts, 1)[1]
         options |= {"cuts": (-0.5, 0.2, 0.9)} if name == "tilted" else {}
         response = Response("outcome", y, tuple("abcdefgh"[:levels]), options=options)
+        if name in ("interval", "tilted"):
+            cells = np.array([-np.inf, 0.3]), np.array([-0.8, 0.7])
+            response = replace(response, cells=cells)
         priors = {**family(name).facts.priors[prior], **scales}
         return Task(
             family(name), in_groups(name, X, levels, y), response, prior, priors, draws, need

@@ -96,8 +96,8 @@ def test_facts_are_consistent(name):
     assert facts.default_prior in facts.priors
     assert all(0 < v < np.inf for scales in facts.priors.values() for v in scales.values())
     assert facts.response in ("standardised", "natural", "codes")
-    known = ("standardised", "grouped", "cells", "structured", "restricted", "bounded", "tilted")
-    assert facts.design in known
+    alone = ("standardised", "grouped", "cells", "structured", "interval")
+    assert facts.design in (*alone, "restricted", "bounded", "tilted")
     assert set(facts.exact_priors) <= set(facts.priors)
     assert bool(facts.exact) == bool(facts.exact_priors)
     assert not facts.exact or facts.exact in _SAMPLERS
@@ -243,6 +243,8 @@ def _own_probabilities(facts, options, density, draws):
 def test_numbers_are_drawn_from_the_density_the_model_states(name, toy, unconstrain, prior_draws):
     facts, count = families()[name].facts, 20_000
     task, _ = toy(name, facts.default_prior)
+    # Within cells a likelihood is a probability, and no density.
+    task = replace(task, response=replace(task.response, cells=None))
     model = _conditioned(task)
     drawn_from = {key: a[0] for key, a in prior_draws(task, 1, 8).items()}
     theta, values = unconstrain(model.compiled, drawn_from), list(drawn_from.values())

@@ -25,6 +25,7 @@ CASES = [
     ("ordinal", "weak", (70, 90)),
     ("location_scale", "weak", (80, 80)),
     ("tilted", "weak", (80, 80)),
+    ("interval", "weak", (80, 80)),
 ]
 
 
@@ -36,7 +37,7 @@ def task(request, make_task):
     y = np.repeat(np.arange(len(counts)), counts)
     X = np.random.default_rng(4).standard_normal((len(y), 3))
     X[:, 2] = X[:, 1] + 0.1 * X[:, 2]  # nearly collinear
-    if name in ("location_scale", "tilted"):
+    if name in ("location_scale", "tilted", "interval"):
         y = X[:, 0] + np.exp(0.5 * X[:, 1]) * np.random.default_rng(3).standard_normal(len(y))
         return make_task(name, prior, X, y)
     made = make_task(name, prior, X, y, levels=len(counts))

@@ -74,7 +74,7 @@ def test_exact_posteriors_are_calibrated(name, prior, simulated):
 
 
 #: Families whose short study belongs to the default run; those of the others are marked slow.
-QUICK = ("bernoulli", "categorical", "ordinal", "student", "tilted")
+QUICK = ("bernoulli", "categorical", "ordinal", "student", "tilted", "interval")
 
 
 @pytest.mark.parametrize(

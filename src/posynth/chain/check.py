@@ -289,7 +289,7 @@ def _check_structured(conditional: Conditional, given: tuple[str, ...], facts: F
     where = f"column {conditional.column!r}"
     _check_corrections(conditional, given, facts)
     for name in conditional.spread:
-        if facts.design not in ("structured", "tilted"):
+        if facts.design not in ("structured", "tilted", "interval"):
             raise SpecError(
                 f"{where}: spread is for family 'structured'; under family {facts.name!r} leave "
                 "it out, or use family 'location_scale', whose spread depends on all predictors"
@@ -310,6 +310,11 @@ def _check_corrections(
 ) -> None:
     """Refuse corrections of another family, by no predictor, or off a learned scale."""
     where = f"column {conditional.column!r}"
+    if facts.design == "interval" and conditional.scale != "learned":
+        raise SpecError(
+            f"{where}: family 'interval' takes shared values for intervals of a learned scale; "
+            "state scale = 'learned', or use family 'location_scale'"
+        )
     if facts.design != "tilted":
         if conditional.corrections:
             raise SpecError(

@@ -49,6 +49,7 @@ from posynth.chain.interactions import MOST_COLUMNS, find_interactions, products
 from posynth.chain.least_squares import fit_line
 from posynth.chain.margin import margin_p
 from posynth.chain.open_rows import part
+from posynth.chain.scale import Scale
 from posynth.chain.spec import Conditional
 
 #: Family of distances from a bound where no scale can be learned.
@@ -63,6 +64,10 @@ SPREAD_LEVEL = MARGIN_LEVEL = 0.001
 SKEW_LEVEL = 0.05
 #: Family of a learned scale whose shape predictors correct.
 TILTED = "tilted"
+#: Family of a learned scale on which shared values are intervals; share of rows from which on it is
+#: used, and share of the rows that make a value shared. What a narrower interval hides of a score
+#: has at most 1 % of the column's variance.
+INTERVAL, MOST_SHARED, LEAST_SHARE = "interval", 0.1, 0.03
 #: Standard errors of the difference of log scores by which one is clearly better.
 CLEARLY = 2.0
 
@@ -133,7 +138,26 @@ def choose(
     note += told(pairs)
     chosen = replace(conditional, family=best.family, scale=best.scale, splines=splines, note=note)
     chosen = replace(chosen, scales=_scales(conditional, best), interactions=pairs)
-    return _corrected(chosen, shaped, columns if best is SPREAD else ())
+    spread = columns if best is SPREAD else ()
+    if not shaped and shared(scale) > MOST_SHARED:
+        note = f"{chosen.note}; values that many rows share are intervals"
+        return replace(chosen, family=INTERVAL, spread=spread, note=note)
+    return _corrected(chosen, shaped, spread)
+
+
+def shared(scale: Scale) -> float:
+    """Return the share of rows whose value many share: heaps, zeros, few different values.
+
+    Examples
+    --------
+    >>> from posynth.chain.quantiles import learn_scale
+    >>> shared(learn_scale(np.r_[np.zeros(50), np.linspace(1, 2, 50) ** 3], 0))
+    0.5
+    """
+    start = int(scale.below is not None)
+    masses = scale.masses[start : start + len(scale.counts)] / scale.masses.sum()
+    atoms = np.equal(scale.lower, scale.upper)
+    return float(masses[atoms & (masses >= LEAST_SHARE)].sum())
 
 
 def _without_scale(conditional: Conditional, bounded: bool) -> Conditional:

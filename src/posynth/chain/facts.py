@@ -34,7 +34,8 @@ class FamilyFacts:
         of the predictors' levels), ``"structured"`` (blocks whose coefficients share a scale) or
         ``"restricted"`` and ``"bounded"`` (as standardised, behind indicators of the levels, or the
         two bounds, that rules leave in each row) or ``"tilted"`` (as standardised, behind the
-        indicators of ``chain.corrections``).
+        indicators of ``chain.corrections``) or ``"interval"`` (as standardised, with a response
+        that may be known up to intervals).
     exact : str
         Name of the exact sampler of its posterior, or ``""``.
     exact_priors : tuple of str

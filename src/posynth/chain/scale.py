@@ -131,25 +131,26 @@ class Scale:
         drawn = Drawn(self, self.masses / self.masses.sum(), spreads)
         return drawn.values(ndtri(shares))
 
-    def draw(self, rng: np.random.Generator, parts: int = 1) -> "Drawn":
+    def draw(self, rng: np.random.Generator, ends: Floats | None = None) -> "Drawn":
         """Draw masses and tails: one posterior draw of the quantile function.
 
         Parameters
         ----------
         rng : numpy.random.Generator
             Source of randomness.
-        parts : int
-            Parts of the range, each with about the same mass, whose masses are left as they are:
-            for a model whose residual curve is drawn too, and with it the shape at large.
+        ends : ndarray, optional
+            Shares between which parts of the range end whose masses are left as they are: for a
+            model in which the masses of these parts are drawn too, and with them the shape at
+            large.
         """
         masses = self.masses
         drawn = np.maximum(rng.standard_gamma(masses), 1e-300)
-        if parts > 1:
+        if ends is not None and len(ends):
             share = (np.cumsum(masses) - masses / 2) / masses.sum()
-            part = np.minimum((parts * share).astype(np.int64), parts - 1)
-            drawn *= (np.bincount(part, masses) / np.maximum(np.bincount(part, drawn), 1e-300))[
-                part
-            ]
+            part = np.searchsorted(ends, share)
+            size = len(ends) + 1
+            kept, found = (np.bincount(part, each, size) for each in (masses, drawn))
+            drawn *= (kept / np.maximum(found, 1e-300))[part]
         spreads = {place: tail.draw_spread(rng) for place, tail in self.tails}
         return Drawn(self, drawn / drawn.sum(), spreads)
 
@@ -249,9 +250,36 @@ class Drawn:
         square = float(np.sum(weight * (np.diff(edges) + steep[:-1] - steep[1:])))
         return mean, float(np.sqrt(max(square - mean**2, 1e-6)))
 
-    def values(self, scores: Floats) -> Floats:
-        """Turn scores (k,) into values on the column's own scale."""
-        mean, sd = self.moments()
+    def fitted_moments(self) -> tuple[float, float]:
+        r"""Return the shift and stretch of normal scores that fit this draw best.
+
+        With cells of probability p under the source, cut at scores z, those of a cell change by
+        :math:`d_1 = -\Delta\phi(z)` and :math:`d_2 = -\Delta z\phi(z)` with a shift and a stretch;
+        one Fisher step from (0, 1) towards the drawn masses q takes :math:`I^{-1} \sum_k
+        d_k (q_k - p_k) / p_k`, :math:`I = \sum_k d_k d_k' / p_k`. Where cells are fine this is
+        ``moments``; where values are shared it is what a model knows that takes them for intervals.
+        """
+        p = self.scale.masses / self.scale.masses.sum()
+        z = np.clip(ndtri(np.clip(np.concatenate([[0.0], np.cumsum(p)]), 0, 1)), -40, 40)
+        height = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+        height[[0, -1]] = 0.0
+        d = np.array([-np.diff(height), -np.diff(z * height)])
+        step = np.linalg.lstsq((d / p) @ d.T, d @ (self.shares / p), rcond=1e-9)[0]
+        # A drawn distribution that is shifted up has quantiles that are: scores are shifted back.
+        return -float(step[0]), float(max(1.0 - step[1], 0.2))
+
+    def values(self, scores: Floats, *, intervals: bool = False) -> Floats:
+        """Turn scores (k,) into values on the column's own scale.
+
+        Parameters
+        ----------
+        scores : ndarray, shape (k,)
+            Normal scores.
+        intervals : bool
+            Whether they come from a model that takes shared values for intervals, see
+            ``fitted_moments``.
+        """
+        mean, sd = self.fitted_moments() if intervals else self.moments()
         edge = 0.1 / self.scale.masses.sum()
         u = np.clip(ndtr(mean + sd * scores), edge, 1 - edge)
         start = np.concatenate([[0.0], np.cumsum(self.shares)])

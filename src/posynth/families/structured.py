@@ -35,11 +35,11 @@ from posynth.families.base import (
     Contents,
     Design,
     Family,
-    Floats,
     Priors,
     Response,
     regression_contents,
 )
+from posynth.families.cells import FAR, cell_limits, cell_of, log_between, log_normal
 from posynth.families.residual_curve import SIZE, log_density, normal_score, residual, slopes
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 #: Name of the block of the spread's coefficients.
 SPREAD = "log spread"
-ROOT = 2.0**0.5
 
 
 def blocks(design: Design) -> tuple[str, ...]:
@@ -62,12 +61,11 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
     place = {name: i + 1 for i, name in enumerate(names)}  # 0: in no block
     groups = design.blocks or ("",) * len(design.predictors)
     block = np.array([place.get(name, 0) for name in groups], dtype=np.int64)
-    lower, upper = response.cells or (np.empty(0), np.empty(0))
+    lower, upper = cell_limits(response)
     held = regression_contents(design, response, priors)
     data = {
-        # The first cell is empty: a response below all others is in none.
-        "cell_lower": (np.concatenate([[-np.inf], lower]), ("cell",)),
-        "cell_upper": (np.concatenate([[-np.inf], upper]), ("cell",)),
+        "cell_lower": (lower, ("cell",)),
+        "cell_upper": (upper, ("cell",)),
         "block_of": (block, ("predictor",)),
         "spread_columns": (np.array(design.spread, dtype=np.int64), ("spread",)),
         "of_spread": (np.array([name == SPREAD for name in names], dtype=np.int64), ("block",)),
@@ -76,48 +74,22 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
         "spread": tuple(design.predictors[i] for i in design.spread),
         "block": names,
         "shape_term": tuple(map(str, range(1, SIZE + 1))),
-        "cell": tuple(map(str, range(len(lower) + 1))),
+        "cell": tuple(map(str, range(len(lower)))),
     }
     return Contents({**held.data, **data}, {**held.coords, **coords})
-
-
-def known_between(response: Response) -> tuple[Floats, Floats]:
-    """Return the limits between which each response is known to lie, (n,) each.
-
-    They are equal where a response is in no cell.
-
-    Examples
-    --------
-    >>> cells = (np.array([0.0, 2.0]), np.array([1.0, np.inf]))
-    >>> known_between(Response("y", np.array([-1.0, 0.5, 1.5, 7.0]), cells=cells))
-    (array([-1. ,  0. ,  1.5,  2. ]), array([-1. ,  1. ,  1.5,  inf]))
-    """
-    y = np.asarray(response.y, dtype=np.float64)
-    if response.cells is None or not len(response.cells[0]):
-        return y, y
-    lower, upper = response.cells
-    place = np.searchsorted(lower, y, side="right") - 1
-    inside = (place >= 0) & (y < upper[place])
-    return np.where(inside, lower[place], y), np.where(inside, upper[place], y)
 
 
 def _log_probability(y: Any, mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any) -> Any:
     import pytensor.tensor as pt
 
-    cell = pt.searchsorted(lower, y, side="right") - 1
-    inside = pt.lt(y, upper[cell])
+    inside, first, last = cell_of(y, lower, upper)
     density = log_density((y - mean) / sigma, powers) - pt.log(sigma)
-    ends = (pt.switch(inside, limits[cell], y) for limits in (lower, upper))
-    low, high = (_end(limit, mean, sigma, powers) for limit in ends)
-    mirror = low > 0
-    low, high = pt.switch(mirror, -high, low), pt.switch(mirror, -low, high)
-    above, below = _log_normal(high), _log_normal(low)
-    interval = above + pt.log(-pt.expm1(pt.minimum(below - above, -1e-15)))
-    return pt.switch(inside, interval, density)
+    low, high = (_end(limit, mean, sigma, powers) for limit in (first, last))
+    return pt.switch(inside, log_between(low, high), density)
 
 
 def _log_distribution(y: Any, mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any) -> Any:
-    return _log_normal(normal_score((y - mean) / sigma, powers))
+    return log_normal(normal_score((y - mean) / sigma, powers))
 
 
 def _end(limit: Any, mean: Any, sigma: Any, powers: Any) -> Any:
@@ -126,16 +98,7 @@ def _end(limit: Any, mean: Any, sigma: Any, powers: Any) -> Any:
 
     endless = pt.isinf(limit)
     score = normal_score((pt.switch(endless, 0.0, limit) - mean) / sigma, powers)
-    return pt.switch(endless, pt.sign(limit) * 40.0, score)
-
-
-def _log_normal(z: Any) -> Any:
-    """Return log Phi(z) without loss in the lower tail."""
-    import pytensor.tensor as pt
-
-    left = pt.minimum(z, 0.0)
-    tail = pt.log(pt.erfcx(-left / ROOT) / 2) - left**2 / 2
-    return pt.switch(pt.lt(z, 0.0), tail, pt.log1p(-pt.erfc(pt.maximum(z, 0.0) / ROOT) / 2))
+    return pt.switch(endless, pt.sign(limit) * FAR, score)
 
 
 def _draw(mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any, size: Any) -> Any:

@@ -13,8 +13,12 @@ is followed where a shift and a stretch cannot do it, and at :math:`\theta = 0` 
 
 :math:`\alpha \sim N(0, 2.5)`, :math:`\beta_j \sim N(0, 2.5)`, :math:`\gamma_0 \sim N(0, 2)`,
 :math:`\gamma_j \sim N(0, 0.5)`. Only differences between bins count, so :math:`\theta_j = u_j C`
-with :math:`u_{jk} \sim N(0, 1)` and C orthonormal contrasts of the K bins (``contrasts``): each
-:math:`\theta_{jk}` has variance :math:`1 - 1/K`, whichever bin it is.
+with :math:`u_{jk} \sim N(0, 1)` and C orthogonal contrasts of the K bins (``contrasts``). The first
+two, linear and quadratic in the bins' scores, nearly do what a shift and a stretch do, which mean
+and spread have already: they are small, so that both are told apart.
+
+A value that many rows share is an interval of z, as in family ``interval``: it lies within one bin,
+and the probability of the interval takes the place of the density.
 
 The first columns of X are g, the others the predictors.
 
@@ -28,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from posynth.chain.facts import NUMERIC, FamilyFacts
 from posynth.families.base import (
@@ -40,6 +45,7 @@ from posynth.families.base import (
     regression_contents,
     slopes,
 )
+from posynth.families.cells import cell_limits, cell_of, log_between, standardised
 from posynth.families.truncated import draw_truncated
 
 if TYPE_CHECKING:
@@ -47,6 +53,8 @@ if TYPE_CHECKING:
 
 #: Stands for no cut: the gradient at an infinite one is not a number.
 FAR = 30.0
+#: Size of the contrasts that do what mean and spread do too.
+DAMPED = 0.2
 #: Least share below a value, whose logarithm is taken.
 LEAST = 1e-300
 ROOT = 2.0**0.5
@@ -57,10 +65,13 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
     held = regression_contents(design, response, priors)
     cuts = np.atleast_1d(np.asarray(response.options["cuts"], dtype=np.float64))
     edges = np.concatenate([[-FAR], cuts, [FAR]])
+    lower, upper = cell_limits(response)
     data = {
+        "cell_lower": (lower, ("cell",)),
+        "cell_upper": (upper, ("cell",)),
         "X": (design.X, ("row", "column")),
         "edges": (edges, ("edge",)),
-        "contrasts": (contrasts(len(cuts) + 1), ("contrast", "bin")),
+        "contrasts": (contrasts(cuts), ("contrast", "bin")),
         "spread_columns": (np.array(design.spread, dtype=np.int64), ("spread",)),
     }
     coords = {
@@ -69,24 +80,32 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
         "edge": tuple(map(str, range(len(edges)))),
         "bin": tuple(map(str, range(1, len(cuts) + 2))),
         "contrast": tuple(map(str, range(1, len(cuts) + 1))),
+        "cell": tuple(map(str, range(len(lower)))),
     }
     return Contents({**held.data, **data}, {**held.coords, **coords})
 
 
-def contrasts(bins: int) -> NDArray[np.float64]:
-    """Return orthonormal contrasts, (bins - 1, bins): each bin against those before it.
+def contrasts(cuts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return contrasts of the bins between cut points (K - 1,), (K - 1, K).
+
+    They are orthogonal, of length 1 but for the first two, which are ``DAMPED``: linear and
+    quadratic in the mean of a standard normal within each bin.
 
     Examples
     --------
-    >>> C = contrasts(4)
-    >>> np.allclose(C @ C.T, np.eye(3)), np.allclose(C.sum(axis=1), 0)
+    >>> C = contrasts(np.array([-1.0, 0.0, 1.0]))
+    >>> np.allclose(C @ C.T, np.diag([0.04, 0.04, 1.0])), np.allclose(C.sum(axis=1), 0)
     (True, True)
     """
-    found = np.zeros((bins - 1, bins))
-    for k in range(1, bins):
-        found[k - 1, :k], found[k - 1, k] = -1.0, k
-        found[k - 1] /= np.sqrt(k * (k + 1))
-    return found
+    ends = np.concatenate([[-np.inf], cuts, [np.inf]])
+    height = np.exp(-0.5 * np.nan_to_num(ends, posinf=FAR, neginf=-FAR) ** 2) / np.sqrt(2 * np.pi)
+    middle = -np.diff(height) / np.maximum(np.diff(ndtr(ends)), LEAST)
+    bins = len(middle)
+    polynomials = np.vander(middle, min(bins, 3), increasing=True)
+    basis = np.linalg.qr(np.column_stack([polynomials, np.eye(bins)]))[0][:, 1:bins].T
+    size = np.ones(bins - 1)
+    size[:2] = DAMPED
+    return np.asarray(basis * size[:, None])
 
 
 def _probabilities(mean: Any, sigma: Any, edges: Any) -> Any:
@@ -99,17 +118,22 @@ def _probabilities(mean: Any, sigma: Any, edges: Any) -> Any:
     return pt.concatenate([below, none + 1], axis=1) - pt.concatenate([none, below], axis=1)
 
 
-def _log_density(z: Any, mean: Any, sigma: Any, tilt: Any, edges: Any) -> Any:
+def _log_density(
+    z: Any, mean: Any, sigma: Any, tilt: Any, edges: Any, lower: Any, upper: Any
+) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
     place = pt.clip(pt.searchsorted(edges, z, side="right") - 1, 0, tilt.shape[1] - 1)
     total = pt.sum(_probabilities(mean, sigma, edges) * pt.exp(tilt), axis=1)
     own = tilt[pt.arange(tilt.shape[0]), place]
-    return pm.logp(pm.Normal.dist(mean, sigma), z) + own - pt.log(total)
+    inside, first, last = cell_of(z, lower, upper)
+    low, high = (standardised(limit, mean, sigma) for limit in (first, last))
+    density = pm.logp(pm.Normal.dist(mean, sigma), z)
+    return pt.switch(inside, log_between(low, high), density) + own - pt.log(total)
 
 
-def _log_below(z: Any, mean: Any, sigma: Any, tilt: Any, edges: Any) -> Any:
+def _log_below(z: Any, mean: Any, sigma: Any, tilt: Any, edges: Any, *cells: Any) -> Any:
     """Return the log of the distribution function: whole bins below z, and a part of its own."""
     import pytensor.tensor as pt
 
@@ -123,7 +147,7 @@ def _log_below(z: Any, mean: Any, sigma: Any, tilt: Any, edges: Any) -> Any:
     return pt.log(pt.clip(share, LEAST, 1.0))
 
 
-def _draw(mean: Any, sigma: Any, tilt: Any, edges: Any, size: Any) -> Any:
+def _draw(mean: Any, sigma: Any, tilt: Any, edges: Any, *cells_and_size: Any) -> Any:
     """Draw the bin, and then a truncated normal within it."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -154,10 +178,11 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
         pm.CustomDist(
             "response",
             *(mean, sigma, G @ (u @ data["contrasts"]), data["edges"]),
+            *(data["cell_lower"], data["cell_upper"]),
             logp=_log_density,
             logcdf=_log_below,
             dist=_draw,
-            signature="(n),(n),(n,k),(e)->(n)",
+            signature="(n),(n),(n,k),(e),(c),(c)->(n)",
             observed=data["y"],
             dims="row",
         )

@@ -180,7 +180,7 @@ class Chain:
             dropped |= {"scale": "natural"}
         elif facts is not None:
             dropped |= {"keep_groups": "", "new_groups": "", "slopes": ()}
-        if facts is not None and facts.design not in ("structured", "tilted"):
+        if facts is not None and facts.design not in ("structured", "tilted", "interval"):
             dropped["spread"] = ()
         if facts is not None and facts.design != "tilted":
             dropped["corrections"] = ()

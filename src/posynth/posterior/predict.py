@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from posynth.chain.blocks import Floats
+from posynth.chain.facts import FamilyFacts
 from posynth.engines.base import Task
 from posynth.engines.choose import condition
 from posynth.engines.conditioned import Conditioned
@@ -21,6 +23,8 @@ from posynth.table.schema import Column
 if TYPE_CHECKING:
     import xarray as xr
 
+#: Designs of models that take shared values for intervals, and know what those know.
+INTERVALS = ("interval", "tilted")
 #: Parts of a learned scale whose masses a model with a learned residual curve leaves alone.
 PARTS = 12
 
@@ -69,6 +73,7 @@ class RowSampler:
             np.inf if upper is None else self._center + self._scale * float(upper),
         )
         self._learned, self._warp = coding.learned, coding.warp
+        self._ends = _model_ends(self._facts, coding)
         self._anew: tuple[str, ...] = ()
         if coding.groups.new:
             dims, _ = self._model.labels(self._model.names)
@@ -105,8 +110,8 @@ class RowSampler:
         if self._as_drawn:
             return self._numbers[drawn.astype(np.int64)] if len(self._numbers) else drawn
         if self._learned is not None:
-            parts = PARTS if self._facts.design == "structured" else 1
-            return self._learned.draw(rng, parts).values(self._warp.back(drawn))
+            scores, scale = self._warp.back(drawn), self._learned.draw(rng, self._ends)
+            return scale.values(scores, intervals=self._facts.design in INTERVALS)
         natural = self._center + self._scale * drawn
         if checked:
             check_draws(self._target, self._facts, natural)
@@ -140,6 +145,16 @@ class RowSampler:
         design = replace(task.design, X=X)
         held = replace(task, design=design, response=response).model()
         return Conditioned(self._model.compiled, held)
+
+
+def _model_ends(facts: FamilyFacts, coding: Coding) -> Floats | None:
+    """Return the shares between which a model draws the masses of a learned scale itself."""
+    if facts.design == "structured":
+        return np.arange(1, PARTS) / PARTS
+    if facts.design != "tilted":
+        return None
+    cuts = np.atleast_1d(np.asarray(coding.options.get("cuts", ()), dtype=np.float64))
+    return np.asarray(ndtr(coding.warp.back(cuts)))
 
 
 def natural_scale(family: Family, coding: Coding) -> tuple[float, float]:

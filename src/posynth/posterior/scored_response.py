@@ -15,6 +15,8 @@ from posynth.posterior.seeds import Purpose, stream
 
 #: The family whose spread depends on predictors.
 SPREAD = "location_scale"
+#: Designs of families that take a value many rows share for an interval.
+IN_CELLS = ("structured", "interval", "tilted")
 #: Width of an interval of scores that counts as a point.
 NARROW = 0.02
 
@@ -29,14 +31,14 @@ def scored_response(
 ) -> tuple[Response, Warp]:
     """Return the response as scores on its learned scale, and the warp that made them."""
     rng = stream(seed, Purpose.SCORE, conditional.target)
-    tilted = facts.design == "tilted"
-    wide = conditional.family == SPREAD or (tilted and bool(conditional.spread))
-    slope = conditional.scales.get("slope", 2.5)
     structured = facts.design == "structured"
+    named = bool(conditional.spread) and not structured
+    wide = conditional.family == SPREAD or named
+    slope = conditional.scales.get("slope", 2.5)
     ridge = 1.0 if structured else 1 / slope**2
     scored = learn_scores(learned, observed, X, rng, spread=wide, ridge=ridge)
     response = Response(conditional.target, scored.z)
-    if structured:
+    if facts.design in IN_CELLS:
         response = in_cells(response, learned, scored.warp, observed)
     return response, scored.warp
 
@@ -82,5 +84,17 @@ def in_bins(
         return response, NO_CORRECTIONS
     corrections = Corrections.of(known, conditional.corrections)
     shares = cut_points(learned, corrections.shares(len(known)))
-    cuts = tuple(warp.forward(normal_scores(shares)).tolist())
+    cuts = tuple(_outside_cells(warp.forward(normal_scores(shares)), response).tolist())
     return replace(response, options={"cuts": cuts}), corrections
+
+
+def _outside_cells(cuts: Floats, response: Response) -> Floats:
+    """Move cut points that lie inside an interval of the response to its nearer end."""
+    if response.cells is None or not len(response.cells[0]):
+        return cuts
+    lower, upper = response.cells
+    cell = np.searchsorted(lower, cuts, side="right") - 1
+    low, high = lower[cell], upper[cell]
+    inside = (cell >= 0) & (low < cuts) & (cuts < high)
+    nearer = np.where(cuts - low < high - cuts, low, high)
+    return np.unique(np.where(inside, nearer, cuts))

@@ -8,7 +8,7 @@ from posynth.chain.slopes import FEW_CASES
 from posynth.chain.spec import Conditional
 
 FAMILY, LINEAR, SPREAD, BOUNDED = "structured", "gaussian", "location_scale", "bounded"
-TILTED = "tilted"
+TILTED, INTERVAL = "tilted", "interval"
 FEW_CURVES = 3
 PLACE = "; in place of a larger model, which was not fitted"
 #: Families of levels the default chooses.
@@ -117,6 +117,10 @@ def _of_lines(conditional: Conditional) -> Iterator[Step]:
         plain = not_corrected(conditional)
         yield plain, "its shape is not corrected"
         conditional = replace(conditional, **plain)
+    if conditional.family == INTERVAL:
+        plain = not_corrected(conditional)
+        yield plain, "scores of shared values are drawn once"
+        conditional = replace(conditional, **plain)
     if conditional.family == SPREAD:
         scales = {k: v for k, v in conditional.scales.items() if not k.startswith("spread")}
         yield {"family": LINEAR, "scales": scales}, "one spread"
@@ -125,7 +129,7 @@ def _of_lines(conditional: Conditional) -> Iterator[Step]:
 
 
 def not_corrected(conditional: Conditional) -> dict[str, Any]:
-    """Return what makes a conditional of family ``tilted`` one whose shape is not corrected."""
+    """Return what takes corrections, or intervals, from a conditional on a learned scale."""
     wide = bool(conditional.spread)
     of_spread = () if wide else ("spread", "spread_slope")
     scales = {k: v for k, v in conditional.scales.items() if k not in ("correction", *of_spread)}

@@ -167,7 +167,7 @@ def make_task(
     options = {k: None if np.any(np.isinf(v)) else v for k, v in response.options.items()}
     coding = Coding(encoder, columns, names, *about, *line, options, learned, warp, groups)
     spread = spread_places(encoder, conditional.spread) if encoder is not None else ()
-    if corrections.bins:
+    if family.facts.design in ("tilted", "interval"):
         spread = places_of(known, names, conditional)
     coding = replace(coding, per_group=conditional.per_group, numbers=numbers, spread=spread)
     coding = replace(coding, limits=limits, corrections=corrections)

@@ -5,7 +5,8 @@ With :math:`s = \log\sigma`, cut points c, :math:`b_e = (c_e - \mu) / \sigma`, c
 
 .. math:: L = -s - z^2 / 2 + \eta_{k(z)} - \log T, \quad T = \sum_e D_e \Phi(b_e) + w_K
 
-and the derivatives of T are :math:`T_\mu = -\sum D \phi / \sigma`,
+where :math:`-s - z^2/2` is the log-probability of an interval where the score is known up to one
+only (``batched.row_terms``). The derivatives of T are :math:`T_\mu = -\sum D \phi / \sigma`,
 :math:`T_s = -\sum D \phi b`, :math:`T_{\mu\mu} = -\sum D \phi b / \sigma^2`,
 :math:`T_{\mu s} = -\sum D \phi (b^2 - 1) / \sigma`, :math:`T_{ss} = -\sum D \phi b (b^2 - 1)` and
 :math:`T_{\eta_k} = P_k w_k`.
@@ -21,7 +22,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from posynth.engines.batched.density import CELLS, Curvature, Floats
+from posynth.engines.batched.row_terms import RowTerms, row_terms
 from posynth.engines.prior_normal import prior_means, prior_sds
+from posynth.families.cells import known_between
 from posynth.families.tilted import contrasts
 
 if TYPE_CHECKING:
@@ -42,8 +45,10 @@ class _Part:
         Which points.
     rows : slice
         Which rows.
-    z, shrink : ndarray, shape (s, r)
-        Standardised residuals, and 1 / sigma.
+    shrink : ndarray, shape (s, r)
+        1 / sigma.
+    own : RowTerms
+        What the normal density, or the probability of an interval, adds, and its derivatives.
     weights, share : ndarray, shape (s, K, r)
         Weights w, and probabilities of the bins.
     ends, height, jumps : ndarray, shape (s, K - 1, r)
@@ -54,8 +59,8 @@ class _Part:
 
     where: slice
     rows: slice
-    z: Floats
     shrink: Floats
+    own: RowTerms
     weights: Floats
     share: Floats
     ends: Floats
@@ -76,8 +81,8 @@ class Tilted:
     ----------
     G, X, S : ndarray, shape (n, q), (n, p), (n, r)
         Corrections, predictors of the mean and of the log spread.
-    y : ndarray, shape (n,)
-        The response.
+    known : tuple of ndarray, shape (n,)
+        Limits between which the response lies; equal where it is known.
     cuts : ndarray, shape (K - 1,)
         Cut points between its bins.
     sd, mean : ndarray, shape (d,)
@@ -87,20 +92,25 @@ class Tilted:
     def __init__(
         self,
         designs: tuple[Floats, Floats, Floats],
-        y: Floats,
+        known: tuple[Floats, Floats],
         cuts: Floats,
         sd: Floats,
         mean: Floats,
     ) -> None:
-        G, X, S = designs
-        one = np.ones((len(y), 1))
+        lower, upper = known
+        # Rows known exactly come first: a part of the rows is of one sort.
+        self._known = int(np.sum(lower == upper))
+        order = np.argsort(lower != upper, kind="stable")
+        G, X, S = (design[order] for design in designs)
+        one = np.ones((len(lower), 1))
         self._G, self._A, self._S = G, np.hstack([one, X]), np.hstack([one, S])
-        self._y, self._cuts = y, cuts
-        place = np.searchsorted(cuts, y, side="right")
+        self._lower, self._upper, self._cuts = lower[order], upper[order], cuts
+        self._y = middles(self._lower, self._upper)
+        place = np.searchsorted(cuts, self._y, side="right")
         self._seen = (place == np.arange(len(cuts) + 1)[:, None]).astype(np.float64)
         self._precision, self._mean = 1 / sd**2, mean
         self._bins = len(cuts) + 1
-        self._contrasts = contrasts(len(cuts) + 1)
+        self._contrasts = contrasts(cuts)
         sizes = (G.shape[1] * len(cuts), self._A.shape[1], self._S.shape[1])
         edges = np.cumsum([0, *sizes])
         self._places = [slice(a, b) for a, b in pairwise(edges)]
@@ -168,27 +178,37 @@ class Tilted:
         residual = self._seen[:, rows] - part.share
         found = self._contrasts @ (residual @ self._G[rows])
         sums[part.where, at_theta] += found.transpose(0, 2, 1).reshape(len(found), -1)
-        sums[part.where, at_line] += (part.z * part.shrink - by_mean) @ self._A[rows]
-        sums[part.where, at_spread] += (part.z**2 - 1 - by_spread) @ self._S[rows]
+        sums[part.where, at_line] += (part.own.mean * part.shrink - by_mean) @ self._A[rows]
+        sums[part.where, at_spread] += (part.own.spread - by_spread) @ self._S[rows]
 
     def _add_curvature(self, part: _Part, information: Floats) -> None:
         """Add minus the likelihood's Hessian, summed over the points, (d, d)."""
         rows = part.rows
         at_theta, at_line, at_spread = self._places
-        G, A, S = self._G[rows], self._A[rows], self._S[rows]
+        A, S = self._A[rows], self._S[rows]
         by_mean, by_spread = part.slopes()
         bent, b = part.jumps * part.height, part.ends
-        shrink, z, share = part.shrink, part.z, part.share
-        mean = (1 - (bent * b).sum(axis=1)) * shrink**2 - by_mean**2
-        both = (2 * z - (bent * (b**2 - 1)).sum(axis=1)) * shrink - by_mean * by_spread
-        spread = 2 * z**2 - (bent * b * (b**2 - 1)).sum(axis=1) - by_spread**2
+        shrink, own = part.shrink, part.own.curvature()
+        mean = (own[0] - (bent * b).sum(axis=1)) * shrink**2 - by_mean**2
+        both = (own[1] - (bent * (b**2 - 1)).sum(axis=1)) * shrink - by_mean * by_spread
+        spread = own[2] - (bent * b * (b**2 - 1)).sum(axis=1) - by_spread**2
         information[at_line, at_line] += (A * mean.sum(axis=0)[:, None]).T @ A
         information[at_spread, at_spread] += (S * spread.sum(axis=0)[:, None]).T @ S
         cross = (A * both.sum(axis=0)[:, None]).T @ S
         information[at_line, at_spread] += cross
         information[at_spread, at_line] += cross.T
+        if at_theta.stop:
+            self._add_corrections(part, information)
+
+    def _add_corrections(self, part: _Part, information: Floats) -> None:
+        """Add what has to do with the corrections."""
+        rows = part.rows
+        at_theta, at_line, at_spread = self._places
+        G, A, S = self._G[rows], self._A[rows], self._S[rows]
+        by_mean, by_spread = part.slopes()
+        shrink, share, b = part.shrink, part.share, part.ends
         q, k, C = G.shape[1], self._bins, self._contrasts
-        nothing = np.zeros((len(z), 1, z.shape[1]))
+        nothing = np.zeros((len(shrink), 1, shrink.shape[1]))
         below = np.concatenate([nothing, part.height, nothing], axis=1)
         turned = np.concatenate([nothing, part.height * b, nothing], axis=1)
         steps = [-np.diff(each, axis=1) * part.weights for each in (below, turned)]
@@ -209,34 +229,44 @@ class Tilted:
     def _parts(self, thetas: Floats) -> Iterator[_Part]:
         """Give rows and points in parts that fit the cache."""
         at_theta, at_line, at_spread = self._places
-        for first in range(0, len(self._y), ROWS):
-            rows = slice(first, min(first + ROWS, len(self._y)))
+        for rows in self._rows():
             for start in range(0, len(thetas), self._block):
                 where = slice(start, min(start + self._block, len(thetas)))
                 some = thetas[where]
                 log_spread = (some[:, at_spread] @ self._S[rows].T).clip(-MOST, MOST)
                 mean = some[:, at_line] @ self._A[rows].T
-                theta = some[:, at_theta].reshape(len(some), -1, self._bins - 1)
+                theta = some[:, at_theta].reshape(len(some), self._G.shape[1], self._bins - 1)
                 eta = (theta @ self._contrasts).transpose(0, 2, 1) @ self._G[rows].T
                 yield self._part(where, rows, (mean, log_spread), eta.clip(-MOST, MOST))
+
+    def _rows(self) -> Iterator[slice]:
+        """Give rows, either all known exactly or none."""
+        for first, end in ((0, self._known), (self._known, len(self._y))):
+            for start in range(first, end, ROWS):
+                yield slice(start, min(start + ROWS, end))
 
     def _part(self, where: slice, rows: slice, line: tuple[Floats, Floats], eta: Floats) -> _Part:
         mean, log_spread = line
         shrink = np.exp(-log_spread)
         ends = (self._cuts[:, None] - mean[:, None]) * shrink[:, None]
         below, weights = ndtr(ends), np.exp(eta)
-        chance = np.empty(eta.shape)
-        chance[:, 0], chance[:, -1] = below[:, 0], 1 - below[:, -1]
-        chance[:, 1:-1] = below[:, 1:] - below[:, :-1]
+        chance = np.diff(below, axis=1, prepend=0.0, append=1.0)
         share = chance * weights
         total = share.sum(axis=1)
         share /= total[:, None]
         height = np.exp(-0.5 * ends**2) / (ROOT * total[:, None])
-        z = (self._y[rows] - mean) * shrink
-        own = (eta * self._seen[:, rows]).sum(axis=1)
-        log = (own - log_spread - 0.5 * z**2 - np.log(total)).sum(axis=1)
+        own = row_terms(mean, log_spread, self._lower[rows], self._upper[rows])
+        bin_weight = (eta * self._seen[:, rows]).sum(axis=1)
+        log = (own.log + bin_weight - np.log(total)).sum(axis=1)
         jumps = weights[:, :-1] - weights[:, 1:]
-        return _Part(where, rows, z, shrink, weights, share, ends, height, jumps, log)
+        return _Part(where, rows, shrink, own, weights, share, ends, height, jumps, log)
+
+
+def middles(lower: Floats, upper: Floats) -> Floats:
+    """Return a number between limits (n,); one residual sd inside where one is infinite."""
+    low = np.where(np.isinf(lower), upper - 1.0, lower)
+    high = np.where(np.isinf(upper), lower + 1.0, upper)
+    return np.nan_to_num((low + high) / 2)
 
 
 #: Newton steps of the climb, halvings of each, and the gain below which it ends.
@@ -269,13 +299,13 @@ def tilted_density(task: "Task", rows: NDArray[np.int64] | None = None) -> Tilte
     size = len(design.corrections)
     G, X = design.X[:, :size], design.X[:, size:]
     S = X[:, list(design.spread)]
-    cuts = np.atleast_1d(np.asarray(task.response.options["cuts"], dtype=np.float64))
+    cuts = np.atleast_1d(np.asarray(task.response.options.get("cuts", ()), dtype=np.float64))
     line, means = prior_sds(task), prior_means(task)
     sd = np.r_[
-        np.full(size * len(cuts), float(priors["correction"])),
+        np.full(size * len(cuts), float(priors.get("correction", 1.0))),
         line,
         float(priors["spread"]),
         np.full(S.shape[1], float(priors["spread_slope"])),
     ]
     mean = np.r_[np.zeros(size * len(cuts)), means, np.zeros(1 + S.shape[1])]
-    return Tilted((G, X, S), task.response.y, cuts, sd, mean)
+    return Tilted((G, X, S), known_between(task.response), cuts, sd, mean)

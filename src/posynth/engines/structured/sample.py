@@ -18,8 +18,9 @@ from posynth.engines.structured.conditional import Conditional
 from posynth.engines.structured.mode import climb
 from posynth.engines.structured.posterior import Blocks, Structured
 from posynth.engines.structured.rows import Target
+from posynth.families.cells import known_between
 from posynth.families.curve_basis import SIZE, Floats
-from posynth.families.structured import contents, known_between
+from posynth.families.structured import contents
 
 PILOT = 256  # proposals that decide how to go on
 WORTH = 0.04  # share of effective proposals without which there are no draws
