@@ -13,9 +13,9 @@ is followed where a shift and a stretch cannot do it, and at :math:`\theta = 0` 
 
 :math:`\alpha \sim N(0, 2.5)`, :math:`\beta_j \sim N(0, 2.5)`, :math:`\gamma_0 \sim N(0, 2)`,
 :math:`\gamma_j \sim N(0, 0.5)`. Only differences between bins count, so :math:`\theta_j = u_j C`
-with :math:`u_{jk} \sim N(0, 1)` and C orthogonal contrasts of the K bins (``contrasts``). The first
-two, linear and quadratic in the bins' scores, nearly do what a shift and a stretch do, which mean
-and spread have already: they are small, so that both are told apart.
+with C orthonormal contrasts of the K bins (``contrasts``). The first two, linear and quadratic in
+the bins' scores, nearly do what a shift and a stretch do, which mean and spread have already, so
+theirs are small, :math:`u_{jk} \sim N(0, 0.6)`; the others have :math:`u_{jk} \sim N(0, 1)`.
 
 A value that many rows share is an interval of z, as in family ``interval``: it lies within one bin,
 and the probability of the interval takes the place of the density.
@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 
 #: Stands for no cut: the gradient at an infinite one is not a number.
 FAR = 30.0
-#: Size of the contrasts that do what mean and spread do too.
-DAMPED = 0.2
+#: Contrasts that nearly do what mean and spread do.
+ALIKE = 2
 #: Least share below a value, whose logarithm is taken.
 LEAST = 1e-300
 ROOT = 2.0**0.5
@@ -88,13 +88,13 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
 def contrasts(cuts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return contrasts of the bins between cut points (K - 1,), (K - 1, K).
 
-    They are orthogonal, of length 1 but for the first two, which are ``DAMPED``: linear and
-    quadratic in the mean of a standard normal within each bin.
+    They are orthonormal; the first two are linear and quadratic in the mean of a standard normal
+    within each bin.
 
     Examples
     --------
     >>> C = contrasts(np.array([-1.0, 0.0, 1.0]))
-    >>> np.allclose(C @ C.T, np.diag([0.04, 0.04, 1.0])), np.allclose(C.sum(axis=1), 0)
+    >>> np.allclose(C @ C.T, np.eye(3)), np.allclose(C.sum(axis=1), 0)
     (True, True)
     """
     ends = np.concatenate([[-np.inf], cuts, [np.inf]])
@@ -103,9 +103,7 @@ def contrasts(cuts: NDArray[np.float64]) -> NDArray[np.float64]:
     bins = len(middle)
     polynomials = np.vander(middle, min(bins, 3), increasing=True)
     basis = np.linalg.qr(np.column_stack([polynomials, np.eye(bins)]))[0][:, 1:bins].T
-    size = np.ones(bins - 1)
-    size[:2] = DAMPED
-    return np.asarray(basis * size[:, None])
+    return np.asarray(basis)
 
 
 def _probabilities(mean: Any, sigma: Any, edges: Any) -> Any:
@@ -167,7 +165,9 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
     held = contents(design, response, priors)
     with pm.Model(coords=held.coords) as model:
         data = held.declare()
-        u = pm.Normal("u", 0.0, data["prior_correction"], dims=("correction", "contrast"))
+        alike = pt.arange(data["contrasts"].shape[0]) < ALIKE
+        sd = pt.switch(alike, data["prior_shift"], data["prior_correction"])
+        u = pm.Normal("u", 0.0, sd, dims=("correction", "contrast"))
         size = u.shape[0]
         G, X = data["X"][:, :size], data["X"][:, size:]
         alpha, beta = intercept(data), slopes(data)
@@ -201,6 +201,7 @@ FAMILY = Family(
                 "spread": 2.0,
                 "spread_slope": 0.5,
                 "correction": 1.0,
+                "shift": 0.6,
             }
         },
         response="standardised",

@@ -19,6 +19,7 @@ from posynth.chain.held_out import (
     LEARNED,
     LEVELS,
     SPREAD,
+    Choice,
     Column,
     below,
     bin_edges,
@@ -35,8 +36,6 @@ from posynth.posterior.task import make_task
 
 type Floats = NDArray[np.float64]
 type Candidate = tuple[Conditional, Center]
-
-_CHOICES = {(each.scale, each.family): each for each in (LEARNED, SPREAD, LEVELS)}
 
 
 def held_out_scores(
@@ -68,7 +67,14 @@ def held_out_scores(
         scores[test] = np.log((1 - BLUR) * mass + BLUR / (len(edges) + 1))
     ridge = 1 / default.scales.get("slope", 2.5) ** 2
     others = log_scores(column, ridge)
-    return scores, others.get(_CHOICES[default.scale, default.family], others[LEARNED])
+    return scores, others.get(choice_of(default), others[LEARNED])
+
+
+def choice_of(default: Conditional) -> Choice:
+    """Return the candidate that a default conditional is."""
+    if default.scale == LEVELS.scale:
+        return LEVELS
+    return SPREAD if default.family == SPREAD.family or default.spread else LEARNED
 
 
 def _column(rows: Rows, columns: tuple[str, ...], default: Conditional) -> Column:

@@ -8,6 +8,10 @@ from posynth.chain.slopes import FEW_CASES
 from posynth.chain.spec import Conditional
 
 FAMILY, LINEAR, SPREAD, BOUNDED = "structured", "gaussian", "location_scale", "bounded"
+#: Families of numbers whose default may be replaced.
+NUMBERS = ("structured", "gaussian", "location_scale", "tilted", "interval", "bounded")
+#: Scale of the corrections that shift and stretch, where the wider default cannot be sampled.
+SMALL_SHIFT = 0.2
 TILTED, INTERVAL = "tilted", "interval"
 FEW_CURVES = 3
 PLACE = "; in place of a larger model, which was not fitted"
@@ -56,7 +60,7 @@ def has_simpler(conditional: Conditional) -> bool:
     if conditional.engine != "auto" or conditional.priors:
         return False
     default = _by_default(conditional) or bool(conditional.indicates)
-    return default and conditional.family in (FAMILY, LINEAR, SPREAD, TILTED, BOUNDED, *LEVELS)
+    return default and conditional.family in (*NUMBERS, *LEVELS)
 
 
 def kept_as_named(conditional: Conditional, error: str) -> str:
@@ -111,10 +115,15 @@ def _of_lines(conditional: Conditional) -> Iterator[Step]:
         yield {"family": LINEAR, "scale": "learned"}, "its distance from the bound is modelled"
         return
     if conditional.family == TILTED:
+        if conditional.scales.get("shift", 1.0) > SMALL_SHIFT:
+            small: dict[str, Any] = {"scales": {**conditional.scales, "shift": SMALL_SHIFT}}
+            yield small, "corrections of its shape shift and stretch less"
+            conditional = replace(conditional, **small)
         if len(conditional.corrections) > 1:
             first = conditional.corrections[:1]
             yield {"corrections": first}, f"its shape is corrected by {first[0]} only"
-        plain = not_corrected(conditional)
+        kept = {k: v for k, v in conditional.scales.items() if k not in ("correction", "shift")}
+        plain: dict[str, Any] = {"family": INTERVAL, "corrections": (), "scales": kept}
         yield plain, "its shape is not corrected"
         conditional = replace(conditional, **plain)
     if conditional.family == INTERVAL:
@@ -132,7 +141,9 @@ def not_corrected(conditional: Conditional) -> dict[str, Any]:
     """Return what takes corrections, or intervals, from a conditional on a learned scale."""
     wide = bool(conditional.spread)
     of_spread = () if wide else ("spread", "spread_slope")
-    scales = {k: v for k, v in conditional.scales.items() if k not in ("correction", *of_spread)}
+    scales = {
+        k: v for k, v in conditional.scales.items() if k not in ("correction", "shift", *of_spread)
+    }
     family = SPREAD if wide else LINEAR
     return {"family": family, "spread": (), "corrections": (), "scales": scales}
 

@@ -31,7 +31,9 @@ from posynth.chain.blocks import Rows
 from posynth.chain.budget import spline_columns
 from posynth.chain.choice import choose, spaced
 from posynth.chain.design import Curves, Encoder, learn
+from posynth.chain.held_out import scored
 from posynth.chain.least_squares import RIDGE
+from posynth.chain.mean_check import WORTH, implied_means, mean_shift
 from posynth.chain.open_rows import part
 from posynth.chain.smooth import product_block, smooth_block
 from posynth.chain.spec import ChainSpec, Conditional
@@ -40,7 +42,7 @@ from posynth.engines.structured.posterior import Structured
 from posynth.engines.structured.rows import information, scores
 from posynth.engines.structured.sample import make_density
 from posynth.families import family
-from posynth.posterior.held_out_scales import held_out_scores
+from posynth.posterior.held_out_scales import choice_of, held_out_scores
 from posynth.posterior.task import make_task, spread_places
 from posynth.table.bounds import is_bounded
 
@@ -49,7 +51,7 @@ type Pair = tuple[str, str]
 
 STRUCTURED, LINE = "structured", "gaussian"
 #: What the default chain has for numbers before it is seen whether they bend.
-NUMERIC_DEFAULTS = (LINE, "location_scale")
+NUMERIC_DEFAULTS = (LINE, "location_scale", "interval")
 LEAST_ROWS, MOST_ROWS = 50, 3000
 MOST_CURVES, LEAST_CURVES = 8, 3
 COLUMNS_A_ROW = 0.25  # of the design, curves included
@@ -91,19 +93,60 @@ def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> C
     known = np.flatnonzero(~np.isnan(rows.arrays[conditional.target]))
     if not columns or len(known) < LEAST_ROWS:
         return conditional
+    bent = _bent_line(rows, spec, conditional, columns, known)
+    if bent is None and conditional.scale == "learned" and not conditional.rules:
+        bent = _where_means_are_refused(rows, spec, conditional, columns, known)
+    return conditional if bent is None else bent
+
+
+def _where_means_are_refused(
+    rows: Rows,
+    spec: ChainSpec,
+    conditional: Conditional,
+    columns: tuple[str, ...],
+    known: NDArray[np.intp],
+) -> Conditional | None:
+    """Return a structured conditional on the learned scale where the default's means are wrong."""
+    mask = spaced(known, MOST_ROWS, len(rows))
+    some = part(rows, mask)
+    curves = Curves(conditional.splines, conditional.interactions)
+    X = learn(some, columns, curves=curves)[1]
+    y, scale = some.arrays[conditional.target], rows.learned[conditional.target]
+    choice = choice_of(conditional)
+    found = scored(scale, y, X, choice, 1 / conditional.scales.get("slope", 2.5) ** 2)
+    means = implied_means(scale, found, X)
+    moved = mean_shift(y, means, learn(some, columns, curves=Curves(0))[1])
+    if moved * len(known) / len(y) <= WORTH:
+        return None
+    begun = conditional.note.split(": ")[0]
+    note = f"{begun}: the learned scale; means of the default would move slopes of regressions by "
+    note += f"{(moved * len(known) / len(y)) ** 0.5:.1f} standard errors"
+    new = with_structure(rows, spec, replace(conditional, family=STRUCTURED, note=note))
+    kept, why = _compared(rows, known, spec, new, conditional)
+    return replace(new, note=new.note + why) if kept else None
+
+
+def _bent_line(
+    rows: Rows,
+    spec: ChainSpec,
+    conditional: Conditional,
+    columns: tuple[str, ...],
+    known: NDArray[np.intp],
+) -> Conditional | None:
+    """Return a bent conditional on the natural scale, if lines there bend and it is not worse."""
     some = part(rows, spaced(known, MOST_ROWS, len(rows)))
     line = replace(conditional, **_start(0, "natural"))
     density, center, _ = _fitted(some, spec, line)
     if center.phi[density.A.shape[1]] < EXACT:
-        return conditional
+        return None
     if _beyond(some, conditional, columns, len(known)):
-        return conditional
+        return None
     weight, working, V = _working(density, center)
     terms = _curves_of(some, columns) | _candidates(some, columns)
     gains = {name: _gain(density.A, V, weight, working, P) for name, P in terms.items()}
     name = max(gains, key=lambda name: gains[name], default="")
     if not name or gains[name] <= least_gain(len(gains)):
-        return conditional
+        return None
     said = name if isinstance(name, str) else ":".join(name)
     begun = conditional.note.split(": ")[0]
     note = f"{begun}: the natural scale, bent: log Bayes factor {gains[name]:.1f} for {said}"
@@ -112,7 +155,7 @@ def bent_where_asked(rows: Rows, spec: ChainSpec, conditional: Conditional) -> C
         bent = _start(_curves(rows, columns, len(known)), "natural") | {"interactions": pair}
         kept, why = _compared(rows, known, spec, replace(conditional, **bent), conditional)
         if not kept:
-            return conditional
+            return None
         note += why
     return with_structure(rows, spec, replace(conditional, scale="natural", note=note))
 
@@ -134,14 +177,16 @@ def _compared(
     """Tell whether held-out rows keep a bent conditional in place of the default, and why."""
     scale = rows.learned[bent.target]
     atoms = np.equal(scale.lower, scale.upper)
-    if np.asarray(scale.counts)[atoms].sum() > MOST_HEAPED * scale.masses.sum():
+    heaped = np.asarray(scale.counts)[atoms].sum() > MOST_HEAPED * scale.masses.sum()
+    if heaped and bent.scale == "natural":
         return False, ""
     some = part(rows, spaced(known, MOST_COMPARED, len(rows)))
     scores = held_out_scores(some, spec, (bent, _fitted(some, spec, bent)[1]), default)
     gain = scores[1] - scores[0]
     kept = float(gain.mean()) <= float(np.std(gain, ddof=1)) / len(gain) ** 0.5
     means = [f"{each.mean():.3f}" for each in scores]
-    return kept, f"; held-out log score so bent {means[0]} a row, {means[1]} on the other scale"
+    other = "on the other scale" if bent.scale == "natural" else "without"
+    return kept, f"; held-out log score so bent {means[0]} a row, {means[1]} {other}"
 
 
 def least_gain(tried: int) -> float:

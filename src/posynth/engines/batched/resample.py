@@ -13,6 +13,7 @@ SURPLUS = 1.5  # effective proposals for each draw kept
 LARGEST = 0.02  # weight of one proposal among all
 FEWEST, SHARE_OF_NEED = 100, 4  # draws; independent ones serve a copy each, so fewer will do
 MANY, MOST = 1500, 6000  # proposals for all draws that are needed, and for any
+POOR = 0.1  # share of effective proposals with which no more than ``MANY`` are made
 MANY_ROWS = 5000  # up to which ``MANY`` are affordable; fewer in proportion beyond
 
 
@@ -48,7 +49,7 @@ def resampled(
         even = check.passed and weights.max() < LARGEST
         if even and proposals.effective >= SURPLUS * draws:
             break
-        if count >= MOST:
+        if count >= MOST or (count >= MANY and share < POOR):
             return failed(f"proposals are too uneven ({check}); "), np.empty(0)
         missing = SURPLUS * draws / share - count
         proposals.extend(int(np.clip(missing, 32, 4 * count)))

@@ -29,7 +29,7 @@ from posynth.engines.batched.softmax import (
     restricted_density,
     softmax_density,
 )
-from posynth.engines.batched.tilted import Tilted, tilted_density
+from posynth.engines.batched.tilted import tilted_density
 from posynth.engines.conditioned import Conditioned
 from posynth.engines.hmc import run_hmc
 from posynth.engines.laplace import failed
@@ -42,7 +42,6 @@ WORTH_MORE = 0.1  # share of effective proposals
 LONGEST = 12  # times their first length, to which chains are extended: other engines take longer
 MANY_ROWS, PART = 40_000, 20_000  # rows from which a sample of them gives the curvature
 MOST_WORK = 2e8  # rows x parameters x points in a round of the nearest normal
-MOST_CORRECTED = 60  # parameters of a corrected shape up to which HMC is worth its time
 COMPARED, DIFFERENT = 4, 0.05  # draws at which densities are compared; log units they may differ
 
 DENSITIES: dict[str, Make] = {
@@ -97,8 +96,7 @@ def fit_batched(task: Task, model: Conditioned, rng: np.random.Generator) -> Fit
     except np.linalg.LinAlgError:
         return failed("its curvature is not positive definite")
     found, thetas, proposals = _independent(density, gaussian, task, rng)
-    large = isinstance(density, Tilted) and density.size > MOST_CORRECTED
-    if not thetas.size and large and task.replaceable:
+    if not thetas.size and task.design.corrections and task.replaceable:
         share = proposals.effective / len(proposals.ratios)
         return failed(found.why.rstrip("; ") or f"{share:.0%} of proposals effective")
     if not thetas.size:

@@ -25,7 +25,7 @@ from posynth.engines.batched.density import CELLS, Curvature, Floats
 from posynth.engines.batched.row_terms import RowTerms, row_terms
 from posynth.engines.prior_normal import prior_means, prior_sds
 from posynth.families.cells import known_between
-from posynth.families.tilted import contrasts
+from posynth.families.tilted import ALIKE, contrasts
 
 if TYPE_CHECKING:
     from posynth.engines.base import Task
@@ -300,9 +300,11 @@ def tilted_density(task: "Task", rows: NDArray[np.int64] | None = None) -> Tilte
     G, X = design.X[:, :size], design.X[:, size:]
     S = X[:, list(design.spread)]
     cuts = np.atleast_1d(np.asarray(task.response.options.get("cuts", ()), dtype=np.float64))
+    correction = np.full(len(cuts), float(priors.get("correction", 1.0)))
+    correction[:ALIKE] = float(priors.get("shift", 1.0))
     line, means = prior_sds(task), prior_means(task)
     sd = np.r_[
-        np.full(size * len(cuts), float(priors.get("correction", 1.0))),
+        np.tile(correction, size),
         line,
         float(priors["spread"]),
         np.full(S.shape[1], float(priors["spread_slope"])),
