@@ -23,7 +23,7 @@ from posynth.chain.scores import STRAIGHT
 from posynth.chain.spec import ROSTER, ChainSpec, Conditional
 from posynth.chain.wildcard import expand
 from posynth.engines.base import Task
-from posynth.errors import SpecError
+from posynth.errors import FitError, SpecError
 from posynth.families.base import Design, Family, Response
 from posynth.posterior.coding import Coding
 from posynth.posterior.prior_scales import prior_scales
@@ -145,7 +145,7 @@ def make_task(
     columns = _read(spec, conditional)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
     groups = Groups.of(conditional, rows.schema, names)
-    observed = missingness(rows, conditional) if conditional.indicates else values[~holes]
+    observed = _observed(rows, conditional)
     if conditional.per_group:
         used = np.ones_like(holes) if conditional.indicates else ~holes
         each = missingness(rows, conditional) if conditional.indicates else values
@@ -176,6 +176,17 @@ def make_task(
     prior = conditional.prior or family.facts.default_prior
     scales = prior_scales(conditional, family.facts, coding)
     return Task(family, coding.designed(X), response, prior, scales), coding
+
+
+def _observed(rows: Rows, conditional: Conditional) -> Floats:
+    """Return the values that a conditional is fitted to."""
+    if conditional.indicates:
+        return missingness(rows, conditional)
+    values = rows.arrays[conditional.column]
+    observed = values[~np.isnan(values)]
+    if not len(observed):
+        raise FitError(f"column {conditional.target!r} has no value in the rows it is fitted on")
+    return observed
 
 
 def _read(spec: ChainSpec, conditional: Conditional) -> tuple[str, ...]:
