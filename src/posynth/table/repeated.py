@@ -6,8 +6,10 @@ gives the probability of either under independence). A column whose name suggest
 identifier if a wave, or each of two constant columns, is less likely than ``CHANCE`` divided by the
 number of pairs looked at. Without such a name there must be a wave, less likely than ``UNNAMED``
 divided by it, and if it is a number two constant columns as well; a number that is fully crossed
-with its wave is a factor. At most one in a hundred tables of independent columns gets any. A column
-that is declared to be an identifier is one without any of this.
+with its wave is a factor. Of texts of more values than are modelled, which would be new in each row
+of a copy, one constant column, less likely than that, is enough: doctors of a hospital. At most one
+in a hundred tables of independent columns gets any. A column that is declared to be an identifier
+is one without any of this.
 """
 
 import re
@@ -132,15 +134,35 @@ def _judged(
         if not c.missing_kinds and _is_constant(own[known], codes[c.name][known] + 1, groups, limit)
     ]
     wave = min(waves, key=lambda c: int(codes[c.name].max()), default=None)
-    number = column.kind in (Kind.COUNT, Kind.CONTINUOUS)
-    if not (named or asked):
-        grid = wave and len(groups) * (int(codes[wave.name].max()) + 1) == int(known.sum())
-        if wave is None or (number and (grid or len(constant) < 2)):
-            return None
-    elif not (wave or len(constant) > 1 or asked):
+    if not (asked or _is_shown(column, wave, constant, own, codes, (named, bar))):
         return None
     roster = _roster(own, wave, frame, groups)
     return _Found(column, own, replace(roster, constant=tuple(c.name for c in constant)), named)
+
+
+def _is_shown(
+    column: Column,
+    wave: Column | None,
+    constant: list[Column],
+    own: Codes,
+    codes: dict[str, Codes],
+    demand: tuple[bool, float],
+) -> bool:
+    """Whether a wave and constant columns show an identifier, by its name and kind."""
+    (named, bar), known = demand, own >= 0
+    groups = np.bincount(own[known])
+    if column.kind is Kind.IDENTIFIER:
+        first = (_is_constant(own[known], codes[c.name][known] + 1, groups, bar) for c in constant)
+        if any(first):
+            return True
+    if named:
+        return wave is not None or len(constant) > 1
+    if wave is None:
+        return False
+    if column.kind not in (Kind.COUNT, Kind.CONTINUOUS):
+        return True
+    grid = len(groups) * (int(codes[wave.name].max()) + 1) == int(known.sum())
+    return not grid and len(constant) > 1
 
 
 def _is_wave(own: Codes, other: Codes, groups: Codes, limit: float) -> bool:

@@ -2,7 +2,7 @@
 
 ``%1945y`` in a format of dates is a year of two digits from 1945 to 2044. The hundred years are
 chosen so that the years between the first and the last that occur are as few as can be, and lie in
-their middle: 45, 99 and 03 are 1945, 1999 and 2003, of 1924 to 2023. They end by ``LAST`` at the
+their middle: 45, 75, 99 and 03 are 1945 to 2003, of 1924 to 2023. They end by ``LAST`` at the
 latest: 60 alone is 1960.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 type Times = NDArray[np.datetime64]
 
 #: The last year that is read of two digits.
-LAST = 2049
+LAST = 2039
 #: Years without a date that there must be, for the hundred years to be told.
 LEAST_GAP = 5
 #: Different days of the month that tell them from years, and how many times as many.
@@ -81,7 +81,8 @@ def settled(times: Times, name: str) -> str:
 
     Examples
     --------
-    >>> settled(np.array(["2045-01-01", "1999-01-01", "2003-01-01"], "datetime64[us]"), "%d-%b-%y")
+    >>> years = ["2045-01-01", "1975-01-01", "1999-01-01", "2003-01-01"]
+    >>> settled(np.array(years, "datetime64[us]"), "%d-%b-%y")
     '%d-%b-%1924y'
     """
     years = np.unique(pd.DatetimeIndex(times).year.to_numpy() % 100)
