@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.corrections import NO_CORRECTIONS, places_of
 from posynth.chain.crossing import cells
 from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
-from posynth.chain.few import numbers_of
+from posynth.chain.few import codes_of, numbers_of
 from posynth.chain.group_level import gather, require_constant
 from posynth.chain.groups import Groups, behind_groups
 from posynth.chain.limits import Limits
@@ -151,7 +152,7 @@ def make_task(
         each = missingness(rows, conditional) if conditional.indicates else values
         found = gather(rows, conditional.per_group, X, used)
         require_constant(conditional, each, found, used)
-        X, observed = found.X, each[found.first]
+        X, observed, fitted = found.X, each[found.first], _only(found.first, len(rows))
     learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
     known = rows if fitted is None else part(rows, fitted)
     numbers: tuple[float, ...] = ()
@@ -176,6 +177,11 @@ def make_task(
     prior = conditional.prior or family.facts.default_prior
     scales = prior_scales(conditional, family.facts, coding)
     return Task(family, coding.designed(X), response, prior, scales), coding
+
+
+def _only(places: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Return some places of many as a mask."""
+    return np.isin(np.arange(count), places)
 
 
 def _observed(rows: Rows, conditional: Conditional) -> Floats:
@@ -215,7 +221,7 @@ def _seen_levels(
         these numbers.
     """
     if conditional.scale == "levels":
-        return response, tuple(numbers_of(observed).tolist())
+        return _of_numbers(response, observed, limits)
     masked = limits is not None and limits.masked
     seen = np.unique(response.y)
     if conditional.indicates:  # of several kinds missing, rules may decide some in every row
@@ -231,6 +237,18 @@ def _seen_levels(
     reference = int(np.searchsorted(seen, response.reference))
     kept = replace(response, y=y, levels=levels, reference=reference)
     return kept, tuple(map(float, seen))
+
+
+def _of_numbers(
+    response: Response, observed: Floats, limits: Limits | None
+) -> tuple[Response, tuple[float, ...]]:
+    """Return a response whose levels are numbers: those seen, or those rules choose among."""
+    if limits is None or not limits.numbers:
+        return response, tuple(numbers_of(observed).tolist())
+    codes = codes_of(np.array(limits.numbers), observed).astype(np.int64)
+    levels = tuple(np.format_float_positional(v, trim="-") for v in limits.numbers)
+    reference = int(np.bincount(codes).argmax())
+    return replace(response, y=codes, levels=levels, reference=reference), limits.numbers
 
 
 def spread_places(encoder: Encoder, names: Iterable[str]) -> tuple[int, ...]:
