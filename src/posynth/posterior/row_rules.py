@@ -33,6 +33,8 @@ from posynth.table.schema import Kind
 
 #: In place of a rule's text: leave out every rule that was seen in the data.
 ALL = "all"
+#: Letters of a rule that a proposal shows.
+MOST_SHOWN = 200
 #: Rows of a copy below which a bound is not reached.
 SELDOM = 0.01
 #: Families of levels that the default chooses, in place of which a restricted one stands.
@@ -167,10 +169,12 @@ def _in_all(rows: Rows, finding: Finding) -> bool:
 
 def _proposal(rows: Rows, finding: Finding, fixed: Collection[str]) -> str:
     text = finding.text
-    why = ", but a strong dependence would do too"
+    why = f", {finding.why or 'but a strong dependence would do too'}"
     if finding.column in fixed:
         why = f", but a method was named for {finding.column!r}"
     if finding.computes:
+        if len(text) > MOST_SHOWN:
+            text = f"one value for each level of {', '.join(read_rule(text).sources)}"
         return f"{finding.column} = {text}, in all {len(rows)} rows{why}; --passive computes it"
     count = rows_it_speaks_of(read_row_rule(text), rows)
     return f"{text}: so it is in all {count} rows it speaks of{why}; --rule {text!r} keeps it"

@@ -38,8 +38,11 @@ type Mask = NDArray[np.bool_]
 MOST_ROWS = 5000
 #: Rows that must have a value before it can be the only one somewhere.
 LEAST_ROWS = 10
-#: Levels that a computed column can have where its rule names each of them.
-MOST_NAMED = 30
+#: Stretches of a number, and levels, that the rule of a computed column names at most.
+MOST_NAMED, MOST_LISTED = 30, 100
+#: Rows of a level below which a number that it decides is not kept unasked: it may be one of a row.
+LEAST_LISTED = 3
+FEW = "but a level of fewer than {} rows would show a number of one of them"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class Finding:
         Log probability that chance makes it hold.
     sure : bool
         Whether it is kept; if not it is proposed, since a logit would explain it too.
+    why : str
+        Why it is not sure, where it is for another reason.
     """
 
     column: str
@@ -65,6 +70,7 @@ class Finding:
     computes: bool = False
     log_p: float = 0.0
     sure: bool = True
+    why: str = ""
 
 
 def search(
@@ -239,7 +245,10 @@ def _function(
             yield Finding(y.name, f"{named(y.name)} within {named(x.name)}", log_p=log_p)
         return
     text = as_line(x.name, numbers, y.numbers[image]) if numbers_only else ""
-    if x.texts and images and not numbers_only and len(numbers) <= MOST_NAMED:
+    listed = y.numeric and not y.texts and not y.dated and bool(x.texts) and not x.numeric
+    if listed:  # one number a level
+        images = [np.format_float_positional(v, trim="-") for v in y.numbers[image]]
+    if x.texts and images and not numbers_only and len(numbers) <= MOST_LISTED:
         text = as_one(x.name, [t for t, k in zip(x.texts, there, strict=True) if k], images)
     elif not text and not x.texts and images:
         runs = 1 + int(np.sum(image[1:] != image[:-1]))
@@ -248,7 +257,10 @@ def _function(
         text = as_steps(x.name, numbers, images) if few else ""
     if text and log_p < limit:
         same = np.array_equal(x.missing, y.missing)
-        yield Finding(y.name, text if same else f"{named(y.name)} == ({text})", same, log_p)
+        sure = not listed or int(seen[seen > 0].min()) >= LEAST_LISTED
+        why = "" if sure else FEW.format(LEAST_LISTED)
+        rule = text if same else f"{named(y.name)} == ({text})"
+        yield Finding(y.name, rule, same, log_p, sure, why)
 
 
 def _piles(y: View, others: list[View], limit: float) -> list[Finding]:
