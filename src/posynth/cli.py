@@ -188,6 +188,7 @@ def fit(  # noqa: PLR0913, PLR0917 - options of a command
     screen.print_diagnostics(out, posterior.diagnostics())
     out.print(f"posterior written to {screen.plain(str(to / 'posterior'))}")
     screen.print_text_orders(out, posterior.schema)
+    screen.print_unread_times(out, posterior.schema)
     out.print(screen.seed_line(chosen, seed is not None))
     end(failures(posterior, m), allow_failed)
 
@@ -280,6 +281,7 @@ def tell(copies: "Copies", folder: Path, allow_failed: bool, diagnostics: bool =
     manifest = copies.manifest()
     screen.print_summary(out, manifest, folder)
     screen.print_text_orders(out, copies.schema)
+    screen.print_unread_times(out, copies.schema)
     end(failed_conditionals(manifest), allow_failed)
 
 

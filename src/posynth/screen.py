@@ -180,6 +180,19 @@ def print_text_orders(console: "Console", schema: "Schema") -> None:
         )
 
 
+def print_unread_times(console: "Console", schema: "Schema") -> None:
+    """Say of columns that seem to hold dates or times that they do not, and what to write."""
+    from posynth.table.dates import UNTOLD, UNTOLD_CENTURY
+
+    for column in schema:
+        said = (UNTOLD, UNTOLD_CENTURY, "these look like")
+        if any(each in column.note for each in said) and not column.kind.is_numeric:
+            console.print(
+                f"[red]note: {plain(column.name)} is read as text ({column.kind.value}): "
+                f"{plain(column.note)}[/red]"
+            )
+
+
 def print_summary(console: "Console", manifest: "Mapping[str, Any]", folder: Path) -> None:
     """Print what was written and what a user of the copies must know."""
     kind = "proper: each took its own posterior draw" if manifest["proper"] else "NOT proper"

@@ -251,3 +251,17 @@ def test_an_analysis_of_ones_own_within_ids_is_warned_of_columns_drawn_row_by_ro
     assert any(said in note for note in posynth.pool(copies, mixed).notes)
     plain = posynth.pool(copies, "ols", "score ~ wave", cluster="id").notes
     assert not any(said in note for note in plain)
+
+
+@pytest.mark.parametrize("order", [None, ["doctor", "hospital", "weight"]])
+def test_doctors_of_two_rows_each_belong_to_one_hospital(order):
+    """With fewer than two rows an id what is constant within ids was drawn row by row."""
+    rng = np.random.default_rng(12)
+    doctor, hospital = rng.integers(0, 239, 400), rng.integers(0, 4, 239)
+    table = pd.DataFrame({"weight": rng.normal(70, 12, 400).round(2)})
+    table["hospital"] = [f"H{hospital[k]}" for k in doctor]
+    table["doctor"] = [f"d{k}" for k in doctor]
+    for copy in posynth.synthesize(table, m=2, seed=1, order=order):
+        assert (copy.groupby("doctor")["hospital"].nunique() == 1).all()
+        assert 150 < copy["doctor"].nunique() < 300
+        assert not {*copy["doctor"]} & {*table["doctor"]}

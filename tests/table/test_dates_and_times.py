@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from posynth.errors import TableError
+from posynth.screen import print_unread_times
 from posynth.table import decode_frame, encode, read_table, write_copy
 from posynth.table.codec import as_released, decode
 from posynth.table.copy_file import read_copy
@@ -19,6 +21,10 @@ def times(count=30):
 
 def day(time):
     return str(time.day)
+
+
+def half(time, rest):
+    return str(time.hour % 12 or 12) + time.strftime(rest)
 
 
 #: Name -> how a time is written, and its resolution.
@@ -40,6 +46,20 @@ FORMS = {
     "1/31/2020": (lambda t: f"{t.month}/{t.day}/{t.year}", "D"),
     "31/01/2020 08:20": (lambda t: t.strftime("%d/%m/%Y %H:%M"), "min"),
     "3.1.2020": (lambda t: f"{t.day}.{t.month}.{t.year}", "D"),
+    "01/31/2020 8:20 AM": (lambda t: t.strftime("%m/%d/%Y ") + half(t, ":%M %p"), "min"),
+    "1/31/2020 8:20:59 am": (
+        lambda t: f"{t.month}/{t.day}/{t.year} " + half(t, ":%M:%S %p").lower(),
+        "s",
+    ),
+    "2020-01-31 08:20AM": (lambda t: t.strftime("%Y-%m-%d %I:%M%p"), "min"),
+    "3 Jan 2020 08:20 AM": (lambda t: day(t) + t.strftime(" %b %Y %I:%M %p"), "min"),
+    "03-Jan-20": (lambda t: t.strftime("%d-%b-%y"), "D"),
+    "3 Jan 20": (lambda t: day(t) + t.strftime(" %b %y"), "D"),
+    "Jan 3, 20": (lambda t: t.strftime("%b ") + day(t) + t.strftime(", %y"), "D"),
+    "31/01/20": (lambda t: t.strftime("%d/%m/%y"), "D"),
+    "1/31/20": (lambda t: f"{t.month}/{t.day}/" + t.strftime("%y"), "D"),
+    "31.01.20 08:20": (lambda t: t.strftime("%d.%m.%y %H:%M"), "min"),
+    "01/31/20 08:20:59 AM": (lambda t: t.strftime("%m/%d/%y %I:%M:%S %p"), "s"),
     "3.1.2020 8:20": (lambda t: f"{t.day}.{t.month}.{t.year} {t.hour}:{t.minute:02d}", "min"),
 }
 
@@ -73,6 +93,44 @@ def test_dates_are_read_and_written_in_their_form(tmp_path, name, declared):
     expected = pd.Series(times()).dt.floor(unit)
     assert (table.frame["when"] == expected).all()
     assert again(table, tmp_path) == lines
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [(1931, 2003), (1912, 1958), (2001, 2039), (1960, 1960)]
+)
+def test_years_of_two_digits_are_of_the_hundred_years_that_hold_them_closest(tmp_path, first, last):
+    """Read from 1969 on, as programs do, persons born in 1931 would be born in 2031."""
+    days = pd.date_range(f"{first}-02-03", f"{last}-11-30", 60)
+    table, lines = read(tmp_path, [t.strftime("%d-%b-%y") for t in days])
+    found = table.frame["when"].dt.year
+    assert (found.min(), found.max()) == (first, last)
+    start = first - (100 - last + first) // 2  # copies may have dates before the first
+    assert f"years of two digits are read as {start} to {start + 99}" in table.schema["when"].note
+    assert again(table, tmp_path) == lines
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"{1 + i % 12:02d}/{1 + i % 11:02d}/{i % 9:02d}" for i in range(90)],
+        [f"{1 + i % 12:02d}/{1 + i % 11:02d}/20{10 + i % 9}" for i in range(90)],
+        [f"{1 + i % 12}/{1 + i % 11}/20{10 + i % 9} 9:15 PM" for i in range(90)],
+    ],
+)
+def test_dates_that_cannot_be_told_are_said_to_be_text(tmp_path, cells):
+    table, _ = read(tmp_path, cells)
+    console = Console(record=True, width=200)
+    print_unread_times(console, table.schema)
+    said = console.export_text()
+    assert "when is read as text" in said
+    assert "day and month cannot be told apart, as '" in said
+
+
+def test_years_of_nearly_a_century_cannot_be_told(tmp_path):
+    days = pd.date_range("1930-02-03", "2027-11-30", 100)
+    table, _ = read(tmp_path, [t.strftime("%d-%b-%y") for t in days])
+    assert table.schema["when"].kind.value != "date"
+    assert "years of two digits" in table.schema["when"].note
 
 
 def test_dates_with_missing_values_keep_them(tmp_path):
@@ -132,10 +190,17 @@ def test_other_columns_that_are_declared_dates(tmp_path, cells, reason):
         read(tmp_path, cells, kinds={"when": "date"})
 
 
+def written(form, h, m, s):
+    return form.format(h=h, m=m, s=s, t=h % 12 or 12, half="AP"[h // 12])
+
+
 CLOCKS = {
     "padded": ("{h:02d}:{m:02d}", 1),
     "short": ("{h}:{m:02d}", 1),
     "seconds": ("{h:02d}:{m:02d}:{s:02d}", 60),
+    "twelve": ("{t}:{m:02d} {half}M", 1),
+    "twelve, padded": ("{t:02d}:{m:02d}:{s:02d}{half}M", 60),
+    "twelve, dots": ("{t}:{m:02d} {half}.M.", 1),
 }
 
 
@@ -143,7 +208,7 @@ CLOCKS = {
 def test_clock_times_are_numbers_and_written_as_times(tmp_path, name):
     form, units = CLOCKS[name]
     parts = [(i * 11 % 24, i * 17 % 60, i * 7 % 60) for i in range(40)]
-    cells = ["" if i == 9 else form.format(h=h, m=m, s=s) for i, (h, m, s) in enumerate(parts)]
+    cells = ["" if i == 9 else written(form, h, m, s) for i, (h, m, s) in enumerate(parts)]
     table, lines = read(tmp_path, cells)
     column = table.schema["when"]
     assert (column.kind.value, column.missing) == ("count", 1)

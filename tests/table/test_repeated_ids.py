@@ -93,6 +93,47 @@ def test_two_constant_columns_and_a_name_suffice_without_a_wave():
     assert found(frame.rename(columns={"household": "x"})) is None
 
 
+def doctors(levels=239, rows=400):
+    """Give doctors of hospitals: texts of more values than are modelled, constant hospitals."""
+    rng = np.random.default_rng(12)
+    doctor = rng.integers(0, levels, rows)
+    return pd.DataFrame(
+        {
+            "weight": rng.normal(70, 12, rows).round(2),
+            "hospital": [f"H{k % 4}" for k in doctor],
+            "doctor": [f"d{k}" for k in doctor],
+        }
+    )
+
+
+@pytest.mark.parametrize("name", ["doctor", "x"])
+def test_texts_of_too_many_values_are_ids_if_one_column_is_constant_within_them(name):
+    """Each row of a copy had a new doctor, of no hospital."""
+    column = found(doctors().rename(columns={"doctor": name}))
+    assert (column.name, column.roster.constant) == (name, ("hospital",))
+    mixed = doctors().assign(hospital=np.random.default_rng(1).permutation(doctors()["hospital"]))
+    assert found(mixed) is None
+
+
+def test_a_number_that_nothing_follows_is_an_id_without_a_name_or_wave():
+    """Copies had professors of several ages: their numbers were counts."""
+    rng = np.random.default_rng(13)
+    prof, years = rng.integers(1, 95, 460), np.arange(1, 96)
+    facts = {
+        "age": rng.integers(29, 70, 95),
+        "gender": rng.choice(["f", "m"], 95),
+        "tenure": rng.choice(["no", "yes"], 95),
+        "beauty": rng.normal(size=95).round(6),
+    }
+    frame = pd.DataFrame({"prof": prof, **{k: v[prof] for k, v in facts.items()}})
+    frame["score"] = rng.normal(size=460).round(1)
+    assert found(frame).roster.constant == ("age", "gender", "tenure", "beauty")
+    trends = {"income": years * 3 + rng.integers(0, 9, 95), "rate": 40 - years // 7}
+    trends |= {"old": years > 50, "cohort": years // 10}
+    assert found(pd.DataFrame({"x": prof, **{k: v[prof] for k, v in trends.items()}})) is None
+    assert found(frame.assign(prof=frame["prof"] + 1900)) is None  # may be years
+
+
 def test_a_declared_identifier_needs_no_evidence_and_another_kind_is_left():
     rng = np.random.default_rng(4)
     frame = pd.DataFrame({"g": rng.integers(0, 20, 200), "y": rng.normal(size=200)})

@@ -177,7 +177,7 @@ def number(form, mark, value):
 @pytest.mark.parametrize(
     ("cells", "note"),
     [
-        (["9:15 AM", "12:30 PM", "1:05 pm"], "times of a clock of 12 hours: write them as 13:30"),
+        (["9:15 AM", "12:30PM", "1:05 pm"], "times of a clock of 12 hours: write them as 13:30"),
         (["25:10", "100:30", "9:15"], "durations: write them as numbers of minutes"),
         (["(1500)", "$ 20", "(30)"], "numbers in brackets, as accountants write those below 0"),
         (["(none)", "(other)", "a"], ""),

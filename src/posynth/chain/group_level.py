@@ -107,4 +107,4 @@ def check_group_level(
             f"{where}: it has missing values, which are holes of rows and not of groups; complete "
             "the column first, or give its indicator the same per_group"
         )
-    check_column(where, conditional.per_group, schema, earlier)
+    check_column(where, conditional.per_group, schema, earlier, spread=False)

@@ -155,13 +155,15 @@ def _check_slopes(
             )
 
 
-def check_column(where: str, name: str, schema: Schema, earlier: tuple[str, ...]) -> None:
-    """Raise unless a column can be that of groups."""
+def check_column(
+    where: str, name: str, schema: Schema, earlier: tuple[str, ...], *, spread: bool = True
+) -> None:
+    """Raise unless a column can be that of groups, whose spread is learned or which are rows."""
     if name not in schema:
         raise SpecError(f"{where}, groups: {unknown('column', name, schema.names)}")
     column = schema[name]
     if column.roster:
-        _check_count(where, name, schema)
+        _check_count(where, name, schema, spread)
         return
     if not column.kind.is_categorical:
         raise SpecError(
@@ -178,17 +180,17 @@ def check_column(where: str, name: str, schema: Schema, earlier: tuple[str, ...]
             f"{where}: the column of groups, {name!r}, has {column.missing} missing values, and a "
             "row must belong to a group; complete it first"
         )
-    _check_count(where, name, schema)
+    _check_count(where, name, schema, spread)
 
 
-def _check_count(where: str, name: str, schema: Schema) -> None:
+def _check_count(where: str, name: str, schema: Schema, spread: bool) -> None:
     count, most = schema.groups_of(name), schema.rows // ROWS_A_GROUP
     if count < LEAST_GROUPS:
         raise SpecError(
             f"{where}: {name!r} has {count} groups, too few to learn their spread from "
             f"({LEAST_GROUPS} are asked for); use it as a predictor under a family without groups"
         )
-    if count > most:
+    if spread and count > most:
         raise SpecError(
             f"{where}: {name!r} has {count} groups on {schema.rows} rows, too many to tell spread "
             f"between them from spread within ({most} at most); use a family without groups"

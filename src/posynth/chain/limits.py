@@ -192,10 +192,9 @@ class Limits:
         if not (np.isfinite(low[there]).any() or np.isfinite(high[there]).any()):
             return self
         both = replace(self, ended=True, distance=BETWEEN)
-        low, high = (ends[there] for ends in both.bounds(rows))
-        if np.isfinite(low).all() and np.isfinite(high).all():
+        if all(np.isfinite(ends[there]).all() for ends in both.bounds(rows)):
             return both
-        return replace(self, distance=ABOVE if np.isfinite(low).any() else BELOW)
+        return replace(self, distance=ABOVE if np.isfinite(low[there]).any() else BELOW)
 
     def measured(self, rows: Rows) -> Rows:
         """Return rows in which the column is what is modelled: its distance from a bound."""

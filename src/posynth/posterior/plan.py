@@ -186,8 +186,9 @@ def _ruled(table: Table, spec: ChainSpec, wishes: Wishes, methods: Mapping[str, 
     rows = encode_table(table, spec, {})
     given = wishes.predictors
     named = given if isinstance(given, Mapping) else ()
-    fixed = {*methods, *wishes.formulas, *wishes.passive, *named}
-    free = {c.target for c in spec if c.column not in {*methods}}
+    once = {c.target for c in spec if c.per_group and not methods.get(c.target)}
+    fixed = {*methods, *wishes.formulas, *wishes.passive, *named} - once
+    free = {c.target for c in spec if c.column not in {*methods} - once}
     spec = with_asked_rules(rows, spec, as_names(wishes.rules), free)
     without = as_names(wishes.no_rules)
     return with_seen_rules(rows, spec, {c for c in fixed if c in spec.columns}, without)

@@ -48,18 +48,19 @@ def with_roster(rows: Rows, spec: ChainSpec, fixed: Collection[str]) -> ChainSpe
     if column is None or column.roster is None:
         return spec
     roster = column.roster
-    many = LEAST_GROUPS <= roster.groups <= len(rows) // ROWS_A_GROUP
+    enough = roster.groups >= LEAST_GROUPS
+    many = enough and roster.groups <= len(rows) // ROWS_A_GROUP
     for c in spec:
         if c.column in fixed or c.computed or c.formula or c.strata:
             continue
-        if c.indicates and not (c.column in roster.constant and many):
+        if c.indicates and not (c.column in roster.constant and enough):
             continue
         if c.target == roster.wave:
             note = f"drawn with the ids of {column.name!r}, never twice in one of {roster.count}"
             changed = Conditional(c.target, ROSTER, (), note=note)
         elif c.indicates:
             changed = _missing_once(c, rows, column)
-        elif c.target in roster.constant and many:
+        elif c.target in roster.constant and enough:
             changed = _once(c, spec, rows, column)
         else:
             columns = spec.predictors(c.target)

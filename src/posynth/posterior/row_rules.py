@@ -33,6 +33,8 @@ from posynth.table.schema import Kind
 
 #: In place of a rule's text: leave out every rule that was seen in the data.
 ALL = "all"
+#: Letters of a rule that a proposal shows.
+MOST_SHOWN = 200
 #: Rows of a copy below which a bound is not reached.
 SELDOM = 0.01
 #: Families of levels that the default chooses, in place of which a restricted one stands.
@@ -78,7 +80,7 @@ def with_seen_rules(
     found = [_weakened(rows, each) for each in search(rows, visited, computed, spec.indicators)]
     _require_known(without, [each.text for each in found])
     held = [each for each in found if each.text not in without and _in_all(rows, each)]
-    held = [replace(e, sure=e.sure and e.column not in fixed) for e in held]
+    held = [replace(e, sure=e.sure and e.column not in fixed and not _mixed(spec, e)) for e in held]
     count = len(rows)
     held = [e for e in held if not (e.computes and _leaves_domain(spec, e, fixed))]
     for each in (each for each in held if each.sure and each.computes):
@@ -92,6 +94,14 @@ def with_seen_rules(
     spec = with_row_rules(rows, spec, texts, {c.target for c in spec if c.target not in fixed})
     likely = [each for each in held if not each.sure]
     return Kept(spec, tuple(_proposal(rows, each, fixed) for each in likely))
+
+
+def _mixed(spec: ChainSpec, finding: Finding) -> bool:
+    """Whether a column that is drawn once an id would be kept to what differs between its rows."""
+    own = spec[finding.column].per_group
+    read = read_rule(finding.text).sources if finding.computes else ()
+    read = read or read_row_rule(finding.text).columns
+    return bool(own) and any(spec[name].per_group != own for name in read)
 
 
 def _leaves_domain(spec: ChainSpec, finding: Finding, fixed: Collection[str]) -> bool:
@@ -159,10 +169,12 @@ def _in_all(rows: Rows, finding: Finding) -> bool:
 
 def _proposal(rows: Rows, finding: Finding, fixed: Collection[str]) -> str:
     text = finding.text
-    why = ", but a strong dependence would do too"
+    why = f", {finding.why or 'but a strong dependence would do too'}"
     if finding.column in fixed:
         why = f", but a method was named for {finding.column!r}"
     if finding.computes:
+        if len(text) > MOST_SHOWN:
+            text = f"one value for each level of {', '.join(read_rule(text).sources)}"
         return f"{finding.column} = {text}, in all {len(rows)} rows{why}; --passive computes it"
     count = rows_it_speaks_of(read_row_rule(text), rows)
     return f"{text}: so it is in all {count} rows it speaks of{why}; --rule {text!r} keeps it"

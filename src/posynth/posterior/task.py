@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.corrections import NO_CORRECTIONS, places_of
 from posynth.chain.crossing import cells
 from posynth.chain.design import Curves, Encoder, learn
 from posynth.chain.facts import FamilyFacts
-from posynth.chain.few import numbers_of
+from posynth.chain.few import codes_of, numbers_of
 from posynth.chain.group_level import gather, require_constant
 from posynth.chain.groups import Groups, behind_groups
 from posynth.chain.limits import Limits
@@ -23,7 +24,7 @@ from posynth.chain.scores import STRAIGHT
 from posynth.chain.spec import ROSTER, ChainSpec, Conditional
 from posynth.chain.wildcard import expand
 from posynth.engines.base import Task
-from posynth.errors import SpecError
+from posynth.errors import FitError, SpecError
 from posynth.families.base import Design, Family, Response
 from posynth.posterior.coding import Coding
 from posynth.posterior.prior_scales import prior_scales
@@ -145,13 +146,13 @@ def make_task(
     columns = _read(spec, conditional)
     encoder, names, X = _design(rows, columns, conditional, family.facts, fitted)
     groups = Groups.of(conditional, rows.schema, names)
-    observed = missingness(rows, conditional) if conditional.indicates else values[~holes]
+    observed = _observed(rows, conditional)
     if conditional.per_group:
         used = np.ones_like(holes) if conditional.indicates else ~holes
         each = missingness(rows, conditional) if conditional.indicates else values
         found = gather(rows, conditional.per_group, X, used)
         require_constant(conditional, each, found, used)
-        X, observed = found.X, each[found.first]
+        X, observed, fitted = found.X, each[found.first], _only(found.first, len(rows))
     learned = rows.learned[conditional.target] if conditional.scale == "learned" else None
     known = rows if fitted is None else part(rows, fitted)
     numbers: tuple[float, ...] = ()
@@ -176,6 +177,22 @@ def make_task(
     prior = conditional.prior or family.facts.default_prior
     scales = prior_scales(conditional, family.facts, coding)
     return Task(family, coding.designed(X), response, prior, scales), coding
+
+
+def _only(places: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Return some places of many as a mask."""
+    return np.isin(np.arange(count), places)
+
+
+def _observed(rows: Rows, conditional: Conditional) -> Floats:
+    """Return the values that a conditional is fitted to."""
+    if conditional.indicates:
+        return missingness(rows, conditional)
+    values = rows.arrays[conditional.column]
+    observed = values[~np.isnan(values)]
+    if not len(observed):
+        raise FitError(f"column {conditional.target!r} has no value in the rows it is fitted on")
+    return observed
 
 
 def _read(spec: ChainSpec, conditional: Conditional) -> tuple[str, ...]:
@@ -204,7 +221,7 @@ def _seen_levels(
         these numbers.
     """
     if conditional.scale == "levels":
-        return response, tuple(numbers_of(observed).tolist())
+        return _of_numbers(response, observed, limits)
     masked = limits is not None and limits.masked
     seen = np.unique(response.y)
     if conditional.indicates:  # of several kinds missing, rules may decide some in every row
@@ -220,6 +237,18 @@ def _seen_levels(
     reference = int(np.searchsorted(seen, response.reference))
     kept = replace(response, y=y, levels=levels, reference=reference)
     return kept, tuple(map(float, seen))
+
+
+def _of_numbers(
+    response: Response, observed: Floats, limits: Limits | None
+) -> tuple[Response, tuple[float, ...]]:
+    """Return a response whose levels are numbers: those seen, or those rules choose among."""
+    if limits is None or not limits.numbers:
+        return response, tuple(numbers_of(observed).tolist())
+    codes = codes_of(np.array(limits.numbers), observed).astype(np.int64)
+    levels = tuple(np.format_float_positional(v, trim="-") for v in limits.numbers)
+    reference = int(np.bincount(codes).argmax())
+    return replace(response, y=codes, levels=levels, reference=reference), limits.numbers
 
 
 def spread_places(encoder: Encoder, names: Iterable[str]) -> tuple[int, ...]:

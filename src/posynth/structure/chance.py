@@ -15,6 +15,21 @@ from scipy.special import gammaln
 
 type Counts = NDArray[np.int64]
 
+CHANCE = 0.01
+#: Share of rows in which a strong dependence may give what a rule excludes: of one level among
+#: several (often the far corner of an ordered pair), and of all that is not one value.
+RARE, SELDOM = 0.02, 0.05
+
+
+def many(where: NDArray[np.bool_]) -> bool:
+    """Whether so many rows agree that what a rule excludes is rarer than ``SELDOM``."""
+    return bool((1 - SELDOM) ** int(np.sum(where)) < CHANCE)
+
+
+def seldom(rows: int) -> bool:
+    """Whether in so many rows a combination would have occurred that is as seldom as ``RARE``."""
+    return (1 - RARE) ** rows < CHANCE
+
 
 def all_have(rows: int, having: int, of: int) -> float:
     """Return log P(all of some rows have a property that a number of rows have).

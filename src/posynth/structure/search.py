@@ -3,20 +3,21 @@
 Looked for are, of a column y and one x visited before it: y missing exactly where, or wherever, x
 has certain values (a question that is not asked), or present wherever x is; y equal to one value
 where x has certain values; levels of y that never occur beside levels of x, and levels that belong
-to one level of x (towns in regions); y never below or above x (``structure.inequalities``); and y a
-function of x (age groups of age, fees of plans).
+to one level of x (towns in regions); the range of a number in a level of x (``structure.ranges``);
+y never below or above x (``structure.inequalities``); and y a function of x (age groups of age,
+fees of plans).
 
 A rule counts if it holds in every row and independence of x and y would make it hold with a
 probability below ``CHANCE`` divided by the number of rules tried: so at most one in a hundred
 tables of independent columns gets any. Beyond a threshold of a numeric x all rows may have one
 value by a strong dependence alone; there the same limit holds for a logit in x, and a rule that it
-explains is proposed, not kept. Rules are looked for in at most ``MOST_ROWS`` rows, evenly spaced,
-of repeated ids in one row of each, since what some ids have in common is no rule; they are then
-held to all rows.
+explains is proposed, not kept, unless the threshold is where a level of another column begins.
+Rules are looked for in at most ``MOST_ROWS`` rows, evenly spaced, of repeated ids in one row of
+each, since what some ids have in common is no rule; they are then held to all rows.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,23 +26,23 @@ from posynth.chain.blocks import Rows
 from posynth.chain.open_rows import part
 from posynth.chain.row_rule import ONLY_IF
 from posynth.chain.rule import named
-from posynth.structure.chance import few_runs, none_have
+from posynth.structure.chance import CHANCE, few_runs, many, none_have, seldom
 from posynth.structure.inequalities import inequalities
+from posynth.structure.ranges import ranges_of
 from posynth.structure.text import any_of, as_line, as_one, as_steps
-from posynth.structure.view import Condition, View, conditions
+from posynth.structure.view import Condition, Mark, View, conditions, marks
 from posynth.table.arrangement import one_value_each
 
 type Mask = NDArray[np.bool_]
 
-CHANCE = 0.01
-#: Share of rows in which a strong dependence may give what a rule excludes: of one level among
-#: several (often the far corner of an ordered pair), and of all that is not one value.
-RARE, SELDOM = 0.02, 0.05
 MOST_ROWS = 5000
 #: Rows that must have a value before it can be the only one somewhere.
 LEAST_ROWS = 10
-#: Levels that a computed column can have where its rule names each of them.
-MOST_NAMED = 30
+#: Stretches of a number, and levels, that the rule of a computed column names at most.
+MOST_NAMED, MOST_LISTED = 30, 100
+#: Rows of a level below which a number that it decides is not kept unasked: it may be one of a row.
+LEAST_LISTED = 3
+FEW = "but a level of fewer than {} rows would show a number of one of them"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Finding:
         Log probability that chance makes it hold.
     sure : bool
         Whether it is kept; if not it is proposed, since a logit would explain it too.
+    why : str
+        Why it is not sure, where it is for another reason.
     """
 
     column: str
@@ -67,6 +70,7 @@ class Finding:
     computes: bool = False
     log_p: float = 0.0
     sure: bool = True
+    why: str = ""
 
 
 def search(
@@ -112,14 +116,26 @@ def search(
     sample = rows if some.all() else part(rows, some)
     views = {name: View.of(sample, name, (indicators or {}).get(name)) for name in visited}
     limit = np.log(CHANCE / max(_tried(views, visited), 1))
+    views = {name: replace(view, marks=_marks(view, views)) for name, view in views.items()}
     found: list[Finding] = []
     for place, name in enumerate(visited):
         if name in fixed:
             continue
-        others = [views[other] for other in visited[:place]]
+        others = [_without_marks_by(name, views[other]) for other in visited[:place]]
         found += _of_missing(views[name], others, limit)
         found += _of_values(views[name], others, limit)
     return found
+
+
+def _marks(x: View, views: Mapping[str, View]) -> tuple[Mark, ...]:
+    """Return the ranges of a numeric column that are levels of others."""
+    if not x.numeric:
+        return ()
+    return tuple(mark for y in views.values() if not y.numeric for mark in marks(x, y))
+
+
+def _without_marks_by(name: str, x: View) -> View:
+    return replace(x, marks=tuple(mark for mark in x.marks if mark.by != name))
 
 
 def _independent(rows: Rows) -> NDArray[np.int64]:
@@ -137,7 +153,7 @@ def _tried(views: dict[str, View], visited: Sequence[str]) -> int:
     """Count the rules that are tried, at most."""
     sizes = [max(len(views[name].texts), 2) for name in visited]
     pairs = sum(a * b for i, a in enumerate(sizes) for b in sizes[:i])
-    return 4 * (pairs + sum(2 * len(sizes[:i]) for i in range(len(sizes))))
+    return 5 * (pairs + sum(2 * len(sizes[:i]) for i in range(len(sizes))))
 
 
 def _of_missing(y: View, others: list[View], limit: float) -> list[Finding]:
@@ -171,7 +187,9 @@ def _of_values(y: View, others: list[View], limit: float) -> list[Finding]:
         return computed[:1]
     if y.numeric:
         pairs = inequalities(y, [x for x in others if x.dated == y.dated], limit)
-        return [*_piles(y, others, limit), *(Finding(y.name, t, sure=s) for t, s in pairs)]
+        ranges = [rule for x in others if not x.numeric for rule in ranges_of(y, x, limit)]
+        found = [Finding(y.name, t, sure=s) for t, s in (*ranges, *pairs)]
+        return [*_piles(y, others, limit), *found]
     levels = [x for x in others if not x.numeric]
     nested = {x.name: rule for x in levels if (rule := _nested(y, x, limit))}
     free = [x for x in others if x.name not in nested]
@@ -227,7 +245,10 @@ def _function(
             yield Finding(y.name, f"{named(y.name)} within {named(x.name)}", log_p=log_p)
         return
     text = as_line(x.name, numbers, y.numbers[image]) if numbers_only else ""
-    if x.texts and images and not numbers_only and len(numbers) <= MOST_NAMED:
+    listed = y.numeric and not y.texts and not y.dated and bool(x.texts) and not x.numeric
+    if listed:  # one number a level
+        images = [np.format_float_positional(v, trim="-") for v in y.numbers[image]]
+    if x.texts and images and not numbers_only and len(numbers) <= MOST_LISTED:
         text = as_one(x.name, [t for t, k in zip(x.texts, there, strict=True) if k], images)
     elif not text and not x.texts and images:
         runs = 1 + int(np.sum(image[1:] != image[:-1]))
@@ -236,7 +257,10 @@ def _function(
         text = as_steps(x.name, numbers, images) if few else ""
     if text and log_p < limit:
         same = np.array_equal(x.missing, y.missing)
-        yield Finding(y.name, text if same else f"{named(y.name)} == ({text})", same, log_p)
+        sure = not listed or int(seen[seen > 0].min()) >= LEAST_LISTED
+        why = "" if sure else FEW.format(LEAST_LISTED)
+        rule = text if same else f"{named(y.name)} == ({text})"
+        yield Finding(y.name, rule, same, log_p, sure, why)
 
 
 def _piles(y: View, others: list[View], limit: float) -> list[Finding]:
@@ -286,12 +310,7 @@ def _impossible(y: View, x: View, limit: float) -> Iterator[Finding]:
         if zero:
             text = f"{named(y.name)} != {y.texts[level]} if {any_of(x.name, zero)}"
             rows = sum(int(others[k]) for k in range(len(x.texts)) if x.texts[k] in zero)
-            yield Finding(y.name, text, sure=(1 - RARE) ** rows < CHANCE)
-
-
-def many(where: Mask) -> bool:
-    """Whether so many rows agree that what a rule excludes is rarer than ``SELDOM``."""
-    return bool((1 - SELDOM) ** int(np.sum(where)) < CHANCE)
+            yield Finding(y.name, text, sure=seldom(rows))
 
 
 def _nested(y: View, x: View, limit: float) -> Finding | None:

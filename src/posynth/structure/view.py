@@ -46,6 +46,8 @@ class View:
         Kind of missing value, 0 where it is present.
     numeric, dated : bool
         Whether it holds numbers or dates, and whether it holds dates.
+    marks : tuple of Mark
+        Ranges of a numeric column that are levels of another one.
     """
 
     name: str
@@ -57,6 +59,7 @@ class View:
     numeric: bool
     kinds: Floats
     dated: bool = False
+    marks: tuple["Mark", ...] = ()
 
     @classmethod
     def of(cls, rows: Rows, name: str, indicator: str | None = None) -> "View":
@@ -77,6 +80,52 @@ class View:
     def counts(self) -> NDArray[np.int64]:
         """Rows of each value."""
         return np.bincount(self.codes[~self.missing], minlength=len(self.numbers))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A range of a numeric column in which another column has one level, and nowhere else.
+
+    A rule about that range is one about the level: no dependence ends just there.
+
+    Attributes
+    ----------
+    by : str
+        The column of levels.
+    text : str
+        The range, as a condition of a rule.
+    where : ndarray of bool, shape (n,)
+        The rows in it.
+    """
+
+    by: str
+    text: str
+    where: Mask
+
+
+def marks(x: View, y: View) -> tuple[Mark, ...]:
+    """Return the ranges of a numeric column that are the levels of another one.
+
+    Only a column that a numeric one decides, each level in one range, as groups of age.
+    """
+    known = ~x.missing & ~y.missing
+    order = np.lexsort((y.codes[known], x.codes[known]))
+    codes, places = y.codes[known][order], x.codes[known][order]
+    ends = np.flatnonzero(np.diff(codes)) + 1
+    levels = len(y.numbers)
+    if not x.numeric or y.numeric or levels < 2 or len(ends) != levels - 1:
+        return ()
+    if np.any(places[ends] == places[ends - 1]):
+        return ()
+    cuts = [shortest_between(x.numbers[places[k - 1]], x.numbers[places[k]]) for k in ends]
+    found, name = [], named(x.name)
+    for low, high in zip(["", *cuts], [*cuts, ""], strict=True):
+        parts = [f"{name} >= {low}" if low else "", f"{name} < {high}" if high else ""]
+        where = (
+            ~x.missing & (x.values >= float(low or -np.inf)) & (x.values < float(high or np.inf))
+        )
+        found.append(Mark(y.name, " and ".join(filter(None, parts)), where))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -116,6 +165,10 @@ def conditions(x: View, having: Mask, among: Mask) -> Iterator[Condition]:
     rows, total = int(among.sum()), int(np.sum(having & among))
     if not total or total == rows:
         return
+    for mark in x.marks:
+        seen = mark.where & among
+        if seen.any() and not np.any(seen & ~having):
+            yield Condition(mark.text, mark.where, all_have(rows, total, int(seen.sum())))
     for text, where, choices in _pure(x, having, among):
         count = int(np.sum(where & among))
         log_p = all_have(rows, total, count) + choices

@@ -138,7 +138,7 @@ def _bare(text: str, decimal: str, form: Form | None, times: str) -> str:
 def _in_form(field: Field, found: Found, times: str) -> Field:
     """Keep how numbers are written, or say how texts that look like numbers can be read."""
     if field.storage is Storage.NUMBER and times:
-        unit = "seconds" if times.endswith("%S") else "minutes"
+        unit = "seconds" if "%S" in times else "minutes"
         note = f"clock times are numbers here, {unit} since midnight, and times in the files of"
         return replace(field, clock=times, note=f"{note} copies")
     if field.storage is Storage.NUMBER and found.form is not None:

@@ -1,7 +1,8 @@
 """Dates as days since 1970-01-01, and as text in a strftime format.
 
 Beside the parts of ``strftime`` a format may hold ``%-d``, ``%-m`` and ``%-H``, which have no
-leading zero, ``%^b``, a month in capitals, ``%3f``, milliseconds, and behind the time ``Z``, an
+leading zero, ``%-I`` alike, ``%P``, am and pm in small letters, ``%^b``, a month in capitals,
+``%3f``, milliseconds, ``%1945y``, a year of two digits from 1945 on, and behind the time ``Z``, an
 offset, or ``%z`` where offsets differ.
 """
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from posynth.table import two_digit_years
 from posynth.table.arrays import Floats, Objects, with_dtype
 
 type Times = NDArray[np.datetime64]
@@ -32,6 +34,9 @@ FORMATS = (
     "%Y%m%dT%H%M%S",
     "%Y%m%d",
 )
+#: Begins what is said of dates that are not read.
+UNTOLD = "dates whose day and month cannot be told apart"
+UNTOLD_CENTURY = "dates whose years of two digits span nearly a century"
 #: Years of dates that are written as integers.
 YEARS = (1850, 2100)
 #: Formats of texts that name the month.
@@ -55,10 +60,14 @@ PAIRS = tuple(
     for mark in "/-"
     for time in ("", " %H:%M", " %H:%M:%S")
 )
+#: Times of a clock of 12 hours, and all that may stand behind a year of two digits.
+TWELVE = tuple(f" %I:%M{second}{mark}%p" for second in ("", ":%S") for mark in (" ", ""))
+TIMES = ("", " %H:%M", " %H:%M:%S", *TWELVE)
 MICROSECONDS = {"%3f": 1000, "%f": 1, "%S": 10**6, "%M": 60 * 10**6}
 DAY = 86_400 * 10**6
 _LIKE = re.compile(r"(?:\d|[A-Z][a-z]{2,8} \d).*")
 _MONTH = re.compile(r"[A-Za-z]{3}")
+_HALF = re.compile(r"\d\s?[AaPp][Mm]$")
 _ZONE = re.compile(r"(?<=[\d])(?:Z|[+-]\d\d:?\d\d)$")
 # Years 1 to 9999, the range of the calendar in Python and in most programs.
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
@@ -84,7 +93,7 @@ def detect(texts: Sequence[str]) -> str:
     >>> detect(["3 Jan 2020", "23 Jun 2021"]), detect(["2021-06-23T19:04:36Z"])
     ('%-d %b %Y', '%Y-%m-%dT%H:%M:%SZ')
     """
-    if not texts or not _LIKE.fullmatch(texts[0]) or not 8 <= len(texts[0]) <= 32:
+    if not texts or not _LIKE.fullmatch(texts[0]) or not 6 <= len(texts[0]) <= 32:
         return ""
     bare, zone = _without_zone(texts)
     found = _plain_format(bare)
@@ -92,14 +101,46 @@ def detect(texts: Sequence[str]) -> str:
 
 
 def _plain_format(texts: Sequence[str]) -> str:
-    for name in NAMED if _MONTH.search(texts[0]) else FORMATS:
+    alone, pairs = _formats(texts[0])
+    for name in alone:
         if _fits(texts, name):
             return name
-    for pair in PAIRS:
+    for pair in pairs:
         fitting = [name for name in pair if _fits(texts, name)]
         if len(fitting) == 1:
             return fitting[0]
-    return ""
+    return _of_two_digits(texts)
+
+
+def _formats(text: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Return formats that a text may have, and pairs of which one must not fit."""
+    named = _MONTH.search(text) is not None and not _HALF.search(text)
+    if not _HALF.search(text):
+        return (NAMED if named else FORMATS), PAIRS
+    days = [ISO_DAY, "%Y/%m/%d", "%d.%m.%Y", *NAMED[:7]]
+    dated = [pair for pair in PAIRS if ":" not in pair[0]]
+    pairs = tuple((f"{a}{time}", f"{b}{time}") for a, b in dated for time in TWELVE)
+    return tuple(f"{day}{time}" for day in days for time in TWELVE), pairs
+
+
+def _of_two_digits(texts: Sequence[str]) -> str:
+    """Return the format of dates whose years have two digits, if there is one."""
+    fitting = _short(texts)
+    if len(fitting) != 1:
+        return ""
+    return two_digit_years.settled(from_text(texts, fitting[0]), fitting[0])
+
+
+def _short(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats with years of two digits that fit all texts."""
+    times = TWELVE if _HALF.search(texts[0]) else TIMES[: -len(TWELVE)]
+    names = [n for n in two_digit_years.candidates(texts[0], times) if _fits(texts, n)]
+    return two_digit_years.likely(names, [from_text(texts, name) for name in names])
+
+
+def is_untold_century(texts: Sequence[str]) -> bool:
+    """Whether texts are dates of a known form whose century cannot be told."""
+    return bool(texts) and len(_short(texts)) == 1 and not _of_two_digits(texts)
 
 
 def _without_zone(texts: Sequence[str]) -> tuple[list[str], str]:
@@ -123,6 +164,9 @@ def _as_written(texts: Sequence[str], name: str) -> str:
         *(name.replace("%H", "%-H"), name.replace("%f", "%3f")),
         *(name.replace("%b", "%^b"), short.replace("%b", "%^b")),
     )
+    if "%I" in name:
+        halves = [each.replace("%I", hour) for each in variants for hour in ("%I", "%-I")]
+        variants = tuple(each.replace("%p", half) for each in halves for half in ("%p", "%P"))
     first = list(texts[:50])
     for variant in dict.fromkeys(variants):
         for tried in (first, list(texts)):
@@ -170,7 +214,12 @@ def _fits(texts: Sequence[str], name: str) -> bool:
 def from_text(texts: Sequence[object] | pd.Series, date_format: str) -> Times:
     """Parse texts; those that do not fit become NaT, shape (n,)."""
     values = pd.Series(texts, dtype="object")
+    years = two_digit_years.PART.search(date_format)
+    if years is not None:
+        read = from_text(values, date_format.replace(years[0], "%y"))
+        return two_digit_years.moved(read, int(years[1]))
     plain = date_format.replace("%-", "%").replace("%^", "%").replace("%3f", "%f")
+    plain = plain.replace("%P", "%p")
     if plain.endswith("%z"):
         zoned = pd.to_datetime(values, format=plain, errors="coerce", utc=True)
         return np.asarray(zoned.dt.tz_localize(None).to_numpy(dtype="datetime64[us]"))
@@ -191,7 +240,25 @@ def is_ambiguous(texts: Sequence[str]) -> bool:
     >>> is_ambiguous(["01/02/2024"]), is_ambiguous(["31/12/2024"])
     (True, False)
     """
-    return any(all(_fits(texts, name) for name in pair) for pair in PAIRS) if texts else False
+    if not texts:
+        return False
+    if any(all(_fits(texts, name) for name in pair) for pair in _formats(texts[0])[1]):
+        return True
+    return len(_short(texts)) > 1
+
+
+def century(date_format: str) -> str:
+    """Say which years are meant where dates have years of two digits.
+
+    Examples
+    --------
+    >>> century("%d-%b-%1945y"), century("%Y-%m-%d")
+    ('; years of two digits are read as 1945 to 2044', '')
+    """
+    years = two_digit_years.PART.search(date_format)
+    if years is None:
+        return ""
+    return f"; years of two digits are read as {years[1]} to {int(years[1]) + 99}"
 
 
 def times_of(values: pd.Series) -> Times:
@@ -209,7 +276,7 @@ def to_text(times: Times, date_format: str) -> Objects:
 
 def _strftime(times: pd.DatetimeIndex, date_format: str) -> list[str]:
     """Write times; parts that strftime does not have on every system are put in here."""
-    parts = re.split(r"(%-[dmH]|%\^b|%3f|%z)", date_format)
+    parts = re.split(r"(%-[dmHI]|%\^b|%3f|%z|%P|%\d{4}y)", date_format)
     pieces: list[list[str]] = []
     for part in parts:
         if part == "%z":
@@ -218,7 +285,11 @@ def _strftime(times: pd.DatetimeIndex, date_format: str) -> list[str]:
             pieces.append([text[:3] for text in _formatted(times, "%f")])
         elif part == "%^b":
             pieces.append([text.upper() for text in _formatted(times, "%b")])
-        elif part in ("%-d", "%-m", "%-H"):
+        elif part == "%P":
+            pieces.append([text.lower() for text in _formatted(times, "%p")])
+        elif two_digit_years.PART.fullmatch(part):
+            pieces.append(_formatted(times, "%y"))
+        elif part in ("%-d", "%-m", "%-H", "%-I"):
             pieces.append([text.removeprefix("0") for text in _formatted(times, f"%{part[2]}")])
         elif part:
             pieces.append(_formatted(times, part))

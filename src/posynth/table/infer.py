@@ -235,10 +235,13 @@ def _guess_text(field: Field, levels: Levels) -> Guess:
     texts = [str(value) for value in levels.values]
     date_format = dates.detect(texts)
     if date_format:
-        return Guess(Kind.DATE, "every value is a date", date_format)
+        return Guess(Kind.DATE, f"every value is a date{dates.century(date_format)}", date_format)
     guess = _guess_labels(field, levels)
     if dates.is_ambiguous(texts):
-        reason = "dates whose day and month cannot be told apart (write year-month-day)"
+        reason = f"{dates.UNTOLD}, as {texts[0]!r} (write year-month-day)"
+        return guess._replace(reason=f"{reason}; {guess.reason}")
+    if dates.is_untold_century(texts):
+        reason = f"{dates.UNTOLD_CENTURY}, as {texts[0]!r} (write four digits)"
         return guess._replace(reason=f"{reason}; {guess.reason}")
     return guess
 

@@ -6,8 +6,12 @@ gives the probability of either under independence). A column whose name suggest
 identifier if a wave, or each of two constant columns, is less likely than ``CHANCE`` divided by the
 number of pairs looked at. Without such a name there must be a wave, less likely than ``UNNAMED``
 divided by it, and if it is a number two constant columns as well; a number that is fully crossed
-with its wave is a factor. At most one in a hundred tables of independent columns gets any. A column
-that is declared to be an identifier is one without any of this.
+with its wave is a factor. Of texts of more values than are modelled, which would be new in each row
+of a copy, one constant column, less likely than that, is enough: doctors of a hospital. A number
+may be arbitrary, as that of a professor is: then three constant columns, less likely than that, are
+enough if they do not follow it, as what depends on an age or a year does. At most one in a hundred
+tables of independent columns gets any. A column that is declared to be an identifier
+is one without any of this.
 """
 
 import re
@@ -38,6 +42,8 @@ MOST_WAVES = 2000
 LEAST_REPEATS = 4.0
 #: Ids that must have a pattern of waves before copies may have just that pattern.
 LEAST_ALIKE = 3
+#: Numbers that may be years; columns that must not follow a number, and sds by which they may.
+YEARS, LEAST_ARBITRARY, MOST_ALIKE = (1700, 2100), 3, 2.0
 NAME = re.compile(
     r"(?i)^(?:.*[\W_])?(?:\w*id|id(?:nr|no|num|s)?|subj(?:ect)?|person|patient|participant|pupil|"
     r"student|school|class|hospital|clinic|cent(?:er|re)|site|family|fam|household|hh|cluster|"
@@ -129,18 +135,83 @@ def _judged(
     constant = [
         c
         for c in others
-        if not c.missing_kinds and _is_constant(own[known], codes[c.name][known] + 1, groups, limit)
+        if not c.missing_kinds
+        and _is_constant(
+            own[known], codes[c.name][known] + 1, groups, limit, measured=_is_measured(c)
+        )
     ]
-    wave = min(waves, key=lambda c: int(codes[c.name].max()), default=None)
     number = column.kind in (Kind.COUNT, Kind.CONTINUOUS)
-    if not (named or asked):
-        grid = wave and len(groups) * (int(codes[wave.name].max()) + 1) == int(known.sum())
-        if wave is None or (number and (grid or len(constant) < 2)):
-            return None
-    elif not (wave or len(constant) > 1 or asked):
+    wave = min(waves, key=lambda c: int(codes[c.name].max()), default=None)
+    shown = asked or _is_shown(column, wave, constant, own, codes, (named, bar))
+    if not (shown or (number and _is_arbitrary(column, frame, constant, own, codes, bar))):
         return None
     roster = _roster(own, wave, frame, groups)
     return _Found(column, own, replace(roster, constant=tuple(c.name for c in constant)), named)
+
+
+def _is_shown(
+    column: Column,
+    wave: Column | None,
+    constant: list[Column],
+    own: Codes,
+    codes: dict[str, Codes],
+    demand: tuple[bool, float],
+) -> bool:
+    """Whether a wave and constant columns show an identifier, by its name and kind."""
+    (named, bar), known = demand, own >= 0
+    groups = np.bincount(own[known])
+    if column.kind is Kind.IDENTIFIER:
+        first = (_is_constant(own[known], codes[c.name][known] + 1, groups, bar) for c in constant)
+        if any(first):
+            return True
+    if named:
+        return wave is not None or len(constant) > 1
+    if wave is None:
+        return False
+    if column.kind not in (Kind.COUNT, Kind.CONTINUOUS):
+        return True
+    grid = len(groups) * (int(codes[wave.name].max()) + 1) == int(known.sum())
+    return not grid and len(constant) > 1
+
+
+def _is_arbitrary(
+    column: Column,
+    frame: pd.DataFrame,
+    constant: list[Column],
+    own: Codes,
+    codes: dict[str, Codes],
+    bar: float,
+) -> bool:
+    """Whether several columns are constant within a number and do not follow it."""
+    numbers, known = encode(column, frame[column.name]), own >= 0
+    if YEARS[0] <= np.nanmin(numbers) and np.nanmax(numbers) <= YEARS[1]:
+        return False
+    groups, first = np.bincount(own[known]), np.unique(numbers[known], return_index=True)[1]
+    free = 0
+    for c in constant:
+        if _is_constant(own[known], codes[c.name][known] + 1, groups, bar):
+            free += not _follows(encode(c, frame[c.name])[known][first], c.kind.is_numeric)
+    return free >= LEAST_ARBITRARY
+
+
+def _is_measured(column: Column) -> bool:
+    """Whether a column holds numbers with decimals, which are no other name of an id."""
+    return column.kind is Kind.CONTINUOUS and column.decimals != 0
+
+
+def _follows(values: NDArray[np.float64], numeric: bool) -> bool:
+    """Whether neighbours, in the order of a number, are more alike than in a random order."""
+    a, b = values[:-1], values[1:]
+    there = ~(np.isnan(a) | np.isnan(b))
+    a, b, n = a[there], b[there], int(there.sum())
+    if n < LEAST_UNNAMED // 2:
+        return True
+    if numeric:
+        ranks = np.argsort(np.argsort(np.concatenate([a, b[-1:]]), kind="stable"), kind="stable")
+        return bool(np.corrcoef(ranks[:-1], ranks[1:])[0, 1] * np.sqrt(n) > MOST_ALIKE)
+    shares = np.unique(values[~np.isnan(values)], return_counts=True)[1] / np.sum(~np.isnan(values))
+    p = float(np.sum(shares**2))
+    return bool((np.mean(a == b) - p) * np.sqrt(n) > MOST_ALIKE * np.sqrt(p * (1 - p) + 1e-12))
 
 
 def _is_wave(own: Codes, other: Codes, groups: Codes, limit: float) -> bool:
@@ -162,11 +233,13 @@ def _repeats(groups: Codes, values: Codes) -> float:
     return alike[0] * alike[1] / (2 * n * (n - 1))
 
 
-def _is_constant(own: Codes, other: Codes, groups: Codes, limit: float) -> bool:
+def _is_constant(
+    own: Codes, other: Codes, groups: Codes, limit: float, *, measured: bool = False
+) -> bool:
     """Whether a column has one value within each id, beyond chance, and is no other name of it."""
     values = np.bincount(other)
     values = values[values > 0]
-    if len(values) < 2 or len(values) >= len(groups):
+    if len(values) < 2 or (len(values) >= len(groups) and not measured):
         return False
     first = np.zeros(len(groups), dtype=np.int64)
     first[own] = other

@@ -24,7 +24,7 @@ van Buuren, S. (2018). Flexible Imputation of Missing Data, 2nd ed., chapters 4 
 (1988), Probabilistic Reasoning in Intelligent Systems, section 3.2.1, for the Markov blanket.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,14 +34,20 @@ from posynth.chain.budget import spline_columns, within_budget
 from posynth.chain.default import FAMILY_OF_KIND, default_chain
 from posynth.chain.dependence import sources
 from posynth.chain.few import codes_of, numbers_of
+from posynth.chain.limits import BOUNDED, RESTRICTED
+from posynth.chain.open_rows import limited
 from posynth.chain.slopes import for_few_cases
 from posynth.chain.spec import ChainSpec, Conditional
+from posynth.errors import SpecError
 from posynth.evaluation.inference.departure import Departure
 from posynth.families import families
+from posynth.posterior.row_rules import settled
 from posynth.table.schema import Schema
 
 type Pair = tuple[str, str]
 
+#: Family that needs rules -> the same without them.
+PLAIN = {RESTRICTED: "categorical", BOUNDED: "gaussian"}
 #: Product terms kept in an imputation model.
 MOST_PAIRS = 8
 
@@ -56,10 +62,13 @@ class ImputationModel:
         The model, with its predictors by name.
     note : str
         Why it is not of the family that the chain has; ``""`` where it is.
+    free : Conditional, optional
+        The model without rules, which serves where the one under rules is not fitted.
     """
 
     conditional: Conditional
     note: str = ""
+    free: Conditional | None = None
 
     @property
     def target(self) -> str:
@@ -67,9 +76,9 @@ class ImputationModel:
         return self.conditional.target
 
     @property
-    def spec(self) -> ChainSpec:
-        """A chain of this conditional alone: its predictors are named, not those visited before."""
-        return ChainSpec((self.conditional,))
+    def several(self) -> tuple[Conditional, ...]:
+        """The model, and the one that serves where it is not fitted."""
+        return (self.conditional, self.free) if self.free else (self.conditional,)
 
 
 def imputation_model(
@@ -78,6 +87,7 @@ def imputation_model(
     spec: ChainSpec,
     available: Iterable[str],
     departure: Departure,
+    rules: Sequence[str] = (),
 ) -> ImputationModel:
     """Return the model by which a column is imputed.
 
@@ -93,13 +103,32 @@ def imputation_model(
         Columns without missing values, or imputed by now.
     departure : Departure
         How missing values differ from those present.
+    rules : sequence of str
+        Rules that its values are kept to.
 
     Returns
     -------
     ImputationModel
     """
+    found = _free_model(target, rows, spec, available, departure)
+    free = _under_rules(found.conditional, rows, ())
+    plain = replace(found, conditional=free)
+    if target in departure.columns:  # what is stated is about a model without them
+        return plain
+    own = spec[target].rules if target in spec.targets else ()
+    model = found.conditional
+    same = {*rules} == {*own} and model.family == spec[target].family
+    ruled = replace(model, rules=own) if same else _under_rules(free, rows, rules)
+    return replace(plain, conditional=ruled, free=free if rules else None)
+
+
+def _free_model(
+    target: str, rows: Rows, spec: ChainSpec, available: Iterable[str], departure: Departure
+) -> ImputationModel:
+    """Return the model of a column without rules."""
     columns = _predictors(target, spec, tuple(available))
     own = spec[target] if target in spec.targets else Conditional(target, "")
+    own = Conditional(target, "") if own.computed else own
     reason = _unusable(own, spec, columns)
     usual = departure.family(rows.schema[target], "" if reason else own.family)
     kept = not reason and usual == own.family
@@ -115,6 +144,34 @@ def imputation_model(
     quiet = kept or not own.family or (own.family == "dirichlet" and not spec.predictors(target))
     note = "" if quiet else f"{target!r} was imputed by {model.label}, not {own.label}: {reason}"
     return ImputationModel(_within_budget(model, rows), note)
+
+
+def _under_rules(model: Conditional, rows: Rows, rules: Sequence[str]) -> Conditional:
+    """Return a model whose likelihood is normalised over what rules leave in each row."""
+    if not rules:
+        return replace(model, family=PLAIN.get(model.family, model.family))
+    asked = replace(model, rules=tuple(rules))
+    try:
+        changed = settled(rows, asked, ChainSpec((model,)), default=True)
+    except SpecError:
+        return model
+    levels = rows.schema[model.target].kind.is_categorical or changed.family == RESTRICTED
+    if changed.computed or levels or changed == replace(asked, note=changed.note):
+        return changed if changed.computed or levels else _by_distance(changed, rows)
+    learned = model.scale == "learned" or model.family not in ("gaussian", BOUNDED)
+    if not (learned and model.target in rows.learned):
+        return changed
+    return replace(changed, scale="learned", splines=model.splines, interactions=model.interactions)
+
+
+def _by_distance(model: Conditional, rows: Rows) -> Conditional:
+    """Return a model of the distance from a bound: normal, on the learned scale of distances."""
+    limits, left = limited(rows, replace(model, family="gaussian"))
+    if limits is None or not limits.distance:
+        return model
+    plain = replace(model, prior="", scales={}, options={}, spread=(), corrections=())
+    learned = model.target in left.learned
+    return replace(plain, family="gaussian", scale="learned" if learned else "natural")
 
 
 def blanket(target: str, spec: ChainSpec) -> tuple[str, ...]:
@@ -186,7 +243,7 @@ def _kept(own: Conditional, rows: Rows) -> Conditional:
     scale = own.scale
     if scale == "learned" and own.target not in rows.learned:
         scale = "natural"
-    plain = replace(own, priors={}, engine="auto", note="")
+    plain = replace(own, priors={}, engine="auto", note="", rules=())
     return replace(plain, scale=scale, keep_groups=own.groups, new_groups="")
 
 
@@ -262,7 +319,11 @@ def _within_budget(model: Conditional, rows: Rows) -> Conditional:
     """Keep the predictors that a column of levels can carry, and give slopes the prior for few."""
     family = families()[model.family].facts
     columns = model.predictors or ()
-    if family.response != "codes" or family.design != "standardised" or model.formula:
+    if (
+        family.response != "codes"
+        or family.design not in ("standardised", "restricted")
+        or model.formula
+    ):
         return model
     coded = rows
     if model.scale == "levels":
