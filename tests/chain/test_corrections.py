@@ -135,10 +135,12 @@ def test_corrections_that_cannot_be_are_refused(two_shapes, chain, changes, said
 def test_a_corrected_shape_that_is_not_fitted_gives_way(chain):
     from posynth.posterior.simpler import simpler
 
-    first, second, *_ = simpler(chain.spec["y"], "why")
+    small, first, second, third, *_ = simpler(chain.spec["y"], "why")
+    assert small.corrections == chain.spec["y"].corrections and small.scales["shift"] < 0.6
     assert (first.family, first.corrections) == ("tilted", ("g",))
-    assert (second.family, second.corrections) == ("gaussian", ())
-    assert "its shape is not corrected" in second.note
+    assert (second.family, second.corrections) == ("interval", ())
+    assert "its shape is not corrected" in second.note and "shift" not in second.scales
+    assert (third.family, third.scale) == ("gaussian", "learned")
 
 
 def test_the_density_integrates_to_one_in_each_group():

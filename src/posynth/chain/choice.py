@@ -138,11 +138,7 @@ def choose(
     note += told(pairs)
     chosen = replace(conditional, family=best.family, scale=best.scale, splines=splines, note=note)
     chosen = replace(chosen, scales=_scales(conditional, best), interactions=pairs)
-    spread = columns if best is SPREAD else ()
-    if not shaped and shared(scale) > MOST_SHARED:
-        note = f"{chosen.note}; values that many rows share are intervals"
-        return replace(chosen, family=INTERVAL, spread=spread, note=note)
-    return _corrected(chosen, shaped, spread)
+    return _shaped(chosen, scale, shaped, columns if best is SPREAD else ())
 
 
 def shared(scale: Scale) -> float:
@@ -169,14 +165,21 @@ def _without_scale(conditional: Conditional, bounded: bool) -> Conditional:
     return replace(conditional, note=note)
 
 
-def _corrected(
-    conditional: Conditional, by: tuple[str, ...], spread: tuple[str, ...]
+def _shaped(
+    conditional: Conditional, scale: Scale, by: tuple[str, ...], spread: tuple[str, ...]
 ) -> Conditional:
-    """Return a conditional on the learned scale with its shape corrected by some predictors."""
-    if not by:
+    """Return a conditional on the learned scale with what its shared values and its shape ask for.
+
+    Its shape is corrected by some predictors, ``by``, or else values that many rows share are
+    intervals.
+    """
+    if by:
+        note = f"{conditional.note}; shape corrected by {', '.join(by)}"
+        return replace(conditional, family=TILTED, spread=spread, corrections=by, note=note)
+    if shared(scale) <= MOST_SHARED:
         return conditional
-    note = f"{conditional.note}; shape corrected by {', '.join(by)}"
-    return replace(conditional, family=TILTED, spread=spread, corrections=by, note=note)
+    note = f"{conditional.note}; values that many rows share are intervals"
+    return replace(conditional, family=INTERVAL, spread=spread, note=note)
 
 
 def _corrections(
