@@ -58,6 +58,20 @@ def test_the_range_of_a_few_numbers_in_a_level_is_kept(rng, make, holds, rule):
         assert found <= holds(frame) if isinstance(found, set) else found.all()
 
 
+def test_a_number_inside_a_range_that_never_occurs_in_a_level_is_left_out(rng):
+    """Of 51 rows that chance would give, a logit of its levels drew 6 in each copy."""
+    frame = pd.DataFrame({"g": rng.choice(list("abcd"), 1500, p=[0.25, 0.35, 0.25, 0.15])})
+    other = rng.choice([1, 2, 3], 1500, p=[0.5, 0.2, 0.3])
+    frame["h"] = np.where((frame["g"] == "a") & (other == 2), 1, other)
+    assert sure(frame) == ["h != 2 if g == 'a'"]
+    share = (frame["h"] == 2).mean()
+    for copy in posynth.synthesize(frame, m=2, seed=1):
+        assert not ((copy["g"] == "a") & (copy["h"] == 2)).any()
+        assert abs((copy["h"] == 2).mean() - share) < 4 * np.sqrt(2 * share / 1500)
+    stated = posynth.specify(frame[["h", "g"]], rules=["h != 2 if g == 'a'"])
+    assert stated.spec["g"].family == "restricted"
+
+
 def test_a_range_that_a_dependence_explains_is_not_kept(rng):
     z = rng.normal(size=400)
     frame = pd.DataFrame({"g": np.where(z + 0.3 * rng.normal(size=400) > 0.8, "high", "low")})

@@ -26,7 +26,7 @@ from posynth.chain.rule_dates import with_days
 from posynth.chain.rule_ends import rule_ends
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError
-from posynth.posterior.bounded_numbers import bounded_numbers
+from posynth.posterior.bounded_numbers import bounded_numbers, by_numbers
 from posynth.structure.search import Finding, search
 from posynth.table.bounds import ends
 from posynth.table.schema import Kind
@@ -272,6 +272,9 @@ def settled(rows: Rows, conditional: Conditional, spec: ChainSpec, default: bool
     SpecError
         If a family was asked for that cannot be restricted so.
     """
+    kind = None if conditional.indicates else rows.schema[conditional.column].kind
+    if default and kind in (Kind.COUNT, Kind.CONTINUOUS) and not conditional.computed:
+        conditional = by_numbers(rows, conditional)
     limits = Limits.of(rows, conditional)
     if limits is None or conditional.passive:
         return conditional
@@ -293,7 +296,8 @@ def settled(rows: Rows, conditional: Conditional, spec: ChainSpec, default: bool
     if conditional.indicates:
         return changed
     if not rows.schema[conditional.column].kind.is_categorical:
-        return bounded_numbers(rows, changed, left, default)
+        levels = changed.family == RESTRICTED
+        return changed if levels else bounded_numbers(rows, changed, left, default)
     return _of_levels(rows, changed, limits.allowed(rows)[left], spec, default)
 
 
