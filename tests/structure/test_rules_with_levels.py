@@ -93,8 +93,11 @@ def test_a_threshold_at_which_a_level_begins_is_no_tail(rng):
         assert not ((copy["won"] == "no") & (copy["covered"] == "yes")).any()
 
 
-def test_what_is_constant_within_ids_keeps_rules_of_what_is_constant_too(rng):
-    """They were taken for columns whose method the user names."""
+def test_columns_of_repeated_ids_keep_their_rules(rng):
+    """They were taken for columns whose method the user names.
+
+    What is constant within ids keeps rules on what is, and rules come before intercepts of ids.
+    """
     club = rng.integers(0, 8, 90)
     ids = np.repeat(np.arange(90), 3)
     frame = pd.DataFrame(
@@ -106,10 +109,13 @@ def test_what_is_constant_within_ids_keeps_rules_of_what_is_constant_too(rng):
             "wins": rng.poisson(12, 270),
         }
     )
+    level = rng.normal(size=90)[ids]
+    frame["games"] = frame["wins"] + rng.poisson(np.exp(1 + level))  # differs between teams
     known = set(zip(frame["league"], frame["rich"], strict=True))
     for copy in posynth.synthesize(frame, m=2, seed=1):
         assert set(zip(copy["league"], copy["rich"], strict=True)) <= known
         assert (copy.groupby("team")[["league", "rich"]].nunique() == 1).all().all()
+        assert (copy["wins"] <= copy["games"]).all()
 
 
 def test_a_number_of_each_level_is_computed_unless_it_may_be_that_of_a_row(rng):

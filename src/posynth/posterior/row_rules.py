@@ -27,6 +27,7 @@ from posynth.chain.rule_ends import rule_ends
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError
 from posynth.posterior.bounded_numbers import bounded_numbers, by_numbers
+from posynth.posterior.rostered import without_ids
 from posynth.structure.search import Finding, search
 from posynth.table.bounds import ends
 from posynth.table.schema import Kind
@@ -240,6 +241,8 @@ def with_row_rules(
             )
         _require_visited(own, spec, column)
         conditional = spec[target]
+        if conditional.new_groups and target in default and not missing:
+            conditional = without_ids(conditional, rows.schema)
         rules = tuple(dict.fromkeys((*conditional.rules, *own)))
         changed = settled(rows, replace(conditional, rules=rules), spec, target in default)
         if rules == conditional.rules and changed.family == conditional.family:
