@@ -58,6 +58,20 @@ def test_the_range_of_a_few_numbers_in_a_level_is_kept(rng, make, holds, rule):
         assert found <= holds(frame) if isinstance(found, set) else found.all()
 
 
+def test_a_number_inside_a_range_that_never_occurs_in_a_level_is_left_out(rng):
+    """Of 51 rows that chance would give, a logit of its levels drew 6 in each copy."""
+    frame = pd.DataFrame({"g": rng.choice(list("abcd"), 1500, p=[0.25, 0.35, 0.25, 0.15])})
+    other = rng.choice([1, 2, 3], 1500, p=[0.5, 0.2, 0.3])
+    frame["h"] = np.where((frame["g"] == "a") & (other == 2), 1, other)
+    assert sure(frame) == ["h != 2 if g == 'a'"]
+    share = (frame["h"] == 2).mean()
+    for copy in posynth.synthesize(frame, m=2, seed=1):
+        assert not ((copy["g"] == "a") & (copy["h"] == 2)).any()
+        assert abs((copy["h"] == 2).mean() - share) < 4 * np.sqrt(2 * share / 1500)
+    stated = posynth.specify(frame[["h", "g"]], rules=["h != 2 if g == 'a'"])
+    assert stated.spec["g"].family == "restricted"
+
+
 def test_a_range_that_a_dependence_explains_is_not_kept(rng):
     z = rng.normal(size=400)
     frame = pd.DataFrame({"g": np.where(z + 0.3 * rng.normal(size=400) > 0.8, "high", "low")})
@@ -79,8 +93,11 @@ def test_a_threshold_at_which_a_level_begins_is_no_tail(rng):
         assert not ((copy["won"] == "no") & (copy["covered"] == "yes")).any()
 
 
-def test_what_is_constant_within_ids_keeps_rules_of_what_is_constant_too(rng):
-    """They were taken for columns whose method the user names."""
+def test_columns_of_repeated_ids_keep_their_rules(rng):
+    """They were taken for columns whose method the user names.
+
+    What is constant within ids keeps rules on what is, and rules come before intercepts of ids.
+    """
     club = rng.integers(0, 8, 90)
     ids = np.repeat(np.arange(90), 3)
     frame = pd.DataFrame(
@@ -92,10 +109,13 @@ def test_what_is_constant_within_ids_keeps_rules_of_what_is_constant_too(rng):
             "wins": rng.poisson(12, 270),
         }
     )
+    level = rng.normal(size=90)[ids]
+    frame["games"] = frame["wins"] + rng.poisson(np.exp(1 + level))  # differs between teams
     known = set(zip(frame["league"], frame["rich"], strict=True))
     for copy in posynth.synthesize(frame, m=2, seed=1):
         assert set(zip(copy["league"], copy["rich"], strict=True)) <= known
         assert (copy.groupby("team")[["league", "rich"]].nunique() == 1).all().all()
+        assert (copy["wins"] <= copy["games"]).all()
 
 
 def test_a_number_of_each_level_is_computed_unless_it_may_be_that_of_a_row(rng):

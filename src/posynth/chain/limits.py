@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posynth.chain.blocks import Floats, Rows
-from posynth.chain.few import numbers_of
+from posynth.chain.few import codes_of, numbers_of
 from posynth.chain.interval import Ends
 from posynth.chain.missing_kinds import missingness
 from posynth.chain.row_rule import (
@@ -160,6 +160,10 @@ class Limits:
         if self._has_levels(rows):
             place = np.where(there, values, 0).astype(np.int64)
             return np.asarray(~there | self.allowed(rows)[np.arange(len(rows)), place])
+        if self.numbers:
+            place = codes_of(np.array(self.numbers), values)
+            possible = self.allowed(rows)[np.arange(len(rows)), place] & (place >= 0)
+            return np.asarray(~there | possible)
         low, high = self.bounds(rows)
         slack = 1e-9 * np.abs(values)
         return np.asarray(~there | ((values >= low - slack) & (values <= high + slack)))
@@ -278,9 +282,7 @@ class Limits:
             If rules leave a row no level.
         """
         if self.numbers:
-            low, high = self.bounds(rows)
-            numbers = np.array(self.numbers)
-            possible = (numbers >= low[:, None] - CLOSE) & (numbers <= high[:, None] + CLOSE)
+            possible = np.all([self._possible_numbers(rule, rows) for rule in self._read], axis=0)
             self._require(possible.any(axis=1))
             return np.asarray(possible)
         found = np.ones((len(rows), len(rows.schema[self.column].levels)), dtype=bool)
@@ -293,6 +295,17 @@ class Limits:
                 found[:, code] &= rule.holds(with_levels(rows, self.column, code))
         self._require(found.any(axis=1))
         return found
+
+    def _possible_numbers(self, rule: RowRule, rows: Rows) -> Mask:
+        """Tell which of the numbers that are levels one rule leaves to each row, (n, K)."""
+        try:
+            low, high = rule_ends(rule, self.column, rows, 2 * half_unit(rows.schema[self.column]))
+        except SpecError:  # it leaves no interval, as `!=` does
+            return np.column_stack(
+                [rule.holds(with_levels(rows, self.column, v)) for v in self.numbers]
+            )
+        numbers = np.array(self.numbers)
+        return np.asarray((numbers >= low[:, None] - CLOSE) & (numbers <= high[:, None] + CLOSE))
 
     def _seen(self, rows: Rows, rule: RowRule, combinations: Combinations) -> Mask:
         """Tell which levels occur beside those of the other columns, or beside fewer of them."""

@@ -261,7 +261,7 @@ def rows_it_speaks_of(rule: RowRule, rows: "Rows") -> int:
     return int(np.sum(rule.applies(rows) & known))
 
 
-def with_levels(rows: "Rows", name: str, code: int) -> "Rows":
-    """Return rows in which a column has one level everywhere."""
+def with_levels(rows: "Rows", name: str, code: float) -> "Rows":
+    """Return rows in which a column has one level, or one number, everywhere."""
     values = np.full(len(rows), float(code))
     return replace(rows, arrays={**rows.arrays, name: values})

@@ -1,5 +1,6 @@
 """How a numeric column whose rows rules bound is modelled."""
 
+import ast
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from posynth.chain.blocks import Floats, Rows
 from posynth.chain.few import MOST_VALUES, numbers_of
 from posynth.chain.limits import BOUNDED, RESTRICTED, Limits
+from posynth.chain.row_rule import read_row_rule
 from posynth.chain.spec import Conditional
 from posynth.errors import SpecError
 from posynth.table.bounds import half_unit
@@ -62,6 +64,21 @@ def bounded_numbers(
         return replace(conditional, note=note)
     note = f"{conditional.note}; normal, truncated to the bounds of each row"
     return _plain(conditional, BOUNDED, "natural", note)
+
+
+def by_numbers(rows: Rows, conditional: Conditional) -> Conditional:
+    """Take numbers for levels where a rule excludes one of them: what it leaves is no interval."""
+    numbers = numbers_of(rows.arrays[conditional.column])
+    few = 2 < len(numbers) <= MOST_VALUES and np.all(numbers % 1 == 0)
+    if conditional.family == RESTRICTED or not few or not any(map(_excludes, conditional.rules)):
+        return conditional
+    note = f"{conditional.note}; the numbers that its rules leave are levels"
+    return _plain(conditional, RESTRICTED, "levels", note)
+
+
+def _excludes(text: str) -> bool:
+    head = read_row_rule(text).head
+    return head is not None and any(isinstance(n, ast.NotEq) for n in ast.walk(head.tree))
 
 
 def _plain(conditional: Conditional, family: str, scale: str, note: str) -> Conditional:

@@ -25,7 +25,7 @@ from posynth.posterior.computed import with_domains, with_functions
 from posynth.posterior.implied import with_implied
 from posynth.posterior.lifted import lifted
 from posynth.posterior.rehearsal import try_own, try_priors
-from posynth.posterior.rostered import rostered, with_roster
+from posynth.posterior.rostered import by_ids, rostered, with_roster
 from posynth.posterior.row_rules import (
     Kept,
     with_asked_rules,
@@ -74,6 +74,8 @@ def _planned(
         kept = _ruled(table, spec, wishes, names)
         table = replace(table, schema=with_implied(table.schema, kept.spec))
         table = replace(table, schema=_lifted(table, kept.spec, wishes, own))
+        freed = by_ids(spec, names) - rostered(kept.spec)
+        names = {name: family for name, family in names.items() if name not in freed}
         spec = _refined(table, kept.spec, {**names, **wishes.passive})
         parts = (spec, table.schema, table.source, own_families(own))
         bound = Chain(*parts, allowed=references(c.family for c in spec), notes=table.notes)
@@ -186,9 +188,9 @@ def _ruled(table: Table, spec: ChainSpec, wishes: Wishes, methods: Mapping[str, 
     rows = encode_table(table, spec, {})
     given = wishes.predictors
     named = given if isinstance(given, Mapping) else ()
-    once = {c.target for c in spec if c.per_group and not methods.get(c.target)}
-    fixed = {*methods, *wishes.formulas, *wishes.passive, *named} - once
-    free = {c.target for c in spec if c.column not in {*methods} - once}
+    ours = by_ids(spec, methods)
+    fixed = {*methods, *wishes.formulas, *wishes.passive, *named} - ours
+    free = {c.target for c in spec if c.column not in {*methods} - ours}
     spec = with_asked_rules(rows, spec, as_names(wishes.rules), free)
     without = as_names(wishes.no_rules)
     return with_seen_rules(rows, spec, {c for c in fixed if c in spec.columns}, without)

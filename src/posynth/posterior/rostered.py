@@ -4,10 +4,11 @@ The wave is drawn with the ids (family ``roster``), columns that are constant wi
 and numeric and two-level columns get intercepts of the ids, drawn anew in every copy, where the
 ids differ beyond chance: F tests at level ``LEVEL`` of what a line in the wave leaves, and for
 numeric columns of slopes of the wave. Products of predictors and the square of the wave join where
-they explain more within ids (``chain.interactions``). Other columns are drawn row by row.
+they explain more within ids (``chain.interactions``). Other columns are drawn row by row, and so
+are those that rules restrict by columns that differ between the rows of an id.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from posynth.chain.default import FAMILY_OF_KIND, LEAST_CASES, shrunk
 from posynth.chain.groups import LEAST_GROUPS, ROWS_A_GROUP
 from posynth.chain.interactions import Pair, find_interactions, products_of, told
 from posynth.chain.spec import ROSTER, ChainSpec, Conditional
-from posynth.table.schema import Column, Kind
+from posynth.table.schema import Column, Kind, Schema
 
 LEVEL = 0.01
 #: Rows of an id from which on its slope is looked at.
@@ -72,6 +73,18 @@ def with_roster(rows: Rows, spec: ChainSpec, fixed: Collection[str]) -> ChainSpe
 def rostered(spec: ChainSpec) -> set[str]:
     """Return the conditionals that a roster decides the form of."""
     return {c.target for c in spec if c.family == ROSTER or c.per_group or c.new_groups}
+
+
+def by_ids(spec: ChainSpec, methods: Mapping[str, str]) -> set[str]:
+    """Return the columns to which ids, and no user, gave their form."""
+    return {c.target for c in spec if (c.per_group or c.new_groups) and not methods.get(c.target)}
+
+
+def without_ids(c: Conditional, schema: Schema) -> Conditional:
+    """Return a conditional without intercepts of ids: the rules of a column come first."""
+    kind = schema[c.target].kind
+    note = f"default for {kind.value} columns; {APART.format(repr(c.new_groups))}"
+    return Conditional(c.target, FAMILY_OF_KIND[kind], c.predictors, engine=c.engine, note=note)
 
 
 def _once(c: Conditional, spec: ChainSpec, rows: Rows, column: Column) -> Conditional:

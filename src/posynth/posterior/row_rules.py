@@ -26,7 +26,8 @@ from posynth.chain.rule_dates import with_days
 from posynth.chain.rule_ends import rule_ends
 from posynth.chain.spec import ChainSpec, Conditional
 from posynth.errors import SpecError
-from posynth.posterior.bounded_numbers import bounded_numbers
+from posynth.posterior.bounded_numbers import bounded_numbers, by_numbers
+from posynth.posterior.rostered import without_ids
 from posynth.structure.search import Finding, search
 from posynth.table.bounds import ends
 from posynth.table.schema import Kind
@@ -240,6 +241,8 @@ def with_row_rules(
             )
         _require_visited(own, spec, column)
         conditional = spec[target]
+        if conditional.new_groups and target in default and not missing:
+            conditional = without_ids(conditional, rows.schema)
         rules = tuple(dict.fromkeys((*conditional.rules, *own)))
         changed = settled(rows, replace(conditional, rules=rules), spec, target in default)
         if rules == conditional.rules and changed.family == conditional.family:
@@ -272,6 +275,9 @@ def settled(rows: Rows, conditional: Conditional, spec: ChainSpec, default: bool
     SpecError
         If a family was asked for that cannot be restricted so.
     """
+    kind = None if conditional.indicates else rows.schema[conditional.column].kind
+    if default and kind in (Kind.COUNT, Kind.CONTINUOUS) and not conditional.computed:
+        conditional = by_numbers(rows, conditional)
     limits = Limits.of(rows, conditional)
     if limits is None or conditional.passive:
         return conditional
@@ -293,7 +299,8 @@ def settled(rows: Rows, conditional: Conditional, spec: ChainSpec, default: bool
     if conditional.indicates:
         return changed
     if not rows.schema[conditional.column].kind.is_categorical:
-        return bounded_numbers(rows, changed, left, default)
+        levels = changed.family == RESTRICTED
+        return changed if levels else bounded_numbers(rows, changed, left, default)
     return _of_levels(rows, changed, limits.allowed(rows)[left], spec, default)
 
 

@@ -9,9 +9,10 @@ r"""Curves, interactions and spread of a numeric conditional, chosen by its own 
    .. math:: \max_\lambda \tfrac12 \sum_k \log\frac{\lambda}{d_k + \lambda}
        + \tfrac12 \sum_k \frac{u_k^2}{d_k + \lambda}
 
-   d and u from the eigenvectors of P'WP and the scores P'Wr, cleared of the main effects. It must
-   exceed ``BASE_GAIN`` plus the log of the number of products tried. The best pairs join
-   together, then the others are looked at again.
+   d and u from the eigenvectors of P'WP and the scores P'Wr, where P is cleared of the main
+   effects (by weighted least squares, without their prior). It must exceed ``BASE_GAIN`` plus the
+   log of the number of products tried. The best pairs join together, then the others are looked
+   at again.
 3. The spread depends on a predictor where squared normal scores of residuals go with it (a score
    test at ``SPREAD_LEVEL``).
 
@@ -60,6 +61,7 @@ ROWS_A_COLUMN = 8  # of the design, products included
 MOST_HEAPED, MOST_COMPARED = 0.2, 1000  # share in heaps, rows of the comparison of scales
 EXACT = -6.0  # log residual sd, in sds of the column, of a line that leaves nothing over
 BASE_GAIN, NEAR, ROUNDS, MOST_PAIRS, MOST_TRIED = 3.0, 0.3, 3, 8, 200
+IN_SPAN = 1e-6  # share of a product's column beyond main effects below which it adds nothing
 LAMBDAS = np.exp(np.linspace(-6, 10, 33))
 SPREAD_LEVEL = 0.01
 
@@ -141,9 +143,9 @@ def _bent_line(
         return None
     if _beyond(some, conditional, columns, len(known)):
         return None
-    weight, working, V = _working(density, center)
+    weight, working = _working(density, center)
     terms = _curves_of(some, columns) | _candidates(some, columns)
-    gains = {name: _gain(density.A, V, weight, working, P) for name, P in terms.items()}
+    gains = {name: _gain(density.A, weight, working, P) for name, P in terms.items()}
     name = max(gains, key=lambda name: gains[name], default="")
     if not name or gains[name] <= least_gain(len(gains)):
         return None
@@ -311,9 +313,9 @@ def _best_pairs(
     """Return the pairs that would raise the marginal likelihood most, and drop the hopeless."""
     if not candidates or most <= 0:
         return []
-    weight, working, V = _working(density, center)
+    weight, working = _working(density, center)
     gains = {
-        pair: _gain(density.A, V, weight, working, P[:, P.std(axis=0) > 1e-9])
+        pair: _gain(density.A, weight, working, P[:, P.std(axis=0) > 1e-9])
         for pair, P in candidates.items()
     }
     best = max(gains.values())
@@ -334,25 +336,32 @@ def _best_pairs(
     return kept
 
 
-def _working(density: Structured, center: Center) -> tuple[Floats, Floats, Floats]:
-    """Return weights, working residuals, and the covariance of the mean's coefficients."""
+def _working(density: Structured, center: Center) -> tuple[Floats, Floats]:
+    """Return weights and working residuals of the mean."""
     b, g, a = density.split(center.phi)
     mean, log_sd = density.A @ b, density.B @ g
     weight = np.maximum(information(density.target, mean, log_sd, a).mean, 1e-10)
     residual = scores(density.target, mean, log_sd, a).mean / weight
-    p = density.A.shape[1]
-    prior = center.quadratic.precision(center.log_tau)[:p]
-    V = np.linalg.inv(density.A.T @ (weight[:, None] * density.A) + np.diag(prior))
-    return weight, residual, V
+    return weight, residual
 
 
-def _gain(A: Floats, V: Floats, weight: Floats, residual: Floats, P: Floats) -> float:
+def _cleared(A: Floats, weight: Floats, P: Floats) -> Floats:
+    """Return what a product's columns have beyond the main effects, without columns of none.
+
+    Main effects are cleared without their prior: a column in their span would gain by escaping it.
+    """
+    root = np.sqrt(weight)[:, None]
+    left: Floats = P - A @ np.linalg.lstsq(root * A, root * P, rcond=1e-10)[0]
+    return left[:, np.linalg.norm(left, axis=0) > IN_SPAN * np.linalg.norm(P, axis=0)]
+
+
+def _gain(A: Floats, weight: Floats, residual: Floats, P: Floats) -> float:
     """Return the log Bayes factor of a product's columns at its best scale."""
+    P = _cleared(A, weight, P)
     if not P.shape[1]:
         return 0.0
     WP = weight[:, None] * P
-    cross = A.T @ WP
-    gram = P.T @ WP - cross.T @ V @ cross
+    gram = P.T @ WP
     size, turn = np.linalg.eigh(gram)
     size = np.maximum(size, 0.0)
     pull = (turn.T @ (WP.T @ residual)) ** 2

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from posynth.chain.few import MOST_VALUES
 from posynth.chain.rule import named
 from posynth.structure.chance import none_have, seldom
 from posynth.structure.view import View
@@ -55,6 +56,7 @@ def ranges_of(y: View, x: View, limit: float) -> Iterator[tuple[str, bool]]:
         if rows < LEAST_ROWS:
             continue
         low, high = np.flatnonzero(seen)[[0, -1]]
+        yield from _within(y, table, level, f"if {named(x.name)} == {text}", limit)
         below, above = _chance(table[:low], table, rows), _chance(table[high + 1 :], table, rows)
         where, enough = f"if {named(x.name)} == {text}", seldom(rows)
         if low == high:
@@ -67,6 +69,20 @@ def ranges_of(y: View, x: View, limit: float) -> Iterator[tuple[str, bool]]:
         if above < limit:
             sure = apart or (enough and _beyond(seen[high::-1]) >= EXPECTED)
             yield f"{named(y.name)} <= {y.texts[high]} {where}", sure
+
+
+def _within(
+    y: View, table: Table, level: int, where: str, limit: float
+) -> Iterator[tuple[str, bool]]:
+    """Give the numbers inside a range that never occur in a level, between two that do often."""
+    seen, rows = table[:, level], int(table[:, level].sum())
+    low, high = np.flatnonzero(seen)[[0, -1]]
+    for place in range(low + 1, high):
+        if seen[place] or len(y.numbers) > MOST_VALUES:
+            continue
+        near = float(min(seen[place - 1], seen[place + 1]))
+        if _chance(table[[place]], table, rows) < limit:
+            yield f"{named(y.name)} != {y.texts[place]} {where}", seldom(rows) and near >= EXPECTED
 
 
 def _beyond(counts: Table) -> float:

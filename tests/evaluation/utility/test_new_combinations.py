@@ -46,6 +46,25 @@ def test_missing_values_are_levels_and_numbers_are_missing_or_not(rng):
     assert "\"age is missing if sex == 'm'\"" in found["sex:age"].text
 
 
+def test_few_numbers_are_looked_at_one_by_one(rng):
+    """A number that never occurs beside a level was not listed: only levels were."""
+    columns = (
+        Column("g", Kind.NOMINAL, "str", levels=("a", "b", "c")),
+        Column("h", Kind.COUNT, "int64", decimals=0),
+    )
+    g = rng.choice(list("abc"), 600)
+    h = rng.integers(1, 4, 600)
+    real = pd.DataFrame({"g": g, "h": np.where((g == "a") & (h == 2), 1, h)})
+    fake = pd.DataFrame({"g": g, "h": np.where(g == "b", 4, h)})
+    _, pair = combinations.measure(Comparison(real, (fake,), Schema(columns, 600)))
+    assert not pair.passed
+    named = {tuple(each["levels"]) for each in pair.details["combinations"]}
+    assert named == {("a", "2"), ("b", "4")}
+    assert "\"h != 4 if g == 'b'\"" in pair.text
+    turned = combinations.measure(Comparison(real, (fake,), Schema(columns[::-1], 600)))[1]
+    assert "\"g != 'b' if h == 4\"" in turned.text
+
+
 def test_a_fresh_sample_of_sparse_columns_passes_and_chance_is_as_said():
     """Columns of many levels have new combinations by chance: as many as leave one out says."""
     rng = np.random.default_rng(3)

@@ -1,19 +1,21 @@
-"""Combinations of levels that occur in copies but never in the original: pregnant men."""
+"""Combinations of values that occur in copies but never in the original: pregnant men."""
 
+from collections.abc import Collection
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posynth.evaluation.base import Comparison
-from posynth.evaluation.utility.values import MISSING, Coded, judged, levels
+from posynth.evaluation.utility.values import MISSING, Coded, judged, levels, numbers
 from posynth.results import Result
 from posynth.table.names import Names
-from posynth.table.schema import Column
+from posynth.table.schema import Column, Kind
 
 type Ints = NDArray[np.int64]
 
 NEW = "new combinations"
+FEW_NUMBERS = 12  # different numbers that are looked at one by one
 SHOWN = 3  # of a pair's combinations that its text names
 Z = 2.3263  # one-sided 1 %
 PAIRED = 3.7190  # one-sided 1 in 10,000: many pairs are looked at
@@ -31,9 +33,10 @@ NEXT = (
 def measure(comparison: Comparison, columns: Names | None = None) -> list[Result]:
     r"""Count rows of copies whose combination of two columns no original row has.
 
-    Columns of levels are looked at with their levels, missing as one of them; of numeric columns
-    whether they are missing. A fresh sample of the population has new combinations too: about
-    as many as the original has combinations of one row only (f1 / n, the leave-one-out estimate).
+    Columns of levels are looked at with their levels, missing as one of them, and so are numeric
+    columns of up to 12 different numbers; of others whether they are missing. A fresh sample of the
+    population has new combinations too: about as many as the original has combinations of one row
+    only (f1 / n, the leave-one-out estimate).
     The limit is that share plus a multiple of its standard error, of variance
     (f1 (1 - f1 / n) + 2 f2) / n^2 with f2 combinations of two rows, and that of the copies' share.
 
@@ -69,10 +72,11 @@ def measure(comparison: Comparison, columns: Names | None = None) -> list[Result
     ('sex:born', 25.0, {'levels': ['m', 'y'], 'rows': 50.0, 'independent': 25.0})
     """
     coded = [each for c in judged(comparison, columns) if (each := _coded(comparison, c))]
+    numeric = {c.name for c in comparison.schema if c.kind.is_numeric}
     found, any_new = [], [np.zeros(len(copy), dtype=bool) for copy in comparison.copies]
     rows = np.full(len(comparison.original), len(comparison.original))
     for left, right in combinations(coded, 2):
-        pair = _Pair(left, right)
+        pair = _Pair(left, right, numeric)
         any_new = [seen | new for seen, new in zip(any_new, pair.new, strict=True)]
         rows = np.minimum(rows, pair.rows)
         if any(new.any() for new in pair.new):
@@ -84,9 +88,11 @@ def measure(comparison: Comparison, columns: Names | None = None) -> list[Result
 
 
 def _coded(comparison: Comparison, column: Column) -> Coded | None:
-    """Return a column of levels, or whether a number is missing; None if none is."""
+    """Return a column of levels or few numbers, or whether one is missing; None if none is."""
     if column.kind.is_categorical:
         return levels(comparison, column)
+    if column.kind is not Kind.DATE and comparison.original[column.name].nunique() <= FEW_NUMBERS:
+        return _of_numbers(comparison, column)
     tables = (comparison.original, *comparison.copies)
     gone = [table[column.name].isna().to_numpy().astype(np.int64) for table in tables]
     if not any(values.any() for values in gone):
@@ -94,11 +100,25 @@ def _coded(comparison: Comparison, column: Column) -> Coded | None:
     return Coded(column.name, ("a value", MISSING), gone[0], tuple(gone[1:]))
 
 
+def _of_numbers(comparison: Comparison, column: Column) -> Coded:
+    """Return the numbers of a column as levels; what only copies hold is one of them too."""
+    given = numbers(comparison, column)
+    every = np.unique(np.concatenate([given.original, *given.copies]))
+    every = every[~np.isnan(every)]
+
+    def coded(values: NDArray[np.float64]) -> Ints:
+        codes = np.searchsorted(every, values)
+        return np.where(np.isnan(values), len(every), codes).astype(np.int64)
+
+    names = (*(f"{value:g}" for value in every), *((MISSING,) if given.has_missing else ()))
+    return Coded(column.name, names, coded(given.original), tuple(map(coded, given.copies)))
+
+
 class _Pair:
     """Two columns side by side."""
 
-    def __init__(self, left: Coded, right: Coded) -> None:
-        self._left, self._right = left, right
+    def __init__(self, left: Coded, right: Coded, numeric: Collection[str]) -> None:
+        self._left, self._right, self._numeric = left, right, numeric
         self._width = len(right.levels)
         self._table = np.bincount(
             self._cells(left.original, right.original), minlength=len(left.levels) * self._width
@@ -135,7 +155,11 @@ class _Pair:
         first, second = self._left.levels[a], self._right.levels[b]
         if MISSING in (first, second) or "a value" in (first, second):
             return f"\"{self._right.name} is missing if {self._left.name} == '{first}'\""
-        return f"\"{self._right.name} != '{second}' if {self._left.name} == '{first}'\""
+        if self._left.name not in self._numeric:
+            first = f"'{first}'"
+        if self._right.name not in self._numeric:
+            second = f"'{second}'"
+        return f'"{self._right.name} != {second} if {self._left.name} == {first}"'
 
 
 def _judged(
