@@ -121,7 +121,7 @@ SUPPORTS = {
     "numbers as levels": ("r", "categorical", {1, 2, 5}),
     "spike": ("s", "semicontinuous", None),
     "bounded": ("t", "truncated", None),
-    "rounded": ("u", "gaussian", None),
+    "rounded": ("u", "interval", None),
 }
 
 

@@ -180,7 +180,7 @@ def test_a_prior_gives_every_replication_its_own_population():
     found = run_study(study)
     assert len({r.truth for r in found.replications}) == 3
     assert found.dataset["bias"].notnull().any()
-    flat = specify(load_heart_failure()[["age"]]).change("age", prior="jeffreys")
+    flat = specify(load_heart_failure()[["age"]]).change("age", family="gaussian", prior="jeffreys")
     with pytest.raises(SpecError, match=r"'age': prior 'jeffreys' is improper"):
         Prior(flat, table).at(np.random.default_rng(1))
 
