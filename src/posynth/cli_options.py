@@ -49,7 +49,11 @@ Predictors = Annotated[
     typer.Option("--predictors", help="CSV file of 0 and 1: which column may predict which."),
 ]
 Strata = Annotated[
-    str, typer.Option("--strata", help="Column within whose levels everything is fitted.")
+    str,
+    typer.Option(
+        "--strata",
+        help="Column within whose levels straight lines (and spreads that differ) are fitted.",
+    ),
 ]
 Improper = Annotated[
     bool, typer.Option("--improper", help="Allow families that are not proper (plug-in, means).")

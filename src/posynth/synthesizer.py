@@ -117,7 +117,7 @@ def specify(  # noqa: PLR0913 - everything a chain can be asked for
         Column -> right-hand side; ``.`` stands for all earlier columns: ``". + age:sex"``.
     strata : str
         A categorical column within whose levels everything is fitted; it is visited first, and
-        every later coefficient is one a level. Spreads are shared unless the family models them.
+        every later coefficient is one a level: straight lines, and spreads where those differ.
     improper : bool
         Allow families whose copies carry no parameter uncertainty.
     copies_values : bool

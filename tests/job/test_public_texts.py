@@ -32,9 +32,19 @@ MANIFEST = {
     ),
 }
 DESCRIPTION = {"columns", "dialect"}
-CODEBOOK = ("column", "kind", "levels", "lowest", "highest", "decimals", "missing", "modelled")
+CODEBOOK = (
+    "column",
+    "kind",
+    "levels",
+    "lowest",
+    "highest",
+    "decimals",
+    "grid",
+    "missing",
+    "modelled",
+)
 COLUMN = {
-    *("name", "kind", "dtype", "levels", "ordered", "decimals", "padded", "min_decimals"),
+    *("name", "kind", "dtype", "levels", "ordered", "decimals", "grid", "padded", "min_decimals"),
     *("missing", "missing_text", "date_format", "categories", "category_dtype", "category_type"),
 }
 FACTS = [

@@ -233,8 +233,12 @@ class Limits:
             drawn = high - drawn if self.distance == BELOW else low + drawn
         if not np.any((low > -np.inf) | (high < np.inf)):
             return drawn
-        drawn = within_bounds(rows.schema[self.column], drawn)
-        return np.clip(as_released(rows.schema[self.column], drawn), low, high)
+        column = rows.schema[self.column]
+        drawn = np.clip(as_released(column, within_bounds(column, drawn)), low, high)
+        if column.grid is None:
+            return drawn
+        least, most = ends(column)
+        return column.grid.nearest(drawn, np.maximum(low, least), np.minimum(high, most))
 
     @property
     def modelled(self) -> str:

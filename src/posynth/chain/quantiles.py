@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from posynth.chain.scale import LEAST, Scale
 from posynth.chain.tail import Tail, fit_tail
+from posynth.table.grid import grid_of_numbers
 
 type Floats = NDArray[np.float64]
 
@@ -96,7 +97,9 @@ class _Stretch:
 
 def _unit(values: Floats, decimals: int | None) -> float:
     if decimals is not None:
-        return float(10.0**-decimals)
+        grid = grid_of_numbers(values, decimals)
+        aligned = grid is not None and grid.start == 0
+        return grid.step / grid.per if grid and aligned else float(10.0**-decimals)
     return 1.0 if np.array_equal(values, np.round(values)) else 0.0
 
 

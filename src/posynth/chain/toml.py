@@ -25,6 +25,8 @@ _COLUMN_KEYS: dict[str, tuple[type, ...]] = {
 }
 #: Facts of a column that are no plain fields of it.
 _APART = ("kind", "na", "lower", "upper")
+#: Facts of a column whose change makes the grid of its values another one.
+_GRID = ("kind", "decimals")
 _HEADER = """\
 Chain of conditionals, in visit order. Edit it and pass it back with --chain.
 A conditional without `predictors` depends on every column visited before it; predictors of many
@@ -155,6 +157,8 @@ def declare(schema: Schema, declared: Mapping[str, Mapping[str, Any]]) -> Schema
             changes["levels"] = tuple(changes["levels"])
         if "kind" in facts:
             changes["kind"] = Kind(facts["kind"])
+        if any(changes.get(k, getattr(schema[name], k)) != getattr(schema[name], k) for k in _GRID):
+            changes["grid"] = None
         schema = schema.with_column(replace(schema[name], **changes))
     lower, upper = (
         {n: facts[side] for n, facts in declared.items() if side in facts}

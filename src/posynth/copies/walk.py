@@ -19,7 +19,7 @@ from posynth.posterior.predict import RowSampler, stacked
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, spread, stream
 from posynth.progress import Progress, Step, silent
-from posynth.table.bounds import within_bounds
+from posynth.table.bounds import placed
 from posynth.table.codec import decode_frame
 
 type Taken = Mapping[str, NDArray[np.int64]]
@@ -165,7 +165,7 @@ class _Batch:
         measured = limits is not None and limits.distance
         if target not in self.posterior.schema or measured or self.posterior.spec[target].computed:
             return drawn
-        return within_bounds(self.posterior.schema[target], drawn)
+        return placed(self.posterior.schema[target], drawn)
 
     def _put(self, conditional: Conditional, arrays: dict[str, Floats], drawn: Floats) -> None:
         """Round to the source's decimals or days, so that later columns see what is released."""

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from posynth.chain.beyond import told_share
+from posynth.chain.blocks import Rows
 from posynth.chain.dependence import without_lost_products
 from posynth.chain.open_rows import limited
 from posynth.chain.passive import verified
 from posynth.chain.rare import told_levels
 from posynth.chain.refine import refine
 from posynth.chain.spec import ChainSpec, Conditional
+from posynth.chain.strata_spread import with_strata_spread
 from posynth.chain.toml import declare, read_chain, read_reading
 from posynth.engines.threads import one_thread
 from posynth.errors import SpecError, TableError, unknown
@@ -204,6 +206,8 @@ def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSp
     rows = replace(rows, learned=learned)
     spec = refine(rows, spec, methods)
     for conditional in spec:
+        if conditional.strata and conditional.target not in methods:
+            spec = spec.with_conditional(_within_strata(rows, spec, conditional))
         if conditional.formula or conditional.strata or conditional.indicates:
             continue
         if conditional.priors:
@@ -217,6 +221,10 @@ def _refined(table: Table, spec: ChainSpec, methods: Collection[str]) -> ChainSp
             told = told_share(rows, spec.predictors(conditional.target), conditional)
             spec = spec.with_conditional(replace(conditional, note=conditional.note + told))
     return with_domains(rows, spec)
+
+
+def _within_strata(rows: Rows, spec: ChainSpec, conditional: Conditional) -> Conditional:
+    return with_strata_spread(limited(rows, conditional)[1], spec, conditional)
 
 
 def _is_line(conditional: Conditional) -> bool:

@@ -12,10 +12,21 @@ from posynth.copies.manifest import public_chain
 from posynth.posterior.record import Posterior
 from posynth.table import dates
 from posynth.table.codec import encode
+from posynth.table.grid import grid_text
 from posynth.table.render import label_text
 from posynth.table.schema import Column, Kind
 
-FIELDS = ("column", "kind", "levels", "lowest", "highest", "decimals", "missing", "modelled")
+FIELDS = (
+    "column",
+    "kind",
+    "levels",
+    "lowest",
+    "highest",
+    "decimals",
+    "grid",
+    "missing",
+    "modelled",
+)
 SHOWN_LEVELS = 20
 HEADS = ("column", "kind", "values in the copies", "decimals", "missing", "how it was made")
 FILLED = {
@@ -60,6 +71,7 @@ def codebook_rows(
             "levels": "; ".join(label_text(column, level, decimal) for level in column.levels),
             **_range(column, frames),
             "decimals": "" if column.decimals is None else str(column.decimals),
+            "grid": grid_text(column.grid, dates=column.kind is Kind.DATE),
             "missing": f"{np.mean([frame[column.name].isna().mean() for frame in frames]):.3f}",
             "modelled": _modelled(column, posterior, chain) + _doubts(column, failed),
         }
@@ -133,7 +145,8 @@ def as_markdown(rows: Sequence[Mapping[str, str]], facts: Mapping[str, Any]) -> 
         if row["lowest"]:
             shown = f"{row['lowest']} to {row['highest']}"
         share = f"{float(row['missing']):.1%}" if float(row["missing"]) else "none"
-        cells = (row["column"], row["kind"], shown, row["decimals"], share, row["modelled"])
+        decimals = "; ".join(filter(None, (row["decimals"], row["grid"])))
+        cells = (row["column"], row["kind"], shown, decimals, share, row["modelled"])
         lines.append(_line(cells))
     return "\n".join(lines) + "\n"
 

@@ -169,6 +169,22 @@ def within_bounds(column: Column, drawn: Floats) -> Floats:
     return np.clip(found, lower, upper)
 
 
+def placed(column: Column, drawn: Floats) -> Floats:
+    """Return draws within the bounds of their column, on its grid if it has one.
+
+    Examples
+    --------
+    >>> from posynth.table.grid import Grid
+    >>> even = Column("x", Kind.COUNT, "int64", decimals=0, lower=1, grid=Grid(2))
+    >>> placed(even, np.array([-0.5, 0.7, 3.2, 6.0])).tolist()
+    [2.0, 2.0, 4.0, 6.0]
+    """
+    found = within_bounds(column, drawn)
+    if column.grid is None:
+        return found
+    return column.grid.nearest(found, *ends(column))
+
+
 def half_unit(column: Column) -> float:
     """Return half of the unit that values are rounded to."""
     return 0.0 if column.decimals is None else 0.5 * 10.0**-column.decimals

@@ -13,6 +13,7 @@ from posynth.table.arrays import dtype_name
 from posynth.table.bounds import seen_bounds
 from posynth.table.declare import BY_TEXT, check_declared, leading_numbers
 from posynth.table.field import Field, Storage, floats_of
+from posynth.table.grid import Grid, grid_of_days, grid_of_numbers, grid_text
 from posynth.table.levels import Levels, label_notes, levels_of
 from posynth.table.missing_notes import likely_note
 from posynth.table.schema import Column, Kind, Level
@@ -98,6 +99,7 @@ def _column(field: Field, levels: Levels, guess: Guess) -> Column:
     kept = _seen(levels)
     is_ordered = field.storage is Storage.CATEGORY and bool(field.values.cat.ordered)
     lower, upper, why = _bounds(field, kept, kind)
+    grid, on = _grid(field, kept, guess)
     return Column(
         name=field.name,
         kind=kind,
@@ -119,10 +121,41 @@ def _column(field: Field, levels: Levels, guess: Guess) -> Column:
         grouping=field.grouping,
         clock=field.clock,
         date_format=guess.date_format,
-        note="; ".join(filter(None, (_note(field, levels, guess), why))),
+        note="; ".join(
+            filter(
+                None,
+                (
+                    _note(field, levels, guess),
+                    on,
+                    why,
+                ),
+            )
+        ),
         lower=lower,
         upper=upper,
+        grid=grid,
     )
+
+
+def _grid(field: Field, seen: Levels, guess: Guess) -> tuple[Grid | None, str]:
+    """Return the grid that all values of a number or date stand on, and what is said of it."""
+    found = _found_grid(field, seen, guess) if seen.values else None
+    said = grid_text(found, dates=guess.kind is Kind.DATE)
+    return found, said and f"grid of all values, kept in copies: {said}"
+
+
+def _found_grid(field: Field, seen: Levels, guess: Guess) -> Grid | None:
+    if guess.kind in (Kind.COUNT, Kind.CONTINUOUS):
+        return grid_of_numbers(np.array(seen.values, dtype=np.float64), field.decimals)
+    if guess.kind is not Kind.DATE or not guess.date_format:
+        return None
+    text = field.storage is not Storage.DATETIME
+    times = (
+        dates.from_text([str(value) for value in seen.values], guess.date_format)
+        if text
+        else dates.times_of(field.values)
+    )
+    return grid_of_days(dates.to_days(times), dates.DAY // dates.step(guess.date_format))
 
 
 def _bounds(field: Field, seen: Levels, kind: Kind) -> tuple[float | None, float | None, str]:

@@ -7,6 +7,7 @@ from math import inf, isinf
 from typing import Any
 
 from posynth.errors import SpecError, TableError, unknown
+from posynth.table.grid import Grid
 from posynth.table.listing import listing
 from posynth.table.roster import Roster
 
@@ -96,6 +97,8 @@ class Column:
         Format of clock times: values are minutes of the day, or seconds where it has seconds.
     lower, upper : float, optional
         Bounds that every value of a copy keeps; infinite where the user lifts one.
+    grid : Grid, optional
+        What all values are multiples of, beyond their decimals; copies keep it.
     roster : Roster, optional
         Of an identifier whose values repeat: rows and waves of its ids, and no id.
     """
@@ -123,6 +126,7 @@ class Column:
     clock: str = ""
     lower: float | None = None
     upper: float | None = None
+    grid: Grid | None = None
     roster: Roster | None = None
 
     def __post_init__(self) -> None:
@@ -251,6 +255,8 @@ def _column_from_dict(data: Mapping[str, Any]) -> Column:
     for key, lifted in _BOUNDS.items():
         if values.get(key) is not None:
             values[key] = lifted if values[key] == _LIFTED else float(values[key])
+    if values.get("grid") is not None:
+        values["grid"] = Grid.from_dict(values["grid"])
     if values.get("roster") is not None:
         values["roster"] = Roster.from_dict(values["roster"])
     return Column(**values)

@@ -30,7 +30,7 @@ from posynth.posterior.predict import RowSampler
 from posynth.posterior.record import Posterior
 from posynth.posterior.seeds import Purpose, stream
 from posynth.posterior.task import learn_scales, make_task
-from posynth.table.bounds import within_bounds
+from posynth.table.bounds import placed
 from posynth.table.codec import decode, encode
 from posynth.table.schema import Schema
 
@@ -291,9 +291,9 @@ class Imputation:
             if free.any():
                 values[free] = sampler.draw(X[free], one, rng)
             if coding.limits is None:
-                return within_bounds(column, values)
+                return placed(column, values)
             if not coding.limits.distance:
-                values[free] = within_bounds(column, values[free])
+                values[free] = placed(column, values[free])
             values[free] = coding.limits.back(left, values)[free]
             return coding.limits.filled(left, values, rng)
 
