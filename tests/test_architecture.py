@@ -20,7 +20,7 @@ ROOMS = (
     "report",
 )
 SEE_ALL = (
-    *("synthesizer", "cli", "screen", "terminal", "__init__"),
+    *("synthesizer", "cli", "screen", "terminal", "__init__", "__main__"),
     # the verbs on finished copies
     *("analysis", "cli_options", "cli_verbs", "judge", "judgement", "material"),
     *("readout", "reporting", "releasing", "cli_release"),

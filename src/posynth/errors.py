@@ -38,6 +38,10 @@ class MachineWarning(UserWarning):
     """The machine lacks something that work can do without, and does, more slowly."""
 
 
+class EditWarning(UserWarning):
+    """A file was edited that says what was done, so that the change has no effect."""
+
+
 class StoreError(PosynthError):
     """A posterior or an output folder on disk is missing, incomplete or of another version."""
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+#: Characters that a column of names keeps, however long the numbers beside it are.
+LEAST_WIDTH = 12
 #: First entry of a file of results that were computed from the source.
 CONFIDENTIAL = "for the data holder: computed from the confidential rows, not to be published"
 
@@ -30,7 +32,8 @@ def print_grid(console: "Console", grid: Grid) -> None:
     table = Table(box=SIMPLE_HEAD)
     for place, head in enumerate(grid.heads):
         if place < grid.texts:
-            table.add_column(plain(head), overflow="fold")
+            longest = max((len(row[place]) for row in grid.rows), default=0)
+            table.add_column(plain(head), overflow="fold", min_width=min(longest, LEAST_WIDTH))
         else:
             table.add_column(plain(head), justify="right", no_wrap=True)
     for place, row in enumerate(grid.rows):

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from posynth import screen
-from posynth.errors import DiagnosticWarning, MachineWarning, PosynthError
+from posynth.errors import DiagnosticWarning, EditWarning, MachineWarning, PosynthError
 
 #: Exit code of work that was finished although a conditional did not pass its diagnostics.
 FAILED = 3
@@ -121,7 +121,7 @@ def show_warning(usual: Callable[..., None]) -> Callable[..., None]:
     """Return what shows a warning about the machine as a note, and any other as usual."""
 
     def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
-        if issubclass(category, MachineWarning):
+        if issubclass(category, MachineWarning | EditWarning):
             with suppress(OSError):  # as Python's own
                 err.print(f"note: {screen.plain(str(message))}", highlight=False)
         else:

@@ -295,7 +295,7 @@ def test_draws_below_zero_that_an_unsigned_type_cannot_hold_are_explained():
     column = table_from_frame(pd.DataFrame({"x": pd.Series(COUNTS).astype("uint8")})).schema["x"]
     with pytest.raises(TableError, match=r"2 of 3 .* uint8, which holds nothing below 0"):
         decode(column, np.array([-1.0, -3.0, 4.0]))
-    with pytest.raises(TableError, match="2 of 3 draws do not fit uint8; its conditional has too"):
+    with pytest.raises(TableError, match="2 of 3 draws do not fit uint8; store it in a wider"):
         decode(column, np.array([-1.0, 3.0, 400.0]))
 
 

@@ -93,8 +93,14 @@ def with_seen_rules(
     texts = [each.text for each in kept]
     texts += [text for text in _sources_within(rows, spec, fixed) if text not in without]
     spec = with_row_rules(rows, spec, texts, {c.target for c in spec if c.target not in fixed})
-    likely = [each for each in held if not each.sure]
+    kept_already = {_bare(text) for c in spec for text in c.rules}
+    likely = [each for each in held if not each.sure and _bare(each.text) not in kept_already]
     return Kept(spec, tuple(_proposal(rows, each, fixed) for each in likely))
+
+
+def _bare(text: str) -> str:
+    """Return a rule without blanks, with one kind of quotes."""
+    return "".join(text.split()).replace('"', "'")
 
 
 def _mixed(spec: ChainSpec, finding: Finding) -> bool:

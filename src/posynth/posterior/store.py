@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,12 +22,13 @@ from posynth.chain.limits import Limits
 from posynth.chain.scale import Scale
 from posynth.chain.scores import Warp
 from posynth.chain.spec import ChainSpec
-from posynth.errors import StoreError
+from posynth.errors import EditWarning, StoreError
 from posynth.families.own import find_file
 from posynth.families.permission import is_reference, references
 from posynth.posterior.chain_families import own_families
 from posynth.posterior.coding import Coding
 from posynth.posterior.diagnosis import Diagnosis
+from posynth.posterior.edited import edits
 from posynth.posterior.record import Link, Posterior, node_name
 from posynth.posterior.stored_check import (
     check_chain_and_schema,
@@ -255,7 +257,11 @@ def load_posterior(
     folders = (place.resolve(), place.resolve().parent)
     named = (c.family for c in posterior.spec) if allow_code else (methods or {}).values()
     allowed = references(named)
-    return replace(posterior, folders=folders, allowed=allowed, own=own_families(functions))
+    posterior = replace(posterior, folders=folders, allowed=allowed, own=own_families(functions))
+    told = edits(posterior, place.parent) if place.name == "posterior" else ""
+    if told:
+        warnings.warn(told, EditWarning, stacklevel=2)
+    return posterior
 
 
 def _from_facts(facts: Mapping[str, Any], file: Path) -> Posterior:

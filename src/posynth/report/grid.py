@@ -37,6 +37,10 @@ class Grid:
     note: str = ""
 
 
+#: From here on numbers have exponents; and standard errors below which they have.
+LONG, SMALL = 1e9, 1e-6
+
+
 def grid(
     caption: str,
     heads: Sequence[str],
@@ -64,6 +68,24 @@ def fixed(value: float, digits: int = 2) -> str:
     text = f"{value:,.{digits}f}"
     zero = not text.strip("-0.,")
     return text.removeprefix("-") if zero else text.replace("-", "−")
+
+
+def scaled(values: Sequence[float], digits: int, error: float) -> list[str]:
+    """Write numbers of one row alike: with exponents where decimals would be too long or all 0.
+
+    Examples
+    --------
+    >>> scaled([-8.54066e19, 2.0], 0, 1e18), scaled([3.2e-9], 8, 1e-10), scaled([1234.5], 1, 2.0)
+    (['−8.541e+19', '2.000e+00'], ['3.200e-09'], ['1,234.5'])
+    """
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if largest < LONG and not 0 < error < SMALL:
+        return [fixed(value, digits) for value in values]
+    return [_exponent(value) if math.isfinite(value) else fixed(value) for value in values]
+
+
+def _exponent(value: float) -> str:
+    return f"{'−' if value < 0 else ''}{abs(value):.3e}"
 
 
 def decimals_of(error: float) -> int:

@@ -4,7 +4,17 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from posynth.report.grid import NONE, Grid, decimals_of, fixed, grid, interval, p_value, verdict
+from posynth.report.grid import (
+    NONE,
+    Grid,
+    decimals_of,
+    fixed,
+    grid,
+    interval,
+    p_value,
+    scaled,
+    verdict,
+)
 from posynth.results import Result
 
 if TYPE_CHECKING:
@@ -167,8 +177,9 @@ def pooled(inference: "Pooled") -> Grid:
     rows = []
     for name, r in inference.table.iterrows():
         digits = _digits(float(r["std error"]), float(r["estimate"]))
-        numbers = [fixed(float(r[c]), digits) for c in ("estimate", "std error", "lower", "upper")]
-        df = fixed(float(r["df"]), 1)
+        values = [float(r[c]) for c in ("estimate", "std error", "lower", "upper")]
+        numbers = scaled(values, digits, float(r["std error"]))
+        df = scaled([float(r["df"])], 1, 1.0)[0]
         rows.append((str(name), *numbers, df, p_value(float(r["p"])), fixed(float(r["fmi"]))))
     share = f"{inference.level:.0%}"
     heads = ("Coefficient", "Estimate", "Std error", f"Lower {share}", f"Upper {share}")
@@ -186,7 +197,7 @@ def agreement(found: "Agreement") -> Grid:
     columns = ("original", "original error", "synthetic", "synthetic error")
     for name, r in found.table.iterrows():
         digits = _digits(float(r["original error"]), float(r["original"]))
-        numbers = [fixed(float(r[c]), digits) for c in columns]
+        numbers = scaled([float(r[c]) for c in columns], digits, float(r["original error"]))
         rows.append((str(name), *numbers, fixed(float(r["std diff"])), fixed(float(r["overlap"]))))
     distance, overlap, lack = found.results()[:3]
     note = (

@@ -33,6 +33,9 @@ LEAST_ABOVE, LEAST_VALUES = 50, 10
 #: Largest value above which a share is one, and ends of the values of percentages.
 NEARLY_ONE, LOW_PERCENT, HIGH_PERCENT = 0.9, 5.0, 95.0
 
+#: Integer types whose range is a bound, if values leave no more than this share of it at an end.
+SMALL_TYPES, UNUSED = ("int8", "uint8", "int16", "uint16"), 0.1
+
 type Stated = Mapping[str, float | None]
 
 
@@ -78,6 +81,31 @@ def seen_bounds(
         upper, above = _ceiling(numbers)
     said = [f"{side} bound {end:g} ({why})" for side, end, why in (
         ("lower", lower, below), ("upper", upper, above)) if end is not None]  # fmt: skip
+    return lower, upper, "; ".join(said)
+
+
+def within_type(
+    found: tuple[float | None, float | None, str], numbers: Floats, dtype: str
+) -> tuple[float | None, float | None, str]:
+    """Return bounds and those of a small integer type, where values use nearly all of its range.
+
+    Examples
+    --------
+    >>> within_type((0.0, None, "counts"), np.array([0.0, 250.0]), "uint8")
+    (0.0, 255.0, 'counts; upper bound 255 (the range of uint8)')
+    """
+    name = dtype.lower().removesuffix("[pyarrow]")
+    if name not in SMALL_TYPES:
+        return found
+    (lower, upper, why), limits = found, np.iinfo(name)
+    near = UNUSED * (float(limits.max) - float(limits.min))
+    said = [why] if why else []
+    if lower is None and numbers[0] - limits.min <= near:
+        lower = float(limits.min)
+        said.append(f"lower bound {lower:g} (the range of {name})")
+    if upper is None and limits.max - numbers[-1] <= near:
+        upper = float(limits.max)
+        said.append(f"upper bound {upper:g} (the range of {name})")
     return lower, upper, "; ".join(said)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from posynth.errors import TableError
 from posynth.table import dates
 from posynth.table.arrays import dtype_name
-from posynth.table.bounds import seen_bounds
+from posynth.table.bounds import seen_bounds, within_type
 from posynth.table.declare import BY_TEXT, check_declared, leading_numbers
 from posynth.table.field import Field, Storage, floats_of
 from posynth.table.grid import Grid, grid_of_days, grid_of_numbers, grid_text
@@ -163,7 +163,8 @@ def _bounds(field: Field, seen: Levels, kind: Kind) -> tuple[float | None, float
     if kind not in (Kind.COUNT, Kind.CONTINUOUS) or field.clock or not seen.values:
         return None, None, ""
     numbers = np.array(seen.values, dtype=np.float64)
-    return seen_bounds(numbers, np.asarray(seen.counts, dtype=np.float64), field.decimals)
+    found = seen_bounds(numbers, np.asarray(seen.counts, dtype=np.float64), field.decimals)
+    return within_type(found, numbers, dtype_name(field.values.dtype))
 
 
 def _note(field: Field, levels: Levels, guess: Guess) -> str:

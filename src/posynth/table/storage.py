@@ -102,9 +102,12 @@ def _refuse_overflow(column: Column, numbers: Floats) -> None:
             f"{{{column.name!r}: 'negbinomial'}}, or transform it"
         )
     if outside.any():
+        most = numbers[~outside].max(initial=0)
         raise TableError(
             f"column {column.name!r}: {int(outside.sum())} of {len(numbers)} draws do not fit "
-            f"{column.dtype}; its conditional has too heavy a tail for its scale: transform it"
+            f"{column.dtype}; store it in a wider type, by df[{column.name!r}].astype('Int64'), "
+            f"state bounds, as upper={{{column.name!r}: {most:g}}}, or transform it: its "
+            "conditional may have too heavy a tail for its scale"
         )
 
 

@@ -24,6 +24,11 @@ def check_estimate(estimate: "Estimate") -> None:
     """
     p = len(estimate.names)
     if len(set(estimate.names)) != p or p == 0:
+        if estimate.names.count("Intercept") > 1:
+            raise MeasureError(
+                "the constant and a predictor are both named 'Intercept'; rename the column, or "
+                "leave the constant out, by '- 1' in the formula"
+            )
         raise MeasureError(
             f"estimates need one unique name each, found {estimate.names}; name every coefficient"
         )
