@@ -224,7 +224,7 @@ def fit(
     --------
     >>> posterior = fit(load_heart_failure()[["age", "platelets"]], seed=1)
     >>> posterior.diagnostics()["engine"].tolist()
-    ['exact', 'exact']
+    ['batched', 'exact']
     """
     table, bound = plan(data, Wishes(allow_code=allow_code), chain)
     with shown(progress, ("fit",)) as tell:
