@@ -109,8 +109,9 @@ def test_copies_of_different_m_differ_in_parameters_only(copies):
     fitted = replace(copies.posterior, copies_drawn=0)  # as `fit` leaves it
     two = posynth.draw(fitted, 2, seed=7)
     assert not two[0]["age"].equals(copies[0]["age"])
-    # The rows' own randomness is the same: ages differ by a shift and a stretch, no more.
-    assert np.corrcoef(two[0]["age"], copies[0]["age"])[0, 1] > 0.999
+    # The rows' own randomness is the same: who is older in one is not younger in the other.
+    ends = copies[0]["age"].groupby(two[0]["age"]).agg(["min", "max"])
+    assert (ends["max"].to_numpy()[:-1] <= ends["min"].to_numpy()[1:]).all()
 
 
 def test_a_second_column_of_a_family_compiles_nothing(mixed):
