@@ -232,7 +232,7 @@ def test_tables_are_laid_side_by_side_in_one_call(copies, source, judged_folder)
 
 def test_what_is_shown_is_short(copies, source):
     shown = " ".join(repr(copies.posterior).split())
-    assert shown.startswith("Posterior of 5 conditionals (batched 2, exact 3), ")
+    assert shown.startswith("Posterior of 5 conditionals (batched 3, exact 2), ")
     assert "proper, 5 within diagnostic limits, fitted on 299 rows, seed 5" in shown
     tables = posynth.lay_beside(copies, source)
     assert repr(tables) == "Comparison of 299 rows of 5 columns with 3 copies, no holdout"

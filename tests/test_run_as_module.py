@@ -1,6 +1,6 @@
 """``python -m posynth``, and models of a column that is named as the constant is."""
 
-import runpy
+import subprocess
 import sys
 
 import numpy as np
@@ -11,11 +11,10 @@ import posynth
 from posynth.errors import MeasureError
 
 
-def test_the_package_runs_as_a_module(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["posynth", "--version"])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_module("posynth", run_name="__main__")
-    assert not end.value.code and posynth.__version__ in capsys.readouterr().out
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "posynth", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert posynth.__version__ in done.stdout
 
 
 def test_a_predictor_named_as_the_constant_is_named():
