@@ -62,6 +62,7 @@ def errors(*files: Path | None) -> Iterator[None]:
         with warnings.catch_warnings():
             # The commands say themselves what did not pass, and end with a code of its own.
             warnings.simplefilter("ignore", DiagnosticWarning)
+            warnings.simplefilter("always", EditWarning)  # a note, whatever Python was told
             yield
     except PosynthError as error:
         text = str(error)

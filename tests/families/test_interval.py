@@ -44,6 +44,30 @@ def test_the_log_of_a_rare_interval_is_exact():
     assert np.isfinite(rare.mean).all() and np.isfinite(rare.curvature()).all()
 
 
+@pytest.mark.parametrize("limits", [(45.0, np.inf), (-np.inf, -45.0), (45.0, 60.0), (-3.0, 2.0)])
+def test_derivatives_hold_far_out_too(limits):
+    def log(mean, spread):
+        low, high = ((limit - mean) * np.exp(-spread) for limit in limits)
+        return float(Between(np.array([[low]]), np.array([[high]])).log[0, 0])
+
+    here = Between(*(np.array([[limit]]) for limit in limits))
+    step = 1e-4
+    by_mean = (log(step, 0) - log(-step, 0)) / (2 * step)
+    by_spread = (log(0, step) - log(0, -step)) / (2 * step)
+    assert here.mean[0, 0] == pytest.approx(by_mean, rel=1e-4)
+    assert here.spread[0, 0] == pytest.approx(by_spread, rel=1e-4)
+
+
+def test_the_model_agrees_far_out_too(make_task):
+    y = np.array([-0.9, 0.5])
+    model = condition(task := make_task("interval", "weak", np.zeros((2, 1)), y), task.model())
+    names = {"alpha": 2.0, "beta": np.zeros(1), "gamma0": -4.0, "gamma": np.zeros(1)}
+    theta = np.concatenate([np.ravel(names[name]) for name in model.names])
+    found = model.row_log_likelihood(theta)
+    ends = [(np.array(side) - 2.0) * np.exp(4.0) for side in ((-np.inf, 0.3), (-0.8, 0.7))]
+    assert np.allclose(found, Between(*(end[None] for end in ends)).log[0], rtol=1e-6)
+
+
 def test_the_posterior_is_that_of_quadrature(make_task):
     rng = np.random.default_rng(2)
     x = rng.standard_normal(40)

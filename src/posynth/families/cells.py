@@ -12,7 +12,7 @@ from posynth.families.base import Floats, Response
 
 ROOT = 2.0**0.5
 #: Stands for an infinite limit, in residual standard deviations.
-FAR = 40.0
+FAR = 1000.0
 
 
 def cell_limits(response: Response) -> tuple[Floats, Floats]:

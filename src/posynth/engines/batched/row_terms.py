@@ -18,8 +18,6 @@ from scipy.special import log_ndtr, ndtr
 type Floats = NDArray[np.float64]
 
 LOG_ROOT = float(0.5 * np.log(2 * np.pi))
-#: Stands for an infinite limit, in residual standard deviations.
-FAR = 40.0
 #: Probability below which the log of an interval is taken in another way.
 SMALL = 1e-10
 
@@ -103,9 +101,13 @@ class Between:
 
     @cached_property
     def _ends(self) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return r_a, r_b, and limits that are finite."""
-        a, b = (np.clip(side, -FAR, FAR) for side in (self.a, self.b))
-        r_a, r_b = (np.exp(-0.5 * side**2 - LOG_ROOT - self.log) for side in (a, b))
+        """Return r_a, r_b and the limits; 0 all where a limit is infinite."""
+        there = [np.isfinite(side) for side in (self.a, self.b)]
+        a, b = (np.where(t, side, 0.0) for t, side in zip(there, (self.a, self.b), strict=True))
+        r_a, r_b = (
+            np.exp(np.where(t, -0.5 * side**2 - LOG_ROOT - self.log, -np.inf))
+            for t, side in zip(there, (a, b), strict=True)
+        )
         return r_a, r_b, a, b
 
     @cached_property
