@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import logsumexp, ndtr
+from scipy.special import logsumexp, ndtr, ndtri
 
 import posynth
 from posynth.chain.choice import MOST_SHARED, shared
@@ -134,6 +134,22 @@ def test_a_draw_of_three_cells_is_a_shift_and_a_stretch():
     found = [weight[values == v].sum() / weight.sum() for v in (1.0, 2.0, 3.0)]
     # A model with a mean and a sd knows both free shares: nothing of the draw is left.
     assert np.allclose(found, [0.3, 0.5, 0.2], atol=1e-3)
+
+
+@pytest.mark.parametrize("counts", [(490, 5, 5), (495, 5), (5, 490, 5), (5, 5, 200, 290)])
+def test_draws_of_rare_cells_leave_the_shares_of_a_model_alone(counts):
+    """Of two or three cells nothing is left, of four what shift and stretch cannot do."""
+    y = np.repeat(np.arange(len(counts), dtype=float), counts)
+    scale, n = learn_scale(y, 0), len(y)
+    scores = ndtri((np.arange(20_000) + 0.5) / 20_000)
+    rng = np.random.default_rng(1)
+    drawn = [scale.draw(rng).values(scores, intervals=True) for _ in range(100)]
+    for value in np.unique(y)[:-1]:
+        found = np.array([np.mean(each <= value) for each in drawn])
+        exact = np.mean(y <= value)
+        error = np.sqrt(exact * (1 - exact) / n)
+        most = 0.1 if len(counts) < 4 else 1.0
+        assert abs(found.mean() - exact) < most * error and found.std() < most * error
 
 
 def test_the_default_takes_shared_values_for_intervals():

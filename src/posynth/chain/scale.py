@@ -36,6 +36,8 @@ from posynth.chain.tail import Tail
 
 type Floats = NDArray[np.float64]
 
+#: Steps and halvings of a fit of shift and stretch, and least stretch.
+FITTED, HALVED, LEAST_STRETCH = 20, 10, 0.02
 #: Cases behind every atom, knot and tail.
 LEAST = 5
 
@@ -251,22 +253,44 @@ class Drawn:
         return mean, float(np.sqrt(max(square - mean**2, 1e-6)))
 
     def fitted_moments(self) -> tuple[float, float]:
-        r"""Return the shift and stretch of normal scores that fit this draw best.
+        r"""Return the shift a and stretch b of normal scores that fit this draw best.
 
-        With cells of probability p under the source, cut at scores z, those of a cell change by
-        :math:`d_1 = -\Delta\phi(z)` and :math:`d_2 = -\Delta z\phi(z)` with a shift and a stretch;
-        one Fisher step from (0, 1) towards the drawn masses q takes :math:`I^{-1} \sum_k
-        d_k (q_k - p_k) / p_k`, :math:`I = \sum_k d_k d_k' / p_k`. Where cells are fine this is
+        With cells of the source cut at normal scores z, cells cut at a + bz have probabilities
+        :math:`P = \Delta\Phi(a + bz)`; those nearest to the drawn masses q maximise
+        :math:`\sum q \log P`, which is concave in a and b. Where cells are fine this is
         ``moments``; where values are shared it is what a model knows that takes them for intervals.
+
+        Returns
+        -------
+        tuple of float
+            a and b, found by Fisher scoring from (0, 1).
         """
-        p = self.scale.masses / self.scale.masses.sum()
-        z = np.clip(ndtri(np.clip(np.concatenate([[0.0], np.cumsum(p)]), 0, 1)), -40, 40)
-        height = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-        height[[0, -1]] = 0.0
-        d = np.array([-np.diff(height), -np.diff(z * height)])
-        step = np.linalg.lstsq((d / p) @ d.T, d @ (self.shares / p), rcond=1e-9)[0]
-        # A drawn distribution that is shifted up has quantiles that are: scores are shifted back.
-        return -float(step[0]), float(max(1.0 - step[1], 0.2))
+        shares = self.scale.masses / self.scale.masses.sum()
+        z, found = ndtri(np.cumsum(shares)[:-1].clip(1e-12, 1 - 1e-12)), np.array([0.0, 1.0])
+        best, score, information = self._likelihood(z, found)
+        for _ in range(FITTED):
+            step = np.linalg.lstsq(information, score, rcond=1e-9)[0]
+            if score @ step < 1e-12:
+                break
+            for _ in range(HALVED):
+                new = self._likelihood(z, found + step)
+                if new[0] >= best:
+                    break
+                step = step / 2
+            else:
+                break
+            found, (best, score, information) = found + step, new
+        return float(found[0]), float(found[1])
+
+    def _likelihood(self, z: Floats, at: Floats) -> tuple[float, Floats, Floats]:
+        """Return sum q log P at (a, b), its score (2,) and the Fisher information (2, 2)."""
+        if at[1] < LEAST_STRETCH:
+            return -np.inf, np.zeros(2), np.eye(2)
+        ends = at[0] + at[1] * z
+        height = np.exp(-0.5 * ends**2) / np.sqrt(2 * np.pi)
+        P = np.maximum(np.diff(ndtr(ends), prepend=0.0, append=1.0), 1e-300)
+        d = np.array([np.diff(h, prepend=0.0, append=0.0) for h in (height, z * height)])
+        return float(self.shares @ np.log(P)), d @ (self.shares / P), (d / P) @ d.T
 
     def values(self, scores: Floats, *, intervals: bool = False) -> Floats:
         """Turn scores (k,) into values on the column's own scale.
