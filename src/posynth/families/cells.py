@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from posynth.families.base import Floats, Response
+from posynth.families.base import Contents, Floats, Response
 
 ROOT = 2.0**0.5
 #: Stands for an infinite limit, in residual standard deviations.
 FAR = 1000.0
 
 
-def cell_limits(response: Response) -> tuple[Floats, Floats]:
-    """Return lower and upper limits of the cells, (c + 1,) each.
+def cell_contents(response: Response) -> Contents:
+    """Return limits of the cells as models hold them: ``cell_lower``, ``cell_upper``, (c + 1,).
 
-    The first is empty: a response below all others is in none.
+    The first cell is empty: a response below all others is in none.
     """
-    lower, upper = response.cells or (np.empty(0), np.empty(0))
-    return tuple(np.concatenate([[-np.inf], side]) for side in (lower, upper))  # type: ignore[return-value]
+    limits = response.cells or (np.empty(0), np.empty(0))
+    lower, upper = (np.concatenate([[-np.inf], side]) for side in limits)
+    data = {"cell_lower": (lower, ("cell",)), "cell_upper": (upper, ("cell",))}
+    return Contents(data, {"cell": tuple(map(str, range(len(lower))))})
 
 
 def known_between(response: Response) -> tuple[Floats, Floats]:
@@ -64,6 +66,17 @@ def standardised(limit: Any, mean: Any, sigma: Any) -> Any:
     endless = pt.isinf(limit)
     score = (pt.switch(endless, 0.0, limit) - mean) / sigma
     return pt.switch(endless, pt.sign(limit) * FAR, score)
+
+
+def log_normal_response(z: Any, mean: Any, sigma: Any, lower: Any, upper: Any) -> Any:
+    """Return the normal log-density of each response; in a cell, the log-probability of that."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    inside, first, last = cell_of(z, lower, upper)
+    low, high = (standardised(limit, mean, sigma) for limit in (first, last))
+    density = pm.logp(pm.Normal.dist(mean, sigma), z)
+    return pt.switch(inside, log_between(low, high), density)
 
 
 def log_between(low: Any, high: Any) -> Any:

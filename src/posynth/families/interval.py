@@ -30,7 +30,7 @@ from posynth.families.base import (
     regression_contents,
     weak_line,
 )
-from posynth.families.cells import cell_limits, cell_of, log_between, log_normal, standardised
+from posynth.families.cells import cell_contents, log_normal, log_normal_response
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -39,27 +39,14 @@ if TYPE_CHECKING:
 def contents(design: Design, response: Response, priors: Priors) -> Contents:
     """Return what the model holds."""
     held = regression_contents(design, response, priors)
-    lower, upper = cell_limits(response)
+    cells = cell_contents(response)
     data = {
-        "cell_lower": (lower, ("cell",)),
-        "cell_upper": (upper, ("cell",)),
         "spread_columns": (np.array(design.spread, dtype=np.int64), ("spread",)),
     }
     coords = {
         "spread": tuple(design.predictors[i] for i in design.spread),
-        "cell": tuple(map(str, range(len(lower)))),
     }
-    return Contents({**held.data, **data}, {**held.coords, **coords})
-
-
-def _log_probability(z: Any, mean: Any, sigma: Any, lower: Any, upper: Any) -> Any:
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    inside, first, last = cell_of(z, lower, upper)
-    low, high = (standardised(limit, mean, sigma) for limit in (first, last))
-    density = pm.logp(pm.Normal.dist(mean, sigma), z)
-    return pt.switch(inside, log_between(low, high), density)
+    return Contents({**held.data, **cells.data, **data}, {**held.coords, **cells.coords, **coords})
 
 
 def _log_distribution(z: Any, mean: Any, sigma: Any, lower: Any, upper: Any) -> Any:
@@ -86,7 +73,7 @@ def build(design: Design, response: Response, priors: Priors) -> "pm.Model":
         pm.CustomDist(
             "response",
             *(mean, sigma, data["cell_lower"], data["cell_upper"]),
-            logp=_log_probability,
+            logp=log_normal_response,
             logcdf=_log_distribution,
             dist=_draw,
             signature="(),(),(c),(c)->()",

@@ -39,7 +39,7 @@ from posynth.families.base import (
     Response,
     regression_contents,
 )
-from posynth.families.cells import FAR, cell_limits, cell_of, log_between, log_normal
+from posynth.families.cells import FAR, cell_contents, cell_of, log_between, log_normal
 from posynth.families.residual_curve import SIZE, log_density, normal_score, residual, slopes
 
 if TYPE_CHECKING:
@@ -61,11 +61,9 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
     place = {name: i + 1 for i, name in enumerate(names)}  # 0: in no block
     groups = design.blocks or ("",) * len(design.predictors)
     block = np.array([place.get(name, 0) for name in groups], dtype=np.int64)
-    lower, upper = cell_limits(response)
+    cells = cell_contents(response)
     held = regression_contents(design, response, priors)
     data = {
-        "cell_lower": (lower, ("cell",)),
-        "cell_upper": (upper, ("cell",)),
         "block_of": (block, ("predictor",)),
         "spread_columns": (np.array(design.spread, dtype=np.int64), ("spread",)),
         "of_spread": (np.array([name == SPREAD for name in names], dtype=np.int64), ("block",)),
@@ -74,9 +72,8 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
         "spread": tuple(design.predictors[i] for i in design.spread),
         "block": names,
         "shape_term": tuple(map(str, range(1, SIZE + 1))),
-        "cell": tuple(map(str, range(len(lower)))),
     }
-    return Contents({**held.data, **data}, {**held.coords, **coords})
+    return Contents({**held.data, **cells.data, **data}, {**held.coords, **cells.coords, **coords})
 
 
 def _log_probability(y: Any, mean: Any, sigma: Any, powers: Any, lower: Any, upper: Any) -> Any:

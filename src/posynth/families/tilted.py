@@ -45,7 +45,7 @@ from posynth.families.base import (
     regression_contents,
     slopes,
 )
-from posynth.families.cells import cell_limits, cell_of, log_between, standardised
+from posynth.families.cells import cell_contents, log_normal_response
 from posynth.families.truncated import draw_truncated
 
 if TYPE_CHECKING:
@@ -65,10 +65,8 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
     held = regression_contents(design, response, priors)
     cuts = np.atleast_1d(np.asarray(response.options["cuts"], dtype=np.float64))
     edges = np.concatenate([[-FAR], cuts, [FAR]])
-    lower, upper = cell_limits(response)
+    cells = cell_contents(response)
     data = {
-        "cell_lower": (lower, ("cell",)),
-        "cell_upper": (upper, ("cell",)),
         "X": (design.X, ("row", "column")),
         "edges": (edges, ("edge",)),
         "contrasts": (contrasts(cuts), ("contrast", "bin")),
@@ -80,9 +78,8 @@ def contents(design: Design, response: Response, priors: Priors) -> Contents:
         "edge": tuple(map(str, range(len(edges)))),
         "bin": tuple(map(str, range(1, len(cuts) + 2))),
         "contrast": tuple(map(str, range(1, len(cuts) + 1))),
-        "cell": tuple(map(str, range(len(lower)))),
     }
-    return Contents({**held.data, **data}, {**held.coords, **coords})
+    return Contents({**held.data, **cells.data, **data}, {**held.coords, **cells.coords, **coords})
 
 
 def contrasts(cuts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -119,16 +116,12 @@ def _probabilities(mean: Any, sigma: Any, edges: Any) -> Any:
 def _log_density(
     z: Any, mean: Any, sigma: Any, tilt: Any, edges: Any, lower: Any, upper: Any
 ) -> Any:
-    import pymc as pm
     import pytensor.tensor as pt
 
     place = pt.clip(pt.searchsorted(edges, z, side="right") - 1, 0, tilt.shape[1] - 1)
     total = pt.sum(_probabilities(mean, sigma, edges) * pt.exp(tilt), axis=1)
     own = tilt[pt.arange(tilt.shape[0]), place]
-    inside, first, last = cell_of(z, lower, upper)
-    low, high = (standardised(limit, mean, sigma) for limit in (first, last))
-    density = pm.logp(pm.Normal.dist(mean, sigma), z)
-    return pt.switch(inside, log_between(low, high), density) + own - pt.log(total)
+    return log_normal_response(z, mean, sigma, lower, upper) + own - pt.log(total)
 
 
 def _log_below(z: Any, mean: Any, sigma: Any, tilt: Any, edges: Any, *cells: Any) -> Any:

@@ -13,7 +13,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr
+from scipy.special import ndtr
+
+from posynth.engines.structured.rows import log_interval
 
 type Floats = NDArray[np.float64]
 
@@ -95,8 +97,7 @@ class Between:
         found = np.log(np.maximum(mass, SMALL))
         rare = mass < SMALL
         if rare.any():
-            above, below = log_ndtr(high[rare]), log_ndtr(low[rare])
-            found[rare] = above + np.log(-np.expm1(np.minimum(below - above, -1e-15)))
+            found[rare] = log_interval(low[rare], high[rare])
         return np.asarray(found)
 
     @cached_property
